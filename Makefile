@@ -1,0 +1,64 @@
+# make reports   run the cases and publish reports/     make test   pass the tests
+# Both build .venv from constraints.txt when it is missing or out of date.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+EXTRAS ?= dev
+CASES  := $(basename $(notdir $(wildcard nbs/cases/*.ipynb)))
+# Two processes share the machine in the tests; linear algebra keeps to one thread each.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+# The first Python that is new enough: the one named by PYTHON=, else python3, else a versioned name.
+CHECK_PYTHON = import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+FIND_PYTHON  = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c "$(CHECK_PYTHON)" >/dev/null 2>&1 && { echo "$$python"; break; }; done
+
+.PHONY: reports test lab bench export lock clean help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make reports   run every case on its embedded data and publish reports/index.html"
+	@echo "make test      notebooks in sync, notebook tests, pytest"
+	@echo "make lab       open the workbook in JupyterLab"
+	@echo "make bench     measure against the peers, side by side, as ratios"
+	@echo "make export    write lepton_nb/ and README.md from the notebooks, and clean them"
+	@echo "make lock      renew constraints.txt"
+	@echo "make clean     remove .venv, runs/ and build leftovers"
+
+$(VENV)/ready: constraints.txt setup.py settings.ini
+	@python="$$($(FIND_PYTHON))"; \
+	if [ -z "$$python" ]; then \
+		echo "lepton_nb needs Python 3.11 or newer with the venv module; found: $$(python3 --version 2>&1 || echo none)."; \
+		echo "Install one (for instance python3.12 and python3.12-venv), or name it: make PYTHON=/path/to/python3.12 reports"; \
+		exit 1; \
+	fi; \
+	echo "Building $(VENV) with $$("$$python" --version) (once; about two minutes)"; \
+	rm -rf $(VENV) && "$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+	@touch $@
+
+reports: $(VENV)/ready
+	@for case in $(CASES); do $(BIN)/lepton-nb run $$case --publish reports || exit $$?; done
+	@echo "Open $(CURDIR)/reports/index.html"
+
+test: $(VENV)/ready
+	$(BIN)/nbdev_test --n_workers 2 --skip_folder_re '^(cases|[_.].*)$$'
+	$(BIN)/python -m pytest
+
+lab: $(VENV)/ready
+	$(BIN)/jupyter lab nbs
+
+bench: $(VENV)/ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,bench]"
+	@for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit $$?; done
+
+export: $(VENV)/ready
+	$(BIN)/python tests/in_sync.py --write
+
+lock: $(VENV)/ready
+	$(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-emit-index-url --no-header \
+		--upgrade --extra dev --extra bench setup.py -o constraints.txt
+
+clean:
+	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .hypothesis
