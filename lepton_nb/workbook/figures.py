@@ -113,7 +113,7 @@ def fill(
     show(HTML(content) if isinstance(content, str) else content, slot=name)
 
 # %% ../../nbs/workbook/02_figures.ipynb #cell-018
-MATH = re.compile(r"(?<![\\$])\$(?=[^\s$])((?:\\.|[^$\\\n])*?(?:\\.|[^\s$\\]))\$(?![\d$])")
+MATH = re.compile(r"(?<![\\$])\$(?=[^\s$])((?:\\.|[^$`\\\n])*?(?:\\.|[^\s$`\\]))\$(?![\d$])")
 
 
 def literal(text: str) -> str:
