@@ -6,8 +6,8 @@
 __all__ = ['PROBLEM', 'KINDS', 'FINITE', 'WEEKDAYS', 'ORDER_DAYS', 'SALES', 'ITEMS', 'STORES', 'SUPPLIERS', 'CALENDAR', 'WEATHER',
            'DELIVERIES', 'KEYS', 'COLUMNS', 'SCHEMAS', 'REFERENCES', 'REQUIRED', 'MADE', 'LISTED', 'LOG', 'DataError',
            'problem', 'sentence', 'column', 'at_least', 'above', 'describe', 'template', 'write_templates', 'grouped',
-           'show', 'schema', 'check_table', 'worded', 'check_references', 'check_keys', 'check_tables', 'note',
-           'log_table', 'column_bytes', 'content_hash']
+           'show', 'schema', 'check_table', 'worded', 'check_references', 'check_keys', 'check_tables', 'conform',
+           'note', 'log_table', 'column_bytes', 'content_hash']
 
 # %% ../../nbs/data/01_tables.ipynb #cell-003
 import hashlib
@@ -297,7 +297,18 @@ def check_tables(
     faults += check_keys(whole, files, rows) + check_references(whole, files, rows)
     return pd.DataFrame(faults, columns=PROBLEM)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-040
+# %% ../../nbs/data/01_tables.ipynb #cell-037
+def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Give a table its declared columns, order and types; columns with a default are added, unknown ones left out."""
+    made = frame.assign(**{name: col.metadata["default"] for name, col in COLUMNS[table].items()
+                           if name not in frame and col.metadata["default"] is not None})
+    made = made[[name for name in COLUMNS[table] if name in made]]
+    texts = [name for name in made if COLUMNS[table][name].metadata["kind"] == "text"]
+    made = made.assign(**{name: made[name].astype(object).where(made[name].notna(), None) for name in texts})
+    kinds = {name: KINDS[COLUMNS[table][name].metadata["kind"]] for name in made if name not in texts}
+    return made.astype(kinds).reset_index(drop=True)
+
+# %% ../../nbs/data/01_tables.ipynb #cell-043
 LOG = ["table", "rule", "rows", "units", "before", "after", "why"]
 
 
@@ -310,7 +321,7 @@ def log_table(notes: list[dict]) -> pd.DataFrame:
     """Give notes as one table with the columns of the log, empty if there are none."""
     return pd.DataFrame(notes, columns=LOG).astype({"rows": "int64", "units": "float64"})
 
-# %% ../../nbs/data/01_tables.ipynb #cell-043
+# %% ../../nbs/data/01_tables.ipynb #cell-046
 def column_bytes(values: pd.Series) -> bytes:
     """Give the values of one column in a form that no library version changes."""
     if pd.api.types.is_datetime64_any_dtype(values):
