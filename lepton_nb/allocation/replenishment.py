@@ -274,7 +274,7 @@ class State:
     on_order: np.ndarray                   # units under way; column j arrives in j + 1 mornings (N, L)
     may_order: np.ndarray                  # True where an order is taken tonight (N,)
     budget: float                          # money left this week
-    chain: Chain
+    chain: Chain                           # with the price of the week ahead, where prices change
 
     @property
     def on_hand(self): return self.by_age.sum(1)
@@ -345,7 +345,8 @@ def simulate(
         book["sales"][:, t] = sold.sum(1)
         by_age, book["waste"][:, t] = grow_older(by_age - sold, keeps)
         book["stock"][:, t] = by_age.sum(1)
-        state = State(t, weekday, by_age, on_order, chain.may_order[:, weekday], chain.weekly_budget - spent, chain)
+        ahead = chain if price is None else replace(chain, price=np.asarray(price, float)[:, min(t + 1, days - 1):t + 8].mean(1))
+        state = State(t, weekday, by_age, on_order, chain.may_order[:, weekday], chain.weekly_budget - spent, ahead)
         order, why = commit(chain, policy(state), state.may_order, on_order, state.budget)
         on_order[np.arange(n), chain.lead_time - 1] += order
         spent += order @ chain.cost
@@ -443,16 +444,17 @@ def order_to(
     cap: np.ndarray,                       # units that can be sold before a fresh one expires (N,)
     mean: np.ndarray,                      # units a day, for lots and ageing (N,)
     rounding: float = 0.5,                 # part of a pack from which a whole one is ordered, 0 rounds up
-    lots: bool = True,                     # True orders economic lots
+    surely: np.ndarray | float = np.inf,   # units sold in the shelf life almost surely; economic lots stop there (N,)
 ) -> np.ndarray:                           # wish, units (N,)
     """Order up to a level: whole packs, economic lots, ageing stock replaced, shelf life respected."""
     chain, gap = state.chain, nights_to_next_order(state.chain)[:, state.weekday]
     days = chain.lead_time + gap - 1
     path = np.tile(mean, (int(days.max()), 1)) * (np.arange(days.max())[:, None] < days)
     usable = state.position - run_down(state, path)[1].sum(0)
-    target = level + (np.maximum(economic_lot(chain, mean) - mean * gap, 0) if lots else 0)
-    target = np.minimum(target, np.maximum(cap, 0))
-    wish = np.where(usable < np.minimum(level, cap), target - usable, 0)
+    level = np.minimum(level, np.maximum(cap, 0))
+    lot = np.maximum(economic_lot(chain, mean) - mean * gap, 0)
+    target = np.maximum(level, np.minimum(level + lot, surely))
+    wish = np.where(usable < level, target - usable, 0)
     return np.floor(np.maximum(wish, 0) / chain.pack + 1 - rounding - 1e-9) * chain.pack
 
 # %% ../../nbs/allocation/03_replenishment.ipynb #cell-047
@@ -478,7 +480,7 @@ def order_up_to_average(
         mean = (total[:, today] - (total[:, today - window] if today >= window else 0)) / min(window, today + 1)
         days, sellable = protection_days(state)
         cap = np.where(np.isfinite(sellable), mean * np.where(np.isfinite(sellable), sellable, 0), np.inf)
-        return order_to(state, mean * (days + extra_days), cap, mean, rounding)
+        return order_to(state, mean * (days + extra_days), cap, mean, rounding, cap / 2)
     return policy
 
 # %% ../../nbs/allocation/03_replenishment.ipynb #cell-049
@@ -510,8 +512,8 @@ def base_stock(
         z = norm.ppf(np.clip(ratio if service is None else service, 0.01, highest))
         level = mean * days + z * deviation * np.sqrt(days)
         span = np.where(np.isfinite(sellable), sellable, 0)
-        cap = mean * span + norm.ppf(np.clip(keep, 0.01, 0.99)) * deviation * np.sqrt(span)
-        return order_to(state, level, np.where(np.isfinite(sellable), cap, np.inf), mean, rounding)
+        sold_by = lambda share: np.where(np.isfinite(sellable), mean * span + norm.ppf(np.clip(share, 0.01, 0.99)) * deviation * np.sqrt(span), np.inf)
+        return order_to(state, level, sold_by(keep), mean, rounding, sold_by(0.05))
     return policy
 
 # %% ../../nbs/allocation/03_replenishment.ipynb #cell-051
@@ -549,7 +551,6 @@ def newsvendor_policy(
     paths: Paths,                          # sample paths of demand
     highest: float = 0.99,                 # critical ratio is not set above this
     rounding: float = 0.5,                 # part of a pack from which a whole one is ordered
-    lots: bool = True,                     # True orders economic lots
 ) -> Policy:
     """Order up to the critical quantile of forecast demand over the protection interval, capped by shelf life."""
     def policy(state: State) -> np.ndarray:
@@ -560,8 +561,8 @@ def newsvendor_policy(
         total = np.cumsum(paths.at(state.t, int(max(days.max(), span.max()))), 0)
         each = np.arange(len(chain))
         level = pick_quantile(total[days - 1, :, each].T, np.minimum(ratio, highest))
-        cap = np.where(sellable <= 28, pick_quantile(total[span - 1, :, each].T, keep), np.inf)
-        return order_to(state, level, cap, total[:, :, :].mean(1)[span.max() - 1] / span.max(), rounding, lots)
+        sold_by = lambda share: np.where(sellable <= 28, pick_quantile(total[span - 1, :, each].T, share), np.inf)
+        return order_to(state, level, sold_by(keep), total[-1].mean(0) / len(total), rounding, sold_by(np.full(len(chain), 0.05)))
     return policy
 
 # %% ../../nbs/allocation/03_replenishment.ipynb #cell-054
