@@ -291,7 +291,7 @@ def _scores(bt: Backtest) -> pd.DataFrame:
 
 def _summary(bt: Backtest) -> pd.DataFrame:
     """Average the scores over the origins, one row a model."""
-    table = _scores(bt).pivot_table(index="model", columns="metric", values="value", sort=False)
+    table = _scores(bt).pivot_table(index="model", columns="metric", values="value", sort=False, dropna=False)
     return table.reindex([m for m in bt.forecasts if m in table.index])
 
 

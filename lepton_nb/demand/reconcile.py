@@ -93,7 +93,8 @@ def reconcile(
     """Reconcile series with totals, (N, H), nonnegative; `aggregate` of the result gives the coherent totals."""
     bottom, totals = np.asarray(bottom, float), np.asarray(totals, float)
     w, v = np.asarray(bottom_variance, float), np.asarray(total_variance, float)
-    if totals.shape != (len(tree),) + bottom.shape[1:] or w.shape != bottom.shape[:1] or v.shape != totals.shape[:1]:
+    numbers = (len(bottom), len(totals), *w.shape, *v.shape)
+    if numbers != 2 * (tree.member.shape[1], len(tree)) or totals.shape[1:] != bottom.shape[1:]:
         raise ReconcileError(f"series {bottom.shape} with variances {w.shape}, totals {totals.shape} with variances {v.shape}: "
                              f"a hierarchy of {tree.member.shape[1]} series and {len(tree)} totals needs the same numbers of rows")
     if not (np.isfinite(w).all() and np.isfinite(v).all() and (w >= 0).all() and (v >= 0).all()):
