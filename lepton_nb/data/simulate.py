@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CONTENT', 'SMALL', 'TEXT', 'sales_table', 'sparse_rows', 'tables_of', 'check_size', 'first_date', 'supermarket',
-           'measures', 'checksum', 'content', 'frames_of', 'write_embedded', 'write_small', 'move_in',
-           'embedded_folder', 'embedded', 'regenerate', 'read_small', 'assemble']
+           'measures', 'card_figures', 'checksum', 'content', 'frames_of', 'write_embedded', 'write_small', 'move_in',
+           'embedded_folder', 'embedded', 'stated', 'regenerate', 'read_small', 'assemble']
 
 # %% ../../nbs/data/03_simulate.ipynb #cell-003
 import hashlib
@@ -155,6 +155,12 @@ def measures(tables: dict[str, pd.DataFrame], truth: Truth) -> pd.DataFrame:
     ]
     return pd.DataFrame(rows, columns=["what", "value", "unit"]).astype(str)
 
+
+def card_figures(measured: pd.DataFrame) -> str:
+    "Write measures as the Markdown table of the data card."
+    lines = [f"| {row.what} | {row.value} {row.unit}".rstrip() + " |" for row in measured.itertuples()]
+    return "\n".join(["| what | value |", "| --- | --- |", *lines])
+
 # %% ../../nbs/data/03_simulate.ipynb #cell-046
 def checksum(tables: dict[str, pd.DataFrame]) -> str:
     "Hash the content of tables: names, column names, order and values (numbers to 4 digits), not file bytes."
@@ -254,14 +260,21 @@ def embedded(
         if given:
             raise UserError(f"{folder}: no checksums.json, so no embedded data. Write them with write_embedded({str(folder)!r}).")
         return regenerate(folder)
-    sums = json.loads((folder / "checksums.json").read_text(encoding="utf-8"))
     frames = {}
-    for name, wanted in sums["files"].items():
+    for name, wanted in stated(folder / "checksums.json").items():
         found = hashlib.sha256((folder / name).read_bytes()).hexdigest() if (folder / name).exists() else "no file"
         if found != wanted:
             raise UserError(f"{folder / name}: SHA-256 is {found[:12]}, {wanted[:12]} was expected. Delete {folder} and write it again with write_embedded.")
         frames[name.removesuffix(".parquet")] = read_small(folder / name)
     return assemble(frames)
+
+
+def stated(file: Path) -> dict[str, str]:
+    "Read which files there are and their checksums."
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8"))["files"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"{file}: cannot be read as a list of checksums ({type(error).__name__}). Delete {file.parent} and write it again with write_embedded.") from error
 
 
 def regenerate(folder: Path) -> tuple[dict[str, pd.DataFrame], Truth]:
