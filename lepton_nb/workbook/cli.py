@@ -42,21 +42,29 @@ def take_parameters(
     return pairs, rest
 
 # %% ../../nbs/workbook/07_cli.ipynb #cell-009
+def _fit(wide: list[int], room: int) -> list[int]:
+    """Narrow the widest columns until all fit."""
+    wide = list(wide)
+    while sum(wide) > room and max(wide) > 16:
+        wide[wide.index(max(wide))] -= 1
+    return wide
+
+
 def text_table(
-    table: pd.DataFrame,      # what to show
-    width: int | None = None,  # characters of a line; that of the terminal if not given
+    table: pd.DataFrame,       # what to show
+    width: int | None = None,  # characters of a line; those of the terminal if not given
 ) -> str:
-    """Set a table in plain text, with its last column wrapped."""
+    """Set a table in plain text."""
     width = width or max(60, shutil.get_terminal_size((120, 24)).columns)
     cells = [[str(c) for c in table.columns]] + [[to_text(v) for v in row] for row in table.itertuples(index=False)]
-    wide = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
-    before = sum(wide[:-1]) + 2 * (len(wide) - 1)
+    natural = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
+    wide = _fit(natural, width - 2 * (len(natural) - 1))
     lines = []
     for row in cells:
-        start = "".join(text.ljust(w + 2) for text, w in zip(row[:-1], wide))
-        rest = textwrap.wrap(row[-1], max(24, width - before)) or [""]
-        lines += [start + rest[0], *(" " * before + line for line in rest[1:])]
-    return "\n".join(line.rstrip() for line in lines)
+        wrapped = [textwrap.wrap(text, w, break_on_hyphens=False) or [""] for text, w in zip(row, wide)]
+        for i in range(max(map(len, wrapped))):
+            lines.append("  ".join((part[i] if i < len(part) else "").ljust(w) for part, w in zip(wrapped, wide)).rstrip())
+    return "\n".join(lines)
 
 # %% ../../nbs/workbook/07_cli.ipynb #cell-013
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -73,7 +81,7 @@ def _summary(folder: Path) -> str:
     """Say what a run took, from its manifest."""
     graph = json.loads((folder / "ro-crate-metadata.json").read_text(encoding="utf-8"))["@graph"]
     took = {e["name"]: float(e["value"]) for e in graph if e["@id"].startswith("#measure/")}
-    return f"{took['seconds']:.0f} s, {took['peak_memory_bytes'] / 1e6:.0f} MB at most"
+    return f"{took['seconds']:.0f} s, {took['peak_memory'] / 1e6:.0f} MB at most"
 
 # %% ../../nbs/workbook/07_cli.ipynb #cell-014
 def run(arguments: argparse.Namespace) -> int:
@@ -309,7 +317,9 @@ def main(
     except ValueError:
         pass  # not in the main thread
     try:
-        return dispatch(sys.argv[1:] if words is None else words, place)
+        code = dispatch(sys.argv[1:] if words is None else words, place)
+        sys.stdout.flush()
+        return code
     except UserError as error:
         print(f"lepton-nb: {error}", file=sys.stderr)
         return 2
@@ -322,3 +332,7 @@ def main(
     finally:
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
+
+# %% ../../nbs/workbook/07_cli.ipynb #cell-031
+if __name__ == "__main__" and globals().get("__spec__"):  # a notebook is called `__main__` too, but was not found as a module
+    sys.exit(main())

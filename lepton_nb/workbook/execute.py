@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,9 @@ from .parameters import TO_MEND
 # %% ../../nbs/workbook/03_execute.ipynb #cell-005
 DIRECTIVE = re.compile(r"^\s*#\s*\|\s*(\w[\w-]*)\s*:?\s*(.*?)\s*$")
 TAGS = {
-    ("hide", ""): "remove_cell", ("include", "false"): "remove_cell",
-    ("hide_input", ""): "remove_input", ("echo", "false"): "remove_input",
-    ("hide_output", ""): "remove_output", ("output", "false"): "remove_output",
+    ("hide", ""): "hide", ("include", "false"): "hide",
+    ("hide_input", ""): "hide_input", ("echo", "false"): "hide_input",
+    ("hide_output", ""): "hide_output", ("output", "false"): "hide_output",
     ("export", ""): "export", ("exports", ""): "export",
 }
 
@@ -290,7 +290,8 @@ class _Engine(NBClientEngine):
     @classmethod
     def execute_managed_notebook(cls, nb_man, kernel_name, *, folder, threads, account, **_):
         account["notebook"] = nb_man.nb
-        client = _Client(nb_man, folder, account, kernel_name=kernel_name, timeout=None, startup_timeout=120)
+        client = _Client(  # generous limits: a busy machine is no reason to fail
+            nb_man, folder, account, kernel_name=kernel_name, timeout=None, startup_timeout=120, iopub_timeout=120)
         said = Path(folder) / "kernel.log"
         try:
             with said.open("wb") as log:

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -222,20 +222,24 @@ def _bare_page(m: dict[str, Any]) -> str:
 
 
 def _page(folder: Path, m: dict[str, Any]) -> None:
+    """Write report.html; a page maker that fails makes the run a failed one, but its notebook is kept."""
     from lepton_nb.workbook.publish import render
 
     try:
         render(folder / "executed.ipynb", folder / "report.html", m)
     except OSError:
         raise
-    except Exception:
+    except Exception as error:
         if m["failure"] is None:
-            raise
+            mend = "The notebook ran to its end and is kept as executed.ipynb; this is a fault of lepton_nb."
+            blamed = Failure("", 0, type(error).__name__, f"the page could not be made: {error}", mend, False)
+            m |= {"status": "failed", "failure": {**asdict(blamed), "traceback": []}}
+            (folder / "results.json").unlink()
         (folder / "report.html").write_text(_bare_page(m), encoding="utf-8")
 
 # %% ../../nbs/workbook/03_run.ipynb #cell-024
-def _verified(m: dict[str, Any], folder: Path, reference: Path | None) -> dict[str, Any] | None:
-    """Compare with the published results: what with, whether they hold; None where they are not comparable."""
+def _verified(m: dict[str, Any], folder: Path, reference: Path | None) -> bool | None:
+    """Say whether the published results hold; None where there are none, or none that are comparable."""
     if reference is None:
         published = Path(lepton_nb.__file__).parent.parent / "reports" / f"{m['case']}.results.json"
         reference = published if published.exists() else None
@@ -244,7 +248,7 @@ def _verified(m: dict[str, Any], folder: Path, reference: Path | None) -> dict[s
     lines = verify(read_results(reference), read_results(folder))
     if (lines.query("kind != 'result'")["verdict"] != "same").any():
         return None
-    return {"reference": reference.name, "holds": holds(lines), "results": int((lines["kind"] == "result").sum())}
+    return holds(lines)
 
 
 def _gather(execution: Execution) -> tuple[Execution, dict[str, dict]]:
@@ -276,7 +280,7 @@ def _write(folder: Path, plan: Plan, execution: Execution, threads: int, referen
 
 def _log(out: Path, m: dict[str, Any]) -> None:
     """Add a line to the log of all runs."""
-    kept = ("ended", "case", "key", "status", "seconds", "processor_seconds", "peak_memory_bytes", "changed")
+    kept = ("ended", "case", "key", "status", "seconds", "processor_seconds", "peak_memory", "changed")
     with open(out / "log.jsonl", "a", encoding="utf-8") as log:
         log.write(json.dumps({k: m[k] for k in kept}) + "\n")
 

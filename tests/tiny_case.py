@@ -1,0 +1,115 @@
+"""A case that runs in a second and does what it is told: work, fail, refuse, wait. Written into a folder of the test's."""
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import psutil
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from lepton_nb.workbook.run import run_case
+
+DECLARED = '''
+from typing import Literal
+
+from lepton_nb.workbook.parameters import CaseParameters, UserError, from_namespace, param
+from lepton_nb.workbook.verify import record, record_data
+
+
+class Parameters(CaseParameters):
+    do: Literal["work", "fail", "refuse", "wait", "fill"] = param("work", meaning="what happens in the run")
+    units: int = param(100, unit="units", ge=0, le=1000, meaning="units sold")
+    open: bool = param(True, meaning="whether the shop is open")
+    code: str = param("007", meaning="an article")
+    trace: str = param("", meaning="file to which every run adds a line")
+'''
+ASSIGNED = 'source = "embedded"\nseed = 7\ndo = "work"\nunits = 100  # units=sold\nopen = True\ncode = "007"\ntrace = ""'
+ACTS = '''
+if params.trace:
+    with open_file(params.trace, "a") as file:
+        print(os.getpid(), file=file, flush=True)
+if params.do == "fail":
+    [][params.units]
+if params.do == "refuse":
+    raise UserError("sales.csv, row 12, units: found -3; give 0 or more")
+if params.do == "wait":
+    time.sleep(60)
+if params.do == "fill":
+    print("x" * 300_000)
+'''
+
+
+def write(folder: Path, assigned: str = ASSIGNED, kernel: str = "somebody-elses") -> dict:
+    """Write the case `shop`; give `folder` and `module` for `run_case` and `main`."""
+    cells = [
+        new_markdown_cell("# A small shop\n\n> What it takes in a day."), new_code_cell("#| default_exp cases.shop"),
+        new_code_cell("#| export" + DECLARED), new_code_cell("import os, sys, time\nopen_file = open"),
+        new_code_cell(assigned, metadata={"tags": ["parameters"]}),
+        new_code_cell("params = from_namespace(Parameters, globals())"),
+        new_markdown_cell("## The day\n\nIt goes as it was told to."), new_code_cell(ACTS.strip()),
+        new_code_cell("#| eval: false\n1 / 0"),
+        new_markdown_cell("## What came of it"),
+        new_code_cell('record("revenue", 2.5 * params.units, "EUR", "1%", "money taken")\n'
+                      'record_data("sales", "ab" * 32, "embedded", "CC0")'),
+        new_code_cell("[sys.executable, os.environ['OMP_NUM_THREADS'], os.getcwd()]"),
+    ]
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}})
+    (folder / "tiny").mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, folder / "shop.ipynb")
+    (folder / "tiny" / "shop.py").write_text(DECLARED)
+    return {"folder": folder, "module": "tiny"}
+
+
+@contextmanager
+def importable(folder: Path) -> Iterator[dict]:
+    """Write the case where its module can be imported from; forget it afterwards."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield write(folder)
+    finally:
+        sys.path.remove(str(folder))
+        for name in [n for n in sys.modules if n.split(".")[0] == "tiny"]:
+            del sys.modules[name]
+
+
+def run(place: dict, out: Path, *pairs: tuple[str, str], **options) -> Path:
+    """Run the case in this process."""
+    return run_case("shop", pairs, out=out, progress=False, threads=1, **options, **place)
+
+
+def left_in(out: Path) -> list[str]:
+    """Name what is in the case's folder of runs, hidden folders included."""
+    return sorted(p.name for p in (out / "shop").iterdir()) if (out / "shop").exists() else []
+
+
+def start(folder: Path, *words: str, before: str = "") -> subprocess.Popen:
+    """Start `lepton-nb` with words in a process of its own, with the case of a folder."""
+    code = (f"import sys; sys.path.insert(0, {str(folder)!r})\n{before}\n"
+            f"from lepton_nb.workbook.cli import main\nsys.exit(main({list(words)!r}, folder={str(folder)!r}, module='tiny'))")
+    return subprocess.Popen([sys.executable, "-c", code], cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def wait_for_line(file: Path, seconds: float = 120) -> int:
+    """Wait until a run has written its line; give the process id of its kernel."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if file.exists() and file.read_text().endswith("\n"):
+            return int(file.read_text().split()[-1])
+        time.sleep(0.05)
+    raise AssertionError("the run did not reach its cell")
+
+
+def gone(pid: int, seconds: float = 30) -> bool:
+    """Say whether a process ends within some seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.1)
+    return False
