@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['M5', 'RETAIL', 'JUICE', 'PUBLIC', 'CASES', 'SourceError', 'Dataset', 'File', 'places', 'file_hash', 'find', 'fetch',
-           'help_offline', 'PublicSet', 'read_m5', 'read_online_retail', 'read_dominicks', 'collect', 'bring',
-           'in_place', 'available', 'assemble', 'extent', 'load_embedded', 'load_public', 'load_own', 'spacing', 'load']
+           'help_offline', 'PublicSet', 'read_m5', 'read_online_retail', 'invoice_lines', 'read_dominicks', 'collect',
+           'bring', 'in_place', 'available', 'assemble', 'extent', 'load_embedded', 'load_public', 'load_own',
+           'spacing', 'load']
 
 # %% ../../nbs/data/02_catalog.ipynb #cell-003
 import hashlib
@@ -136,12 +137,16 @@ M5 = PublicSet(
 
 # %% ../../nbs/data/02_catalog.ipynb #cell-019
 def read_online_retail(files: dict[str, Path]) -> tuple[dict, pd.DataFrame, list[str]]:
+    """Read and turn into tables the one file of Online Retail."""
+    return online_retail_tables(invoice_lines(*files.values()))
+
+
+def invoice_lines(path: Path) -> pd.DataFrame:
     """Read the invoice lines from Parquet or from the R package's file."""
-    (name, path), = files.items()
-    if name.endswith("parquet"):
-        return online_retail_tables(pd.read_parquet(path))
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
     lines = read_rda(path)["onlineretail"]
-    return online_retail_tables(lines.assign(Quantity=lines.Quantity.astype("int64"), InvoiceDate=pd.to_datetime(lines.InvoiceDate.astype("int64"), unit="s")))
+    return lines.assign(Quantity=lines.Quantity.astype("int64"), InvoiceDate=pd.to_datetime(lines.InvoiceDate.astype("int64"), unit="s"))
 
 
 RETAIL = PublicSet(

@@ -52,12 +52,12 @@ def parse_number(texts: pd.Series, semicolon: bool = False) -> Parsed:
     comma = pd.to_numeric(bare.where(comma_ok).str.replace(".", "", regex=False).str.replace(",", "."), errors="coerce")
     two = point_ok & comma_ok & (point != comma)
     reading = decide(bare, point_ok, comma_ok, two, semicolon)
-    values = {"point": point, "comma": comma}.get(reading, point.where(point_ok, comma).mask(two))
+    values = {"point": point, "comma": comma}.get(reading, point.where(point_ok, comma))
     parsed = Parsed(values.to_numpy(dtype=float, na_value=np.nan), (values.isna() & ~empty).to_numpy(), "is not a number",
                     "Write digits only, such as 12 or 3.5.")
-    if reading == "two":
+    if reading == "two" or (reading == "mixed" and two.any()):
         text = texts[two].iloc[0]
-        parsed.refused = (f"'{text}' can be {point[two].iloc[0]:,g} or {comma[two].iloc[0]:,g}, and no other value of the column decides it",
+        parsed.refused = (f"'{text}' can be {point[two].iloc[0]:,g} or {comma[two].iloc[0]:,g}, and the column does not decide it",
                           "Write numbers with a decimal point and without thousands marks.")
     if (comma_ok & bare.str.contains(",") & (values == comma)).any() and reading != "point":
         parsed.said.append(("decimal comma", texts[comma_ok & bare.str.contains(",")].iloc[0], "read as a decimal comma"))

@@ -74,16 +74,16 @@ def assumed_suppliers(assume: Logistics) -> pd.DataFrame:
     return pd.DataFrame(assume.suppliers, columns=["supplier", "lead_time", "order_days"]).astype({"lead_time": "int64"})
 
 # %% ../../nbs/data/01e_public.ipynb #cell-009
-def in_words(assume: Logistics, items: pd.DataFrame, missing: list[str]) -> list[str]:
+def in_words(assume: Logistics, made: dict[str, pd.DataFrame], missing: list[str]) -> list[str]:
     """State the assumptions behind the tables in `missing` in words, with their values."""
     told = {
-        "items": [f"Unit cost: {assume.cost_share:.0%} of the item's mean price (median {assume.currency} {items.cost.median():.2f}).",
-                  f"Room: {assume.litres:g} litres per unit, the same for every item.",
+        "items": [f"Unit cost: {assume.cost_share:.0%} of the item's mean price (median {assume.currency} {made['items'].cost.median():.2f}).",
+                  f"Room: {assume.litres:g} litre{'s' * (assume.litres != 1)} per unit, the same for every item.",
                   "Shelf life: " + keeping(assume.shelf_life),
                   f"Packs: the largest of {', '.join(map(str, assume.packs))} units within {assume.pack_days:g} days of sales; one pack is the minimum order.",
                   f"Supplier: one of {len(assume.suppliers)}, by a checksum of the item's identifier."],
         "stores": [f"Capacity of a store: {assume.cover_days:g} days of its average daily volume."],
-        "suppliers": [f"{name}: lead time {lead} day{'s' * (lead > 1)}, takes orders {days}." for name, lead, days in assume.suppliers],
+        "suppliers": [f"{name}: lead time {lead} day{'s' * (lead > 1)}, takes orders {days}." for name, lead, days in made["suppliers"][["supplier", "lead_time", "order_days"]].itertuples(index=False)],
     }
     return [sentence for table in missing for sentence in told[table]]
 
@@ -115,7 +115,7 @@ def assume_logistics(
     if "suppliers" in missing:
         named = sorted(set(made["items"].supplier))
         made["suppliers"] = assumed_suppliers(fit_suppliers(assume, named))
-    return made, in_words(assume, made["items"], missing)
+    return made, in_words(assume, made, missing)
 
 
 def fit_suppliers(assume: Logistics, named: list[str]) -> Logistics:

@@ -72,13 +72,13 @@ def column(
 
 # %% ../../nbs/data/01_tables.ipynb #cell-011
 def at_least(limit: float) -> pa.Check:
-    """Refuse values below `limit`."""
-    return pa.Check(lambda s: s >= limit, error=f"is below {limit:g}", ignore_na=True)
+    """Refuse values below `limit`; infinite ones are a fault of their own."""
+    return pa.Check(lambda s: (s >= limit) | np.isinf(s), error=f"is below {limit:g}", ignore_na=True)
 
 
 def above(limit: float) -> pa.Check:
     """Refuse values at or below `limit`."""
-    return pa.Check(lambda s: s > limit, error=f"is not above {limit:g}", ignore_na=True)
+    return pa.Check(lambda s: (s > limit) | np.isinf(s), error=f"is not above {limit:g}", ignore_na=True)
 
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -304,9 +304,9 @@ def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
                            if name not in frame and col.metadata["default"] is not None})
     made = made[[name for name in COLUMNS[table] if name in made]]
     texts = [name for name in made if COLUMNS[table][name].metadata["kind"] == "text"]
-    made = made.assign(**{name: made[name].astype(object).where(made[name].notna(), None) for name in texts})
+    made = made.assign(**{name: made[name].astype(object).where(made[name].notna(), None) for name in texts if made[name].dtype != object})
     kinds = {name: KINDS[COLUMNS[table][name].metadata["kind"]] for name in made if name not in texts}
-    return made.astype(kinds).reset_index(drop=True)
+    return made.astype(kinds, copy=False).reset_index(drop=True)
 
 # %% ../../nbs/data/01_tables.ipynb #cell-043
 LOG = ["table", "rule", "rows", "units", "before", "after", "why"]
@@ -327,8 +327,8 @@ def column_bytes(values: pd.Series) -> bytes:
     if pd.api.types.is_datetime64_any_dtype(values):
         return values.to_numpy("datetime64[s]").astype("<i8").tobytes()
     if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        numbers = values.to_numpy(dtype="<f8", na_value=np.nan) + 0.0
-        return np.where(np.isnan(numbers), np.nan, numbers).tobytes()
+        numbers = values.to_numpy(dtype="<f8", na_value=np.nan)
+        return (np.where(np.isnan(numbers), np.nan, numbers) + 0.0).tobytes()  # one NaN, one zero
     codes, words = pd.factorize(values)
     order = np.argsort(words.astype(str), kind="stable")
     rank = np.append(np.argsort(order), -1).astype("<i8")

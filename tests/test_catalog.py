@@ -1,0 +1,201 @@
+"""Sources: where files are looked for, what is said without a network, and the public sets where they are at hand."""
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pooch
+import pytest
+
+from lepton_nb.data import catalog
+from lepton_nb.data.catalog import available, Dataset, File, load, PUBLIC, SourceError
+from lepton_nb.data.public import assume_logistics, Logistics, m5_tables, online_retail_tables
+from lepton_nb.data.tables import check_tables, DataError
+
+HERE = Path(os.environ.get("LEPTON_NB_DATA", "") or "nowhere")
+
+
+def needs(path: str) -> Path:
+    if not (HERE / path).exists():
+        pytest.skip(f"{path} is not at hand: set LEPTON_NB_DATA to the folder that holds it")
+    return HERE / path
+
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """No data folder, an empty cache, and no network."""
+    monkeypatch.delenv("LEPTON_NB_DATA", raising=False)
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache")
+
+    def unplugged(*args, **kwargs):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(pooch, "retrieve", unplugged)
+    return tmp_path
+
+
+# ---- errors a user can cause
+
+@pytest.mark.parametrize("case, source, words", [
+    ("bakery", "embedded", "Cases: retail"), ("retail", "publik:m5", "not understood"), ("retail", "public:m6", "public:m5-foods1"),
+    ("retail", "", "not understood"), ("retail", "own:", "not understood"), ("retail", "embedded:x", "not understood"),
+])
+def test_unknown_sources(case, source, words):
+    with pytest.raises(SourceError, match=words):
+        load(case, source)
+
+
+def test_own_folder_with_faults_is_refused_as_a_whole(tmp_path):
+    (tmp_path / "sales.csv").write_text("date,store,item,units,price\n2025-03-01,S1,007,x,-1\n")
+    with pytest.raises(DataError) as error:
+        load("retail", f"own:{tmp_path}")
+    assert len(error.value.problems) == 2
+
+
+@pytest.mark.parametrize("name", ["m5-foods1", "dominicks-oj"])
+def test_bring_your_own_copy_says_where_from_and_where_to(alone, name):
+    with pytest.raises(SourceError) as error:
+        load("retail", f"public:{name}")
+    said = str(error.value)
+    assert PUBLIC[name].origin in said and "LEPTON_NB_DATA" in said and str(alone / "cache") in said
+    assert all(file.path in said for way in PUBLIC[name].ways for file in way)
+
+
+def test_offline_says_what_was_tried_and_what_to_do(alone):
+    with pytest.raises(SourceError) as error:
+        load("retail", "public:online-retail")
+    said = str(error.value)
+    assert "no route to host" in said and "https://" in said and "LEPTON_NB_DATA" in said and str(alone / "cache" / "retail/online_retail/onlineretail.rda") in said
+
+
+def test_data_folder_that_is_none(monkeypatch):
+    monkeypatch.setenv("LEPTON_NB_DATA", "/nowhere/at/all")
+    with pytest.raises(SourceError, match="not a folder"):
+        load("retail", "public:m5-foods1")
+
+
+def test_changed_file_is_refused(alone, monkeypatch):
+    file = PUBLIC["m5-foods1"].ways[0][0]
+    (alone / file.path).parent.mkdir(parents=True)
+    (alone / file.path).write_bytes(b"changed")
+    monkeypatch.setenv("LEPTON_NB_DATA", str(alone))
+    with pytest.raises(SourceError, match="not the file on record"):
+        load("retail", "public:m5-foods1")
+    assert "not the file on record" in available().set_index("source").loc["public:m5-foods1", "at hand"]
+
+
+def test_what_is_at_hand_is_told(alone):
+    told = available().set_index("source")["at hand"]
+    assert told["public:online-retail"] == "fetched on first use" and told["public:m5-foods1"] == "bring your own copy" and told["embedded"] == "here"
+
+
+def test_download_is_checked_and_kept(alone, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(pooch, "retrieve", lambda url, **how: asked.update(how, url=url) or str(alone / "file"))
+    file = PUBLIC["online-retail"].ways[1][0]
+    assert catalog.fetch(file) == alone / "file"
+    assert asked["known_hash"] == f"sha256:{file.sha256}" and asked["progressbar"] and asked["path"] == alone / "cache" / "retail/online_retail"
+
+
+def test_every_file_that_is_fetched_is_pinned():
+    fetched = [file for known in PUBLIC.values() for way in known.ways for file in way if file.url]
+    assert fetched and all(file.sha256 and len(file.url.split("/")[5]) == 40 for file in fetched)
+
+
+# ---- sources
+
+def test_embedded_is_checked_and_repeats():
+    first, second = load(), load("retail", "embedded")
+    assert isinstance(first, Dataset) and first.sha256 == second.sha256 and first.truth is not None
+    assert check_tables(first.tables).empty and first.card["sha256"] == first.sha256
+    with pytest.raises(AttributeError):
+        first.name = "other"
+
+
+def test_own_folder_is_completed_only_where_it_must_be(tmp_path):
+    days = pd.date_range("2025-01-01", periods=70)
+    pd.DataFrame({"date": days, "store": "S1", "item": "007", "units": 2, "price": 3.0}).to_csv(tmp_path / "sales.csv", index=False)
+    (tmp_path / "items.csv").write_text("item,cost,supplier\n007,1.0,dairy\n")
+    own = load("retail", f"own:{tmp_path}", currency="CHF")
+    assert own.tables["items"].cost.item() == 1.0 and own.tables["suppliers"].supplier.tolist() == ["dairy"] and own.currency == "CHF"
+    assert own.tables["stores"].capacity.item() == 20 and not any("Unit cost" in word for word in own.assumed)
+    assert any("Capacity" in word for word in own.assumed) and any(word.startswith("dairy: lead time") for word in own.assumed)
+
+
+def test_own_with_suppliers_but_no_items_uses_the_given_suppliers(tmp_path):
+    (tmp_path / "sales.csv").write_text("date,store,item,units,price\n2025-03-01,S1,007,1,2\n2025-03-02,S1,007,1,2\n")
+    (tmp_path / "suppliers.csv").write_text("supplier,lead_time,order_days\nall-in-one,4,fri\n")
+    assert load("retail", f"own:{tmp_path}").tables["items"].supplier.tolist() == ["all-in-one"]
+
+
+def test_weekly_rows_are_called_weekly(tmp_path):
+    days = pd.date_range("2025-01-01", periods=60, freq="7D")
+    pd.DataFrame({"date": days, "store": "S1", "item": "007", "units": 2, "price": 3.0}).to_csv(tmp_path / "sales.csv", index=False)
+    assert load("retail", f"own:{tmp_path}").card["frequency"] == "weekly"
+
+
+def test_assumptions_do_not_depend_on_the_order_of_rows_or_on_other_items():
+    rng = np.random.default_rng(3)
+    sales = pd.DataFrame({"date": np.tile(pd.date_range("2025-01-01", periods=50), 4), "store": "S", "item": np.repeat(list("abcd"), 50), "channel": "store",
+                          "units": rng.poisson(4, 200).astype(float), "price": 2.0, "promotion": False})
+    items = assume_logistics({"sales": sales})[0]["items"]
+    shuffled = assume_logistics({"sales": sales.sample(frac=1, random_state=1)})[0]["items"]
+    pd.testing.assert_frame_equal(items, shuffled)
+    pd.testing.assert_frame_equal(items[items.item == "b"].reset_index(drop=True), assume_logistics({"sales": sales[sales.item == "b"]})[0]["items"])
+    half = assume_logistics({"sales": sales}, Logistics(cost_share=0.5))
+    assert half[0]["items"].cost.eq(1.0).all() and any("50%" in word for word in half[1])
+
+
+# ---- public sets, where they are at hand
+
+OUT = ("duplicate rows", "not goods", "stock corrections", "no price", "cancelled the same day")
+
+
+@pytest.fixture(scope="module")
+def invoices() -> pd.DataFrame:
+    return catalog.invoice_lines(needs("retail/online_retail/online_retail.parquet"))
+
+
+def test_online_retail_has_the_known_dirt_and_accounts_for_it(invoices):
+    tables, log, _ = online_retail_tables(invoices)
+    rows, units = log.set_index("rule").rows, log.set_index("rule").units
+    assert (rows["negative quantities"], rows["cancellations"], rows["missing customers"], rows["duplicate rows"]) == (10_624, 9_288, 135_080, 5_268)
+    assert rows["time of day"] == 541_909 - rows[[*OUT, "rarely sold items"]].sum(), "every line that is gone is in the log"
+    sales = tables["sales"]
+    assert sales.units.sum() - sales.returns.sum() == invoices.Quantity.sum() - units[[*OUT, "rarely sold items"]].sum()
+    assert sales.units.max() < 74_215, "the two orders that were cancelled within minutes are no demand"
+
+
+def test_both_forms_of_online_retail_are_one(invoices):
+    other = catalog.invoice_lines(needs("retail/online_retail/onlineretail.rda"))
+    first, second = ({"lines": frame.assign(CustomerID=frame.CustomerID.astype("float64")).drop(columns="Description")} for frame in (invoices, other))
+    assert catalog.content_hash(first) == catalog.content_hash(second)
+
+
+def test_dominicks_margin_is_recovered():
+    data = pd.read_csv(needs("retail/dominicks/orange_juice_store_week.csv.gz"))
+    tables, _, words = catalog.dominicks_tables(data)
+    margin = 1 - tables["items"].set_index("item").cost / tables["sales"].groupby("item").price.median()
+    recorded = data.groupby("brand").profit.median() / 100
+    assert abs(margin.median() - recorded.median()) < 0.05 and not any(word.startswith("Unit cost: 70%") for word in words)
+    assert len(tables["sales"]) == len(data)
+
+
+def test_m5_three_files_give_what_the_long_table_gives(tmp_path):
+    long = pd.read_parquet(needs("retail/m5/foods1_CA1_CA2_daily_long.parquet"))
+    folder, few = HERE / "retail/m5", sorted(long.item_id.astype(str).unique())[:20]
+    wide = pd.read_csv(folder / "sales_FOODS_1_CA_1_CA_2_evaluation.csv")
+    wide[wide.item_id.isin(few)].to_csv(tmp_path / "sales_train_evaluation.csv", index=False)
+    shutil.copy(folder / "calendar.csv", tmp_path)
+    pd.read_parquet(folder / "sell_prices.parquet", filters=[("item_id", "in", few)]).to_csv(tmp_path / "sell_prices.csv", index=False)
+    three = catalog.read_m5({path.name: path for path in tmp_path.iterdir()})[0]
+    assert catalog.content_hash(three) == catalog.content_hash(m5_tables(long[long.item_id.isin(few)])[0])
+
+
+def test_m5_starts_when_an_item_is_listed():
+    long = pd.read_parquet(needs("retail/m5/foods1_CA1_CA2_daily_long.parquet"))
+    tables, log, _ = m5_tables(long)
+    assert tables["sales"].price.notna().all() and tables["sales"].units.sum() == long.units.sum()
+    assert log.loc[log.rule == "not yet listed", "rows"].item() == long.sell_price.isna().sum()
+    assert tables["sales"].groupby(["store", "item"]).ngroups == 432
