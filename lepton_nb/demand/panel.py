@@ -103,7 +103,7 @@ def _from_frames(
 ) -> Panel:
     """Build a panel from tidy frames.  Raises `PanelError` on rows that cannot be used."""
     sales = _checked(sales)
-    frames = [known] if isinstance(known, pd.DataFrame) else list(known)
+    frames = [f for f in ([known] if isinstance(known, pd.DataFrame) else known) if len(f)]
     ids = pd.Index(np.sort(sales["unique_id"].astype(str).unique()), name="unique_id")
     sales = sales.assign(unique_id=sales["unique_id"].astype(str))
     last = max([sales["ds"].max()] + [pd.to_datetime(f["ds"]).max().normalize() for f in frames])
