@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from scipy.stats import nbinom
 
 from lepton_nb.demand.backtest import backtest, coverage, known_mean, pinball
-from lepton_nb.demand.intervals import Calibrated, IntervalError, Outcomes, add_quantiles, conformal_levels, dispersion, outcomes
+from lepton_nb.demand.intervals import Calibrated, IntervalError, add_quantiles, conformal_levels, dispersion, outcomes
 from lepton_nb.demand.panel import Panel
 from lepton_nb.demand.reconcile import (
     ReconcileError, SeasonalWindow, aggregate, aggregate_panel, error_variance, hierarchy, level_scores, reconcile, reconcile_backtest,
@@ -213,12 +213,30 @@ def test_out_of_fold_rows_serve_as_well_as_a_backtest(counted):
     assert np.allclose(named.table, cal.table)
 
 
-def test_sold_out_days_are_left_out():
-    y, out = np.full((2, 100), 5.0), np.zeros((2, 100), bool)
-    out[0, 50:] = True
-    panel = panel_of(y, censored=out)
-    bt = backtest(panel, {"m": told(y)}, range(40, 90, 10), 10, skip_censored=False)
-    assert set(outcomes(bt, panel).series[outcomes(bt, panel).origin >= 50]) == {1}
+def test_sold_out_days_keep_their_weight_above_their_sale():
+    rng = np.random.default_rng(6)
+    truth = np.full((30, 600), 6.0)
+    demand = rng.poisson(truth)
+    shelf = rng.integers(4, 14, demand.shape)
+    panel = panel_of(np.minimum(demand, shelf), censored=demand >= shelf)
+    bt = backtest(panel, {"m": told(truth)}, range(100, 590, 10), 10)
+    rows = outcomes(bt, panel)
+    assert rows.censored.mean() > 0.15 and len(rows.outcome) == bt.actual.size
+    aware = Calibrated.fit(bt, panel).quantiles(truth[:, :1], (0.5, 0.8, 0.9)).mean(axis=(0, 1))
+    naive = Calibrated.fit(bt, panel_of(np.minimum(demand, shelf))).quantiles(truth[:, :1], (0.5, 0.8, 0.9)).mean(axis=(0, 1))
+    right = np.quantile(demand, (0.5, 0.8, 0.9), method="inverted_cdf")
+    assert np.abs(aware - right).max() < 0.6 and (naive[1:] < right[1:] - 0.4).all()
+
+
+def test_thinned_rows_leave_no_holes_in_the_correlations(counted):
+    panel, _, material, cal = counted
+    o, n, h = np.indices(material.actual.shape)
+    kept = ((h + o + n) % 3 == 0).ravel()
+    thin = {"forecast": material.forecasts["m"].ravel()[kept], "outcome": np.float32(1 / 3) * material.actual.ravel()[kept] * 3,
+            "series": n.ravel()[kept], "origin": np.array(material.origins)[o.ravel()][kept], "step": h.ravel()[kept] + 1}
+    same = Calibrated.fit(thin, panel)
+    assert same.counts and same.total[0] == 1 and 0.05 < same.total[1] and abs(same.total[3] - cal.total[3]) < 0.05
+    assert abs(same.store[0] - cal.store[0]) < 0.05 and abs(same.store[1] - cal.store[1]) < 0.05
 
 
 def test_missing_material_is_one_sentence(counted):
