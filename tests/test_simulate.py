@@ -303,3 +303,20 @@ def test_best_possible_refuses_days_that_are_not_there(small):
     for first, last in ((0, None), (150, 150), (150, 999)):
         with pytest.raises(UserError, match="first"):
             truths.best_possible(small[1], first, last)
+
+
+def test_the_planning_simulator_replays_the_chain(made):
+    "Two simulators written apart agree on the last eight weeks, but for deliveries that a full store had cut to less than a case."
+    from lepton_nb.allocation import replenishment
+
+    tables, truth = made
+    first = len(truth.ds) - 56
+    kept = truth.on_sale[:, first:].all(1)
+    ids, days = truth.ids[kept], truth.ds[first:]
+    stock, under_way = simulate.opening_position(tables, ids, days[0])
+    chain = replenishment.chain_from_tables(tables, list(ids), days[0])
+    policy = replenishment.replay(truths.delivered_units(tables, ids, days))
+    ledger = replenishment.simulate(chain, truth.demand[kept, first:], policy, start_stock=stock, start_on_order=under_way, dates=days)
+    assert abs(ledger.sales.sum() / truth.sales[kept, first:].sum() - 1) < 0.002
+    assert abs(ledger.waste.sum() / truth.waste[kept, first:].sum() - 1) < 0.02
+    assert (ledger.sales == truth.sales[kept, first:]).mean() > 0.99

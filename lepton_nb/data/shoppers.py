@@ -150,7 +150,7 @@ def expected_demand(known: Known, truth: pd.DataFrame, effects: pd.DataFrame) ->
     _, closed = event_shapes(known.days, known.calendar)
     return np.round(np.exp(total), 6) * (on_sale(truth, len(known.days)) & ~closed)
 
-# %% ../../nbs/data/02b_shoppers.ipynb #cell-025
+# %% ../../nbs/data/02b_shoppers.ipynb #cell-026
 def count_by_inversion(
     uniform: np.ndarray,  # in [0, 1)
     first: np.ndarray,  # probability of 0
@@ -170,7 +170,7 @@ def count_by_inversion(
         where, probability, total, uniform, limit = where[more], probability[more], total[more], uniform[more], limit[more]
     return counts.reshape(first.shape)
 
-# %% ../../nbs/data/02b_shoppers.ipynb #cell-027
+# %% ../../nbs/data/02b_shoppers.ipynb #cell-028
 def negative_binomial(uniform: np.ndarray, mean: np.ndarray, dispersion: np.ndarray) -> np.ndarray:
     "Draw counts with this mean and variance mean + mean**2 / dispersion."
     dispersion = np.broadcast_to(dispersion, mean.shape)
@@ -186,7 +186,7 @@ def binomial(uniform: np.ndarray, trials: np.ndarray, share: np.ndarray) -> np.n
     odds = (share / (1 - share)).ravel()
     return count_by_inversion(uniform, (1 - share) ** trials, lambda k, at: (number[at] - k) / (k + 1) * odds[at], trials)
 
-# %% ../../nbs/data/02b_shoppers.ipynb #cell-031
+# %% ../../nbs/data/02b_shoppers.ipynb #cell-032
 def customers(
     known: Known,
     truth: pd.DataFrame,  # items' coefficients
