@@ -5,16 +5,19 @@
 # %% auto #0
 __all__ = ['SYMBOLS', 'MATH', 'PALETTE', 'PALETTE_DARK', 'MUTED', 'SEQUENTIAL', 'DIVERGING', 'INK', 'FAINT', 'UNIT', 'number',
            'money', 'percent', 'escape', 'plain', 'inline', 'show', 'slot', 'fill', 'literal', 'say', 'csv_text',
-           'csv_link', 'style', 'is_numeric', 'grouped', 'finish', 'rasterise', 'page_colours', 'seaborn_desaturate',
-           'recolour', 'unique', 'shorten', 'shorten_text', 'gather', 'drop_bare_groups', 'tidy', 'drawn_data',
-           'Figure', 'enter', 'leave', 'labels', 'check_units', 'write', 'figure_html', 'label_lines', 'column_text',
-           'table_html', 'table_cells', 'table', 'Kpi', 'kpi_html', 'kpis', 'answer', 'parameters_card']
+           'csv_link', 'style', 'is_numeric', 'grouped', 'finish', 'rasterise', 'lighten', 'page_colours',
+           'seaborn_desaturate', 'recolour', 'unique', 'shorten', 'shorten_text', 'gather', 'drop_bare_groups', 'tidy',
+           'drawn_data', 'Figure', 'enter', 'leave', 'labels', 'check_units', 'write', 'figure_html', 'label_lines',
+           'column_text', 'table_html', 'table_cells', 'table', 'Kpi', 'kpi_html', 'kpis', 'answer', 'parameters_card']
 
 # %% ../../nbs/workbook/02_figures.ipynb #cell-003
+import base64
+import colorsys
 import hashlib
 import html
 import io
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -29,6 +32,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure as Canvas
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FuncFormatter, ScalarFormatter
+from PIL import Image
 
 # %% ../../nbs/workbook/02_figures.ipynb #cell-006
 def number(
@@ -200,17 +204,17 @@ def grouped(value: float, position: int | None = None) -> str:
     return f"{value:,.10g}".replace("-", "−")
 
 
-def finish(ax, x: str, y: str):
-    "Put our labels on one panel and thousands separators on its ticks; return the note that holds the y label."
+def finish(ax, x: str, y: str, width: float, room: bool):
+    "Put our labels on one panel of a width and thousands separators on its ticks; return the note that holds the y label."
     for axis in (ax.xaxis, ax.yaxis):
         if is_numeric(axis):
             axis.set_major_formatter(FuncFormatter(grouped))
-    ax.set_xlabel(x)
+    ax.set_xlabel(textwrap.fill(x, max(16, int(width / 8.5))))
     ax.set_ylabel("")
     if title := ax.get_title("left") or ax.get_title("center"):
         ax.set_title("", loc="center")
-        ax.set_title(title, loc="left", pad=25 if y else 8)
-    return ax.annotate(y, (0, 1), xytext=(0, 7), xycoords="axes fraction", textcoords="offset points", fontsize=12.5)
+        ax.set_title(title, loc="left", pad=25 if room else 8)
+    return ax.annotate(textwrap.fill(y, max(16, int(width / 7.5))), (0, 1), xytext=(0, 7), xycoords="axes fraction", textcoords="offset points", fontsize=12.5)
 
 # %% ../../nbs/workbook/02_figures.ipynb #cell-034
 def rasterise(ax, most: int = 800) -> None:
@@ -223,7 +227,22 @@ def rasterise(ax, most: int = 800) -> None:
         for patch in ax.patches:
             patch.set_rasterized(True)
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-036
+# %% ../../nbs/workbook/02_figures.ipynb #cell-035
+def lighten(
+    packed: str, # an image as PNG in base64
+    most: int = 100_000, # size above which it is drawn coarser, in bytes
+) -> str:
+    "Write an image with at most 256 colours, and coarser where it is still large."
+    image = Image.open(io.BytesIO(base64.b64decode(packed)))
+    for share in (1, 0.7, 0.5):
+        small = image.resize((max(1, int(image.width * share)), max(1, int(image.height * share))), Image.Resampling.BOX) if share < 1 else image
+        held = io.BytesIO()
+        small.convert("RGBA").quantize(256, method=Image.Quantize.FASTOCTREE).save(held, format="PNG", optimize=True)
+        if held.tell() <= most:
+            break
+    return base64.b64encode(held.getvalue()).decode()
+
+# %% ../../nbs/workbook/02_figures.ipynb #cell-037
 def page_colours() -> dict[str, str]:
     "Map the colours of a drawing to the variables of the page that shows it."
     tint = lambda colour: to_hex(seaborn_desaturate(colour))
@@ -235,11 +254,10 @@ def page_colours() -> dict[str, str]:
 
 def seaborn_desaturate(colour: str, share: float = 0.75) -> tuple[float, float, float]:
     "Return the colour that seaborn's bars turn ours into."
-    import colorsys
     hue, lightness, saturation = colorsys.rgb_to_hls(*matplotlib.colors.to_rgb(colour))
     return colorsys.hls_to_rgb(hue, lightness, saturation * share)
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-037
+# %% ../../nbs/workbook/02_figures.ipynb #cell-038
 def recolour(svg: str) -> str:
     "Let the page choose the colours; white lines take the page's own colour."
     names = page_colours()
@@ -255,13 +273,14 @@ def unique(svg: str, key: str) -> str:
     svg = re.sub(r' id="([^"]*)"', lambda m: f' id="{short[m[1]]}"' if m[1] in short else "", svg)
     return re.sub(r'(href="#|url\(#)([^")]+)', lambda m: m[1] + short[m[2]], svg)
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-038
+# %% ../../nbs/workbook/02_figures.ipynb #cell-039
 def shorten(svg: str) -> str:
     "Round coordinates and drop what a page does not need; images stay as they are."
     svg = re.sub(r"<metadata>.*?</metadata>|<style type.*?</style>|<!--.*?-->|<defs>\s*</defs>", "", svg, flags=re.S)
     parts = re.split(r'((?:xlink:)?href="data:[^"]*")', svg)
     parts[::2] = [shorten_text(part) for part in parts[::2]]
-    parts[1::2] = [part.replace("\n", "") for part in parts[1::2]]
+    image = re.compile(r'(?<=base64,)[^"]+')
+    parts[1::2] = [image.sub(lambda m: lighten(m[0]), part) for part in parts[1::2]]
     return "".join(parts).replace("xlink:href", "href")
 
 
@@ -285,6 +304,7 @@ def gather(svg: str) -> str:
 def drop_bare_groups(svg: str) -> str:
     "Take out the groups that carry no attribute."
     bare, keep = [], []
+    svg = re.sub(r"<g\b[^>]*/>", "", svg)
     for part in re.split(r"(<g\b[^>]*>|</g>)", svg):
         if part.startswith("<g"):
             bare.append(part in ("<g>", "<g >"))
@@ -292,7 +312,7 @@ def drop_bare_groups(svg: str) -> str:
         keep.append("" if drop else part)
     return "".join(keep)
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-039
+# %% ../../nbs/workbook/02_figures.ipynb #cell-040
 def tidy(
     svg: str, # what matplotlib wrote
     title: str, # read aloud as the name of the drawing
@@ -308,7 +328,7 @@ def tidy(
             f'role="img" aria-labelledby="{key}-t {key}-d" fill="currentColor" stroke-linejoin="round" '
             f'style="max-width:100%;height:auto"><title id="{key}-t">{escape(title)}</title><desc id="{key}-d">{escape(alt)}</desc>{body}')
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-041
+# %% ../../nbs/workbook/02_figures.ipynb #cell-042
 def drawn_data(axes: Sequence) -> pd.DataFrame:
     "Collect the lines, bars and points of the panels, for a figure that was given no table."
     rows = []
@@ -317,10 +337,10 @@ def drawn_data(axes: Sequence) -> pd.DataFrame:
             rows += [(i, line.get_label(), x, y) for x, y in zip(line.get_xdata(), line.get_ydata())]
         rows += [(i, "bar", p.get_x() + p.get_width() / 2, p.get_height()) for p in ax.patches if hasattr(p, "get_height")]
         for cloud in ax.collections:
-            rows += [(i, cloud.get_label(), *xy) for xy in np.asarray(cloud.get_offsets())[:2000] if cloud.get_array() is None]
+            rows += [(i, cloud.get_label(), *xy) for xy in np.asarray(cloud.get_offsets()) if cloud.get_array() is None]
     return pd.DataFrame(rows, columns=["panel", "what", "x", "y"])
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-042
+# %% ../../nbs/workbook/02_figures.ipynb #cell-043
 @dataclass
 class Figure:
     "Draw a figure in a `with` block; it is shown when the block ends."
@@ -344,7 +364,7 @@ class Figure:
         if self.height is not None and self.height < 120:
             raise ValueError(f"height={self.height} is in pixels: give at least 120.")
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-044
+# %% ../../nbs/workbook/02_figures.ipynb #cell-045
 def enter(figure: Figure):
     "Make the canvas and hand out its axes."
     rows, columns = figure.panels
@@ -367,7 +387,7 @@ def leave(figure: Figure, kind, error, trace) -> None:
 
 Figure.__enter__, Figure.__exit__ = enter, leave
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-045
+# %% ../../nbs/workbook/02_figures.ipynb #cell-046
 def labels(figure: Figure, which: str, stacked: bool) -> list[str]:
     "Return one label for each panel; one label for all stands at the outer panels only."
     rows, columns = figure.panels
@@ -393,7 +413,7 @@ def check_units(figure: Figure) -> None:
                 raise ValueError(f"{which}={label!r} labels numbers without a unit: write for example {label + ' (units/day)'!r}, "
                                  f"or {label + ' (no unit)'!r} where there is none.")
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-046
+# %% ../../nbs/workbook/02_figures.ipynb #cell-047
 def write(figure: Figure, size: tuple[float, float], stacked: bool) -> str:
     "Write the drawing at a size in pixels, with the panels one below the other when stacked."
     if stacked and figure.panels[1] > 1:
@@ -403,14 +423,15 @@ def write(figure: Figure, size: tuple[float, float], stacked: bool) -> str:
             ax.tick_params(labelleft=True, labelbottom=True)
     figure.canvas.set_size_inches(size[0] / 72, size[1] / 72)
     names = labels(figure, "x", stacked), labels(figure, "y", stacked)
-    notes = [finish(ax, x, y) for ax, x, y in zip(figure.axes.flat, *names)]
+    room = size[0] / (1 if stacked else figure.panels[1])
+    notes = [finish(ax, x, y, room, any(names[1])) for ax, x, y in zip(figure.axes.flat, *names)]
     text = io.StringIO()
     figure.canvas.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     for note in notes:
         note.remove()
     return tidy(text.getvalue(), figure.title, figure.alt)
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-047
+# %% ../../nbs/workbook/02_figures.ipynb #cell-048
 def figure_html(figure: Figure) -> str:
     "Write the figure: title, both drawings, caption and data."
     check_units(figure)
@@ -426,7 +447,7 @@ def figure_html(figure: Figure) -> str:
             f'<div class="lnb-wide">{wide}</div><div class="lnb-narrow" hidden>{narrow}</div>'
             f'<figcaption>{inline(figure.caption)} {csv_link(data, figure.title)}</figcaption></figure>')
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-049
+# %% ../../nbs/workbook/02_figures.ipynb #cell-050
 def label_lines(
     ax, # axes with labelled lines
     gap: float = 15, # least distance between two labels, in pixels
@@ -442,7 +463,7 @@ def label_lines(
     if ax.get_legend():
         ax.get_legend().remove()
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-057
+# %% ../../nbs/workbook/02_figures.ipynb #cell-058
 def column_text(values: pd.Series, digits: int | None = None) -> list[str]:
     "Write the cells of one column in one form."
     if pd.api.types.is_bool_dtype(values):
@@ -457,7 +478,7 @@ def column_text(values: pd.Series, digits: int | None = None) -> list[str]:
         digits = 0 if (finite == finite.round()).all() or size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3
     return [number(v, digits) for v in values]
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-058
+# %% ../../nbs/workbook/02_figures.ipynb #cell-059
 def table_html(
     df: pd.DataFrame, # rows to show; an index that is not just a count becomes the first column
     caption: str, # what the table says
@@ -476,10 +497,10 @@ def table_html(
     head, rows = table_cells(shown.head(max_rows), dict(units or {}), digits, marked)
     key = "t" + hashlib.sha256((caption + head + rows).encode()).hexdigest()[:10]
     return (f'<div class="lnb-table"><div class="lnb-scroll" role="region" tabindex="0" aria-labelledby="{key}">'
-            f'<table><caption id="{key}">{inline(caption)}{cut}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+            f'<table><caption id="{key}"><span>{inline(caption)}{cut}</span></caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
             f'<p class="lnb-tools">{csv_link(df if data is None else data, caption)}</p></div>')
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-059
+# %% ../../nbs/workbook/02_figures.ipynb #cell-060
 def table_cells(shown: pd.DataFrame, units: dict, digits, marked: list[bool]) -> tuple[str, str]:
     "Write the header cells and the rows; the first column heads its row."
     kinds = [' class="num"' if pd.api.types.is_numeric_dtype(t) and not pd.api.types.is_bool_dtype(t) else "" for t in shown.dtypes]
@@ -499,7 +520,7 @@ def table(df: pd.DataFrame, caption: str, units=None, digits=None, data=None, ma
     "Show a table; the arguments are those of `table_html`, and `slot` names a placeholder to fill instead."
     show(HTML(table_html(df, caption, units, digits, data, max_rows)), slot)
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-063
+# %% ../../nbs/workbook/02_figures.ipynb #cell-064
 @dataclass(frozen=True)
 class Kpi:
     "One key number."
@@ -527,7 +548,7 @@ def kpis(cards: Sequence[Kpi], slot: str | None = None) -> None:
     "Show key numbers as cards."
     show(HTML(kpi_html(cards)), slot)
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-064
+# %% ../../nbs/workbook/02_figures.ipynb #cell-065
 def answer(
     kpis: Sequence[Kpi] = (), # key numbers, at most four or five
     bullets: Sequence[str] = (), # sentences with numbers from the run; **bold** and `code` have a meaning
@@ -538,7 +559,7 @@ def answer(
     cards = kpi_html(kpis) if kpis else ""
     show(HTML(f'<div class="lnb-answer">{cards}{f"<ul>{points}</ul>" if points else ""}</div>'), slot)
 
-# %% ../../nbs/workbook/02_figures.ipynb #cell-069
+# %% ../../nbs/workbook/02_figures.ipynb #cell-070
 def parameters_card(
     params: object, # a case's parameters, or their table with the columns name, value, default, changed, unit, range, meaning
     slot: str | None = None, # placeholder to fill instead

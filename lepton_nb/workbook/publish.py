@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['BLOCK', 'CODE', 'PIECES', 'LABELS', 'RESULT', 'TEMPLATE', 'mathml', 'set_aside', 'markdown_html', 'picture',
            'mend_markup', 'scrollable', 'region_name', 'summary_line', 'fold', 'ansi_free', 'frame_markup', 'data_html',
-           'output_html', 'Part', 'is_hidden', 'cell_parts', 'page_parts', 'slug', 'outline', 'distinct', 'spell_date',
-           'data_names', 'spell_time', 'facts', 'failure_of', 'recorded', 'value_text', 'results_html', 'download',
-           'take_title', 'words_only', 'card_of', 'fill_template', 'common', 'write_whole', 'describe', 'render',
-           'read_card', 'write_index', 'publish']
+           'output_html', 'Part', 'is_hidden', 'cell_parts', 'page_parts', 'answer_first', 'slug', 'outline',
+           'distinct', 'spell_date', 'data_names', 'spell_time', 'facts', 'failure_of', 'recorded', 'value_text',
+           'results_html', 'download', 'take_title', 'words_only', 'card_of', 'fill_template', 'common', 'write_whole',
+           'describe', 'render', 'read_card', 'write_index', 'publish']
 
 # %% ../../nbs/workbook/06_publish.ipynb #cell-003
 import base64
@@ -46,6 +46,8 @@ def mathml(
 ) -> str:
     "Translate LaTeX to MathML; show the source where that is not possible."
     text = re.sub(r"\\operatorname\*?\{([^{}]*)\}", lambda m: r"\text{" + re.sub(r"\\[,;: ]", " ", m[1]) + "}", latex.strip())
+    if block:
+        text = re.sub(r"\\(max|min)_\{([^{}]*)\}", r"\\underset{\2}{\\\1}", text)
     text = re.sub(r"\\!|\\nolimits|\\label\{[^}]*\}|\\(?:big|Big|bigg|Bigg)[lr]?(?![a-zA-Z])", "", text)
     try:
         found = convert(text, display="block" if block else "inline")
@@ -133,6 +135,12 @@ def summary_line(source: str) -> str:
         return lines[0].lstrip("# ").rstrip(". ") or "code"
     if all(re.match(r"(from|import)\b|[\s)]", line) for line in lines):
         return "imports"
+    if drawn := re.search(r"\bFigure\(\s*title=f?([\"'])(.*?)\1", source):
+        return "the figure “" + re.sub(r"\{.*?\}", "…", drawn[2]) + "”"
+    usual = {"say": "a sentence with numbers from the run", "answer": "the answer", "kpis": "key numbers", "table": "the table",
+             "parameters_card": "the table of parameters", "record": "results kept for comparison", "display": "what is shown"}
+    if (call := re.match(r"(\w+)\(", lines[0])) and call[1] in usual:
+        return usual[call[1]]
     names = re.findall(r"^(?:def|class) (\w+)", source, re.M)
     if names:
         return "defines " + ", ".join(names[:4]) + (" and more" if len(names) > 4 else "")
@@ -143,7 +151,7 @@ def summary_line(source: str) -> str:
 def fold(source: str, label: str = "") -> str:
     "Fold the code of a cell under one line."
     source = "\n".join(line for line in source.splitlines() if not line.startswith("#|")).strip("\n")
-    if not source.strip():
+    if not source.strip() or re.fullmatch(r"(?:slot\([\"']\w+[\"']\);?\s*)+", source):
         return ""
     body = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip("\n")
     return (f'<details class="code"><summary>Code: {escape(label or summary_line(source))}</summary>'
@@ -160,8 +168,14 @@ def frame_markup(text: str) -> str:
     if "lnb-" in text or "<table" not in text:
         return text
     text = re.sub(r"<style scoped>.*?</style>", "", text, flags=re.S)
-    text = re.sub(r'<table border="1" class="dataframe">', "<table>", text).replace("<th></th>", "<td></td>")
+    text = text.replace('<table border="1" class="dataframe">', '<table class="frame">')
     head, body = text.split("</thead>", 1) if "</thead>" in text else ("", text)
+    rows = re.findall(r"<tr.*?</tr>", head, re.S)
+    if len(rows) == 2 and "<th></th>" in rows[1]:
+        names = re.findall(r"<th>(.+?)</th>", rows[1])
+        first = re.sub(r"(<tr[^>]*>)" + r"\s*<th>[^<]*</th>" * len(names), lambda m: m[1] + "".join(f"<th>{n}</th>" for n in names), rows[0])
+        head = head.replace(rows[1], "").replace(rows[0], first)
+    head, body = (half.replace("<th></th>", "<td></td>") for half in (head, body))
     head = re.sub(r"<th(?=[ >])", '<th scope="col"', head)
     text = head + ("</thead>" if head else "") + re.sub(r"<th(?=[ >])", '<th scope="row"', body)
     return scrollable(re.sub(r' style="text-align: right;"', ' class="num"', text))
@@ -222,15 +236,20 @@ def is_hidden(cell: dict, what: str) -> bool:
 
 def cell_parts(cell: dict, folder: Path | None) -> list[str]:
     "Write what one cell contributes to the page."
-    if is_hidden(cell, "hide") or cell["cell_type"] == "raw":
+    tags = cell.get("metadata", {}).get("tags", [])
+    if is_hidden(cell, "hide") or cell["cell_type"] == "raw" or "papermill-error-cell-tag" in tags:
         return []
     if cell["cell_type"] == "markdown":
         return [markdown_html(cell["source"], folder=folder)]
-    label = next((LABELS[tag] for tag in LABELS if tag in cell.get("metadata", {}).get("tags", [])), "")
-    shown = [] if is_hidden(cell, "hide_input") else [fold(cell["source"], label)]
+    label = next((LABELS[tag] for tag in LABELS if tag in tags), "")
+    shown = ["" if is_hidden(cell, "hide_input") else fold(cell["source"], label)]
     alt = f"Picture without a description of its own; code: {summary_line(cell['source'])}"
     shown += [output_html(output, alt) for output in cell.get("outputs", [])]
     failed = any(output["output_type"] == "error" for output in cell.get("outputs", []))
+    if failed:
+        shown[0] = shown[0].replace("<details", "<details open", 1)
+    elif "lnb-" in "".join(shown):
+        shown = shown[1:] + shown[:1]
     return ['<p id="failed-cell"><strong>The run stopped in the next cell.</strong></p>'] * failed + [s for s in shown if s.strip()]
 
 # %% ../../nbs/workbook/06_publish.ipynb #cell-027
@@ -250,6 +269,14 @@ def page_parts(notebook: dict, folder: Path | None = None) -> list[Part]:
     return parts
 
 # %% ../../nbs/workbook/06_publish.ipynb #cell-030
+def answer_first(parts: list[Part]) -> list[Part]:
+    "Move the folds of the opening behind what the opening shows."
+    start = next((i for i, part in enumerate(parts) if re.search(r"<h[2-6]\b", part.text)), len(parts))
+    is_fold = lambda part: part.text.startswith('<details class="code"')
+    opening = sorted(parts[:start], key=is_fold)
+    return opening + parts[start:]
+
+# %% ../../nbs/workbook/06_publish.ipynb #cell-033
 def slug(text: str) -> str:
     "Make a name for an address out of a heading."
     return re.sub(r"[^\w]+", "-", html.unescape(re.sub(r"<[^>]*>", "", text)).lower()).strip("-")[:60] or "section"
@@ -285,7 +312,7 @@ def distinct(parts: list[Part]) -> None:
             part.text = re.sub(rf'((?:id="|href="#|url\(#|aria-labelledby="(?:[^"]* )?)){re.escape(name)}(?=[") ])', rf"\g<1>{name}-{i}", part.text)
         used |= set(re.findall(r' id="([^"]+)"', part.text))
 
-# %% ../../nbs/workbook/06_publish.ipynb #cell-033
+# %% ../../nbs/workbook/06_publish.ipynb #cell-036
 def spell_date(text: str | None) -> str:
     "Write an ISO time as a date for people."
     try:
@@ -317,11 +344,12 @@ def facts(manifest: dict, minutes: int) -> list[tuple[str, str]]:
              ("Changed", ", ".join(f"{name} = {values.get(name)}" for name in changed)), ("Verified", verified)]
     return [(name, value) for name, value in lines if value]
 
-# %% ../../nbs/workbook/06_publish.ipynb #cell-036
+# %% ../../nbs/workbook/06_publish.ipynb #cell-039
 def failure_of(notebook: dict, manifest: dict) -> dict | None:
     "Describe what stopped the run, from the manifest or else from the notebook."
     known = manifest.get("failure") or manifest.get("failed")
-    for i, cell in enumerate(notebook["cells"], 1):
+    own = [cell for cell in notebook["cells"] if "papermill-error-cell-tag" not in cell.get("metadata", {}).get("tags", [])]
+    for i, cell in enumerate(own, 1):
         for output in cell.get("outputs", []):
             if output["output_type"] == "error" and not known:
                 known = {"cell": i, "error": output.get("ename"), "message": ansi_free(output.get("evalue", ""))}
@@ -334,7 +362,7 @@ def failure_of(notebook: dict, manifest: dict) -> dict | None:
     usual = "What stands above that cell is valid. Mend what the message names, then run the command at the foot of this page again."
     return {"where": where, "message": message, "mend": known.get("mend") or usual, "cell": known.get("cell")}
 
-# %% ../../nbs/workbook/06_publish.ipynb #cell-039
+# %% ../../nbs/workbook/06_publish.ipynb #cell-042
 RESULT = "application/vnd.lepton_nb.result+json"
 
 
@@ -365,7 +393,7 @@ def download(name: str, label: str, content: Any) -> tuple[str, str, str]:
     text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=False, default=str)
     return name, label, "data:application/json;charset=utf-8," + quote(text, safe=",.:;-_()/+!*~@")
 
-# %% ../../nbs/workbook/06_publish.ipynb #cell-041
+# %% ../../nbs/workbook/06_publish.ipynb #cell-044
 def take_title(parts: list[Part]) -> tuple[str, str]:
     "Take the title and the sentence under it out of the page."
     title = lede = ""
@@ -393,7 +421,7 @@ def card_of(page: dict, manifest: dict) -> str:
             "status": "failed" if page["failure"] else "ok", "kpis": kpis[0] if kpis else ""}
     return json.dumps(card, ensure_ascii=False).replace("<", "\\u003c")
 
-# %% ../../nbs/workbook/06_publish.ipynb #cell-042
+# %% ../../nbs/workbook/06_publish.ipynb #cell-045
 TEMPLATE = Path(str(files("lepton_nb.workbook"))) / "template"
 
 
@@ -425,11 +453,12 @@ def write_whole(path: Path, text: str) -> Path:
         raise
     return path
 
-# %% ../../nbs/workbook/06_publish.ipynb #cell-043
+# %% ../../nbs/workbook/06_publish.ipynb #cell-046
 def describe(notebook: dict, manifest: dict, case: str, folder: Path | None) -> dict:
     "Prepare everything that the template of a report shows."
     parts = page_parts(notebook, folder)
     title, lede = take_title(parts)
+    parts = answer_first(parts)
     contents = outline(parts)
     distinct(parts)
     body = "\n".join(f'<div class="detail">{part.text}</div>' if part.detail and not part.text.startswith("<h") else part.text for part in parts if part.text.strip())
@@ -458,7 +487,7 @@ def render(
     page = describe(executed, manifest, str(manifest.get("case") or Path(notebook).stem), Path(notebook).parent)
     return write_whole(Path(html), fill_template("report.html.j2", page))
 
-# %% ../../nbs/workbook/06_publish.ipynb #cell-048
+# %% ../../nbs/workbook/06_publish.ipynb #cell-051
 def read_card(page: Path) -> dict | None:
     "Read from a published report what the front page shows of it."
     text = page.read_text(encoding="utf-8")
@@ -469,7 +498,7 @@ def read_card(page: Path) -> dict | None:
     figure = re.search(r'<figure class="lnb-figure".*?</figure>', text, re.S)
     results = page.with_name(f"{page.stem}.results.json")
     kept = json.loads(results.read_text(encoding="utf-8"))["results"] if results.is_file() else {}
-    about = [f"Run on {spell_date(card.get('started'))}" if card.get("started") else "", "data: " + ", ".join(card["data"]) if card.get("data") else ""]
+    about = [f"Run on {spell_date(card.get('started'))}" if card.get("started") else "", "Data: " + ", ".join(card["data"]) if card.get("data") else ""]
     return card | {
         "case": page.stem, "kicker": page.stem.replace("_", " ").capitalize(), "title_text": words_only(card["title"]), "has_results": results.is_file(),
         "figure": re.sub(r'<a class="lnb-csv".*?</a>', "", figure[0], flags=re.S) if figure else "", "about": ". ".join(a for a in about if a),
@@ -492,7 +521,7 @@ def write_index(
     page = {"title": title, "title_text": f"lepton_nb: {title}", "lede_text": lede, "cases": cases} | common()
     return write_whole(reports / "index.html", fill_template("index.html.j2", page))
 
-# %% ../../nbs/workbook/06_publish.ipynb #cell-049
+# %% ../../nbs/workbook/06_publish.ipynb #cell-052
 def publish(
     run_folder: str | Path, # folder of a finished run: report.html and results.json
     reports: str | Path = "reports", # folder that is published

@@ -15,7 +15,9 @@
 
   function view(name) { root.dataset.view = name; press(document.getElementById("brief"), name === "brief"); }
   on("brief", function () { view(root.dataset.view === "brief" ? "full" : "brief"); });
-  if (location.hash === "#brief") { view("brief"); }
+  function asked() { if (location.hash === "#brief") { view("brief"); } }
+  asked();
+  window.addEventListener("hashchange", asked);
   on("code", function (button) {
     var open = button.getAttribute("aria-pressed") !== "true";
     if (open) { view("full"); }
@@ -33,6 +35,7 @@
       var target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
       if (target && target.classList.contains("detail")) { view("full"); }
       if (contents && !wide.matches) { contents.open = false; }
+      window.setTimeout(function () { if (target) { mark(target.id); } }, 600);
     });
   });
 
@@ -47,10 +50,12 @@
   }
   if ("IntersectionObserver" in window) {
     var heads = Array.prototype.filter.call(document.querySelectorAll("article h2[id], article h3[id]"), function (h) { return links[h.id]; });
-    var watch = new IntersectionObserver(function () {
-      var above = heads.filter(function (h) { return h.getClientRects().length && h.getBoundingClientRect().top < window.innerHeight * 0.3; });
-      if (heads.length) { mark((above[above.length - 1] || heads[0]).id); }
-    }, { rootMargin: "0px 0px -70% 0px", threshold: [0, 1] });
+    var settle = function () {
+      var seen = heads.filter(function (h) { return h.getClientRects().length; });
+      var above = seen.filter(function (h) { return h.getBoundingClientRect().top < window.innerHeight * 0.12; });
+      if (seen.length) { mark((above[above.length - 1] || seen[0]).id); }
+    };
+    var watch = new IntersectionObserver(settle, { rootMargin: "1000000px 0px -88% 0px", threshold: [0, 1] });
     heads.forEach(function (h) { watch.observe(h); });
   }
 
