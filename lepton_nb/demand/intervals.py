@@ -305,12 +305,13 @@ def _lag_sums(blocks: np.ndarray) -> np.ndarray:
     return np.array([np.trace(products, offset=k) for k in range(len(products))])
 
 
-def _correlated(cal: Calibrated, rows: Outcomes, most: int = 150_000) -> Calibrated:
-    """Estimate correlations by lag within a series, a store and the chain, from at most about `most` rows."""
+def _correlated(cal: Calibrated, rows: Outcomes, recent: int = 364, most: int = 150_000) -> Calibrated:
+    """Estimate correlations by lag within a series, a store and the chain, from mornings of the last `recent` days."""
     mornings = np.unique(rows.origin)
+    mornings = mornings[mornings > mornings[-1] - recent]
+    rows = rows[rows.origin >= mornings[0]]
     mornings = mornings[::-1][::max(1, int(np.ceil(len(rows.outcome) / most)))]
-    kept = np.isin(rows.origin, mornings)
-    rows = rows[kept]
+    rows = rows[np.isin(rows.origin, mornings)]
     seen = _expected_scores(cal, rows)
     bin_of = np.searchsorted(cal.centres, rows.forecast)
     power = (np.bincount(bin_of, seen**2) / np.maximum(np.bincount(bin_of), 1))[bin_of]
