@@ -12,7 +12,7 @@ import pandas as pd
 
 from .tables import KEYS, log_table, note
 
-# %% ../../nbs/data/01c_cleaning.ipynb #cell-007
+# %% ../../nbs/data/01c_cleaning.ipynb #cell-008
 def drop_repeated(frame: pd.DataFrame, table: str) -> tuple[pd.DataFrame, list[dict]]:
     """Keep one of rows that agree in every column."""
     again = frame.duplicated().to_numpy()
@@ -23,7 +23,7 @@ def drop_repeated(frame: pd.DataFrame, table: str) -> tuple[pd.DataFrame, list[d
     told = note(table, "duplicate rows", again.sum(), f"{len(frame):,} rows", f"{(~again).sum():,} rows", why, units)
     return frame[~again].reset_index(drop=True), [told]
 
-# %% ../../nbs/data/01c_cleaning.ipynb #cell-010
+# %% ../../nbs/data/01c_cleaning.ipynb #cell-011
 def split_returns(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     """Move negative units into the column `returns`."""
     back = -sales.units.clip(upper=0.0)
@@ -32,7 +32,7 @@ def split_returns(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     earlier = sales.returns if "returns" in sales else 0.0
     return sales.assign(units=sales.units.clip(lower=0.0), returns=back + earlier), [told] * bool((back > 0).any())
 
-# %% ../../nbs/data/01c_cleaning.ipynb #cell-011
+# %% ../../nbs/data/01c_cleaning.ipynb #cell-012
 def add_up(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     """Give each day, store, item and channel one row: units added, price averaged by units."""
     days = sales.date.dt.normalize()
@@ -51,7 +51,7 @@ def add_up(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     said.append(note("sales", "added up", again.sum(), f"{len(sales):,} rows", f"{len(result):,} rows", why, several.units.sum()))
     return result, said
 
-# %% ../../nbs/data/01c_cleaning.ipynb #cell-015
+# %% ../../nbs/data/01c_cleaning.ipynb #cell-016
 FACTOR = 4.0     # a price within this factor of the median is never called impossible
 SPREADS = 6.0    # nor is one within so many robust standard deviations
 
@@ -65,7 +65,7 @@ def impossible_prices(sales: pd.DataFrame) -> np.ndarray:
     spread = 1.4826 * off.groupby(series).transform("median")
     return (off > np.maximum(np.log(FACTOR), SPREADS * spread)).to_numpy()
 
-# %% ../../nbs/data/01c_cleaning.ipynb #cell-016
+# %% ../../nbs/data/01c_cleaning.ipynb #cell-017
 def mend_prices(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     """Replace impossible prices, and fill missing ones, by the last price of the series (sorted by series and date), else the next."""
     wrong = impossible_prices(sales)
@@ -90,7 +90,7 @@ def span(values: pd.Series) -> str:
     low, high = values.min(), values.max()
     return "none" if low != low else f"{low:,.2f}" if low == high else f"{low:,.2f} to {high:,.2f}"
 
-# %% ../../nbs/data/01c_cleaning.ipynb #cell-020
+# %% ../../nbs/data/01c_cleaning.ipynb #cell-021
 DELISTED_AFTER = 28  # days without a sale before the end of the data from which an item counts as no longer on sale
 
 
@@ -118,7 +118,7 @@ def missing_days(sales: pd.DataFrame, delisted_after: int = DELISTED_AFTER) -> p
     names = sales[["store", "item", "channel"]].iloc[lead[cell_series[gap]]].reset_index(drop=True)
     return names.assign(date=first_day + pd.to_timedelta(cell_day[gap], unit="D"))
 
-# %% ../../nbs/data/01c_cleaning.ipynb #cell-021
+# %% ../../nbs/data/01c_cleaning.ipynb #cell-022
 def fill_days(sales: pd.DataFrame, delisted_after: int = DELISTED_AFTER) -> tuple[pd.DataFrame, list[dict]]:
     """Add days without sales as rows of zero units, sort by series and date, and mark what was added."""
     gaps = missing_days(sales, delisted_after)
@@ -130,7 +130,7 @@ def fill_days(sales: pd.DataFrame, delisted_after: int = DELISTED_AFTER) -> tupl
     told = note("sales", "days without sales", len(gaps), f"{len(sales):,} rows", f"{len(marked):,} rows", why)
     return marked.astype({"promotion": bool, "filled": bool}), [told] * bool(len(gaps))
 
-# %% ../../nbs/data/01c_cleaning.ipynb #cell-026
+# %% ../../nbs/data/01c_cleaning.ipynb #cell-027
 def remarks(sales: pd.DataFrame) -> list[dict]:
     """Say what a reader should know before trusting a plan made on few data."""
     days, stores, items = sales.date.nunique(), sales.store.nunique(), sales.item.nunique()

@@ -90,14 +90,14 @@ def readings(days: pd.Series) -> dict[str, pd.Series]:
     found["Excel serial number"] = from_serial(serial.where(serial.between(20_000, 80_000)))
     return {name: dates for name, dates in found.items() if dates.notna().any()}
 
-# %% ../../nbs/data/01a_parsing.ipynb #cell-014
+# %% ../../nbs/data/01a_parsing.ipynb #cell-015
 def from_serial(serial: pd.Series) -> pd.Series:
     """Give the dates of a spreadsheet's serial numbers, which count days from 30 December 1899."""
     seconds = (serial.fillna(0) * 86_400).round().astype("int64").to_numpy().astype("timedelta64[s]")
     dates = (np.datetime64("1899-12-30", "s") + seconds).astype("datetime64[ns]")
     return pd.Series(dates, index=serial.index).where(serial.notna())
 
-# %% ../../nbs/data/01a_parsing.ipynb #cell-015
+# %% ../../nbs/data/01a_parsing.ipynb #cell-016
 def parse_date(texts: pd.Series, semicolon: bool = False) -> Parsed:
     """Read dates in the one format that fits them all."""
     empty, parts = is_empty(texts), texts.str.extract(PARTS)
@@ -119,7 +119,7 @@ def parse_date(texts: pd.Series, semicolon: bool = False) -> Parsed:
     parsed.values = (values + clock(parts, parsed)).to_numpy("datetime64[ns]")
     return parsed
 
-# %% ../../nbs/data/01a_parsing.ipynb #cell-016
+# %% ../../nbs/data/01a_parsing.ipynb #cell-018
 def clock(parts: pd.DataFrame, parsed: Parsed) -> pd.Series:
     """Give the times of day, and say if there were any or if a time zone was dropped."""
     time = pd.to_timedelta(parts.time.where(parts.time.str.count(":") > 1, parts.time + ":00"), errors="coerce").fillna(pd.Timedelta(0))
@@ -131,7 +131,7 @@ def clock(parts: pd.DataFrame, parsed: Parsed) -> pd.Series:
         parsed.said.append(("time zone", parts.zone.dropna().iloc[0], "dropped; the day is kept as it is written, which is the local one"))
     return time
 
-# %% ../../nbs/data/01a_parsing.ipynb #cell-020
+# %% ../../nbs/data/01a_parsing.ipynb #cell-022
 YES = {"yes", "y", "true", "t", "1", "1.0", "x", "ja", "wahr", "oui", "si"}
 NO = {"no", "n", "false", "f", "0", "0.0", "nein", "falsch", "non"} | EMPTY
 

@@ -34,7 +34,7 @@ class Logistics:
     period: int = 1                 # days between the rows of a series: 1 daily, 7 weekly
     currency: str = "USD"
 
-# %% ../../nbs/data/01e_public.ipynb #cell-006
+# %% ../../nbs/data/01e_public.ipynb #cell-007
 def speed(sales: pd.DataFrame, period: int = 1) -> pd.DataFrame:
     """Measure each item: units per store and day it was on sale (all channels), and its mean price."""
     days = sales.drop_duplicates(["date", "store", "item"]).groupby("item").size()
@@ -47,7 +47,7 @@ def by_speed(daily: pd.Series, classes: tuple) -> np.ndarray:
     values = [np.nan if days is None else float(days) for _, days in classes]
     return np.select([daily >= least for least, _ in classes], values, default=values[-1])
 
-# %% ../../nbs/data/01e_public.ipynb #cell-007
+# %% ../../nbs/data/01e_public.ipynb #cell-008
 def assumed_items(sales: pd.DataFrame, assume: Logistics, groups: pd.Series | None = None) -> pd.DataFrame:
     """Make the table of items; `groups` maps item to group."""
     measured = speed(sales, assume.period)
@@ -61,7 +61,7 @@ def assumed_items(sales: pd.DataFrame, assume: Logistics, groups: pd.Series | No
         "shelf_life": by_speed(measured.daily, assume.shelf_life), "supplier": supplier,
         "pack_size": fitting.astype("int64"), "minimum_order": fitting.astype("int64")})
 
-# %% ../../nbs/data/01e_public.ipynb #cell-008
+# %% ../../nbs/data/01e_public.ipynb #cell-010
 def assumed_stores(sales: pd.DataFrame, items: pd.DataFrame, assume: Logistics) -> pd.DataFrame:
     """Make the table of stores: room for `cover_days` of the average daily volume, rounded up to 10 litres."""
     volume = sales.item.map(items.set_index("item").volume) * sales.units
@@ -73,7 +73,7 @@ def assumed_suppliers(assume: Logistics) -> pd.DataFrame:
     """Make the table of suppliers."""
     return pd.DataFrame(assume.suppliers, columns=["supplier", "lead_time", "order_days"]).astype({"lead_time": "int64"})
 
-# %% ../../nbs/data/01e_public.ipynb #cell-009
+# %% ../../nbs/data/01e_public.ipynb #cell-012
 def in_words(assume: Logistics, made: dict[str, pd.DataFrame], missing: list[str]) -> list[str]:
     """State the assumptions behind the tables in `missing` in words, with their values."""
     told = {
@@ -96,7 +96,7 @@ def keeping(classes: tuple) -> str:
     fast = [f"{word} for items that sell at least {least:g} a day in a store" for (least, _), word in zip(classes[:-1], days)]
     return f"{', '.join(fast)}, {days[-1]} for slower ones."
 
-# %% ../../nbs/data/01e_public.ipynb #cell-011
+# %% ../../nbs/data/01e_public.ipynb #cell-014
 def assume_logistics(
     tables: dict[str, pd.DataFrame],   # at least sales, cleaned
     assume: Logistics = Logistics(),
@@ -124,7 +124,7 @@ def fit_suppliers(assume: Logistics, named: list[str]) -> Logistics:
     terms = list(known.values())
     return replace(assume, suppliers=tuple((name, *known.get(name, terms[i % len(terms)])) for i, name in enumerate(named)))
 
-# %% ../../nbs/data/01e_public.ipynb #cell-017
+# %% ../../nbs/data/01e_public.ipynb #cell-020
 def m5_long(sales: pd.DataFrame, calendar: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
     """Melt and join the three files of M5 (sales_train_evaluation, calendar, sell_prices) for FOODS_1 in CA_1 and CA_2."""
     few = sales[(sales.dept_id == "FOODS_1") & sales.store_id.isin(["CA_1", "CA_2"])]
@@ -134,7 +134,7 @@ def m5_long(sales: pd.DataFrame, calendar: pd.DataFrame, prices: pd.DataFrame) -
     long = long.merge(calendar[kept], on="d").merge(prices, on=["store_id", "item_id", "wm_yr_wk"], how="left")
     return long.assign(date=pd.to_datetime(long.date))
 
-# %% ../../nbs/data/01e_public.ipynb #cell-018
+# %% ../../nbs/data/01e_public.ipynb #cell-021
 def m5_tables(long: pd.DataFrame) -> tuple[dict, pd.DataFrame, list[str]]:
     """Make retail tables from the long form of M5: store_id, item_id, dept_id, date, units, sell_price, event names, snap_CA."""
     text = {"store": long.store_id.astype(str), "item": long.item_id.astype(str)}
@@ -151,7 +151,7 @@ def m5_tables(long: pd.DataFrame) -> tuple[dict, pd.DataFrame, list[str]]:
     words.append("Stock on hand is not in these data: a day without sales may have been a day without stock.")
     return tables, log, words
 
-# %% ../../nbs/data/01e_public.ipynb #cell-019
+# %% ../../nbs/data/01e_public.ipynb #cell-022
 def since_listed(sales: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Start each series (sorted by store, item, date) at its first price or sale."""
     seen = (sales.price.notna() | (sales.units > 0)).groupby([sales.store, sales.item], sort=False).cummax()
@@ -167,7 +167,7 @@ def m5_calendar(long: pd.DataFrame) -> pd.DataFrame:
     both = [" + ".join(filter(None, pair)) or None for pair in zip(first, second)]
     return pd.DataFrame({"date": days.date.astype("datetime64[ns]").to_numpy(), "event": both, "snap": days.snap_CA.astype(bool).to_numpy()})
 
-# %% ../../nbs/data/01e_public.ipynb #cell-024
+# %% ../../nbs/data/01e_public.ipynb #cell-027
 GOODS = r"(?i)\d{5}.*|DCGS.*"  # stock codes of goods; others are postage, fees, samples, vouchers, manual entries
 LEAST_DAYS = 100              # days with sales that an item needs to be kept
 
@@ -187,7 +187,7 @@ def look_at_invoices(lines: pd.DataFrame) -> list[dict]:
                  "treated by the rules below", lines.Quantity[negative].sum()),
             note("invoices", "cancellations", cancelled.sum(), "", "returns", "goods brought back or never sent", lines.Quantity[cancelled].sum())]
 
-# %% ../../nbs/data/01e_public.ipynb #cell-026
+# %% ../../nbs/data/01e_public.ipynb #cell-029
 def same_day(lines: pd.DataFrame) -> pd.Series:
     """Mark orders and cancellations of one customer, item, day and quantity that undo each other."""
     pair = pd.DataFrame({"customer": lines.CustomerID.astype("float64"), "item": lines.StockCode, "day": lines.InvoiceDate.dt.normalize(),
@@ -198,7 +198,7 @@ def same_day(lines: pd.DataFrame) -> pd.Series:
     both = pair.assign(turn=turn).groupby(["customer", "item", "day", "size", "turn"], sort=False).back.transform("nunique") == 2
     return both.reindex(lines.index, fill_value=False)
 
-# %% ../../nbs/data/01e_public.ipynb #cell-028
+# %% ../../nbs/data/01e_public.ipynb #cell-032
 def goods_sold(lines: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     """Keep the lines that are sales or returns of goods; log the others."""
     said = look_at_invoices(lines)
@@ -215,7 +215,7 @@ def goods_sold(lines: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
         said += told
     return lines, said
 
-# %% ../../nbs/data/01e_public.ipynb #cell-029
+# %% ../../nbs/data/01e_public.ipynb #cell-034
 GIFTS = Logistics(shelf_life=((0.0, None),), currency="GBP")
 
 
@@ -239,7 +239,7 @@ def clean_parts(tables: dict) -> tuple[dict, pd.DataFrame]:
     cleaned, log = clean({**tables, "sales": marked})
     return {**cleaned, "sales": cleaned["sales"].drop(columns="line")}, log
 
-# %% ../../nbs/data/01e_public.ipynb #cell-031
+# %% ../../nbs/data/01e_public.ipynb #cell-036
 BRANDS = {1: ("Tropicana Premium", 64), 2: ("Tropicana Premium", 96), 3: ("Florida's Natural", 64), 4: ("Tropicana", 64), 5: ("Minute Maid", 64),
           6: ("Minute Maid", 96), 7: ("Citrus Hill", 64), 8: ("Tree Fresh", 64), 9: ("Florida Gold", 64), 10: ("Dominick's", 64), 11: ("Dominick's", 128)}
 OUNCE = 0.0295735                            # litres
@@ -262,7 +262,7 @@ def dominicks_tables(weeks: pd.DataFrame) -> tuple[dict, pd.DataFrame, list[str]
     volume = pd.Series({names[brand]: round(ounces * OUNCE, 2) for brand, (_, ounces) in BRANDS.items()})
     return juice_terms(tables, cost, volume, words, log)
 
-# %% ../../nbs/data/01e_public.ipynb #cell-032
+# %% ../../nbs/data/01e_public.ipynb #cell-038
 def juice_terms(tables, cost, volume, words, log) -> tuple[dict, pd.DataFrame, list[str]]:
     """Put the true cost and carton sizes in place of the assumed ones."""
     items = tables["items"].assign(cost=lambda t: t.item.map(cost), volume=lambda t: t.item.map(volume))

@@ -91,7 +91,7 @@ def vector(reader: Reader, flags: int):
     levels = (reader.item() if flags & 0x200 else {}).get("levels")
     return values if levels is None else [None if value == NA_WHOLE else levels[value - 1] for value in values]
 
-# %% ../../nbs/data/01d_rda.ipynb #cell-009
+# %% ../../nbs/data/01d_rda.ipynb #cell-010
 def members(reader: Reader, flags: int):
     """Read a list; a data frame becomes a DataFrame, a list with names a dictionary."""
     values = [reader.item() for _ in range(reader.whole())]
@@ -114,7 +114,7 @@ def alternative(reader: Reader, flags: int):
 READERS = {SYMBOL: symbol, PAIRS: pairs, CHARS: lambda reader, flags: reader.text(), LOGICAL: vector, WHOLE: vector, REAL: vector, TEXTS: texts,
            LIST: members, ALTERNATIVE: alternative, NIL: lambda reader, flags: {}}
 
-# %% ../../nbs/data/01d_rda.ipynb #cell-010
+# %% ../../nbs/data/01d_rda.ipynb #cell-012
 PACKINGS = {b"\x1f\x8b": gzip.decompress, b"BZ": bz2.decompress, b"\xfd7": lzma.decompress}
 
 

@@ -28,7 +28,7 @@ import pyarrow.parquet
 from .parsing import Parsed, PARSERS
 from .tables import check_tables, COLUMNS, DataError, describe, grouped, KINDS, log_table, MADE, note, problem, REQUIRED
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-006
+# %% ../../nbs/data/01b_reading.ipynb #cell-007
 LIMIT_MB = 1000   # largest text file read, megabytes when unpacked; LEPTON_NB_MAX_MB overrides it
 PIECE = 1 << 20
 MAGIC = {b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"%PDF": "a PDF document", b"PK\x03\x04": "a zip archive or an Excel workbook",
@@ -54,7 +54,7 @@ def too_large(size: float) -> Unreadable:
     return Unreadable(f"is larger than the limit ({size / 1e6:,.0f} MB, limit {limit_mb():,.0f} MB)",
                       "Save it as Parquet, keep fewer years or stores, or raise the limit: LEPTON_NB_MAX_MB=4000.")
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-007
+# %% ../../nbs/data/01b_reading.ipynb #cell-008
 def look_over(path: Path) -> tuple[str, bytes]:
     """Find the encoding of a text file and give its beginning; raise Unreadable if it is empty, binary or too large."""
     if path.stat().st_size > limit_mb() * 1e6:
@@ -74,7 +74,7 @@ def look_over(path: Path) -> tuple[str, bytes]:
         raise Unreadable(f"is not a text file but {kind or 'binary data'}", "Save the table as CSV (comma separated, UTF-8).")
     return "utf-16" if wide else "utf-8" if utf8 else "cp1252", first
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-008
+# %% ../../nbs/data/01b_reading.ipynb #cell-010
 def pieces(path: Path) -> Iterator[bytes]:
     """Read a file piece by piece; raise Unreadable where its packing is broken."""
     try:
@@ -93,7 +93,7 @@ def decodes(decoder, piece: bytes) -> bool:
         return False
     return True
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-010
+# %% ../../nbs/data/01b_reading.ipynb #cell-012
 @dataclass
 class Raw:
     """A file as read, before its cells are understood."""
@@ -123,7 +123,7 @@ def read_csv(path: Path) -> Raw:
         raw.said.append(("separator", len(raw.rows), repr(mark), ",", "columns are not separated by commas"))
     return raw
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-011
+# %% ../../nbs/data/01b_reading.ipynb #cell-014
 def parse_csv(path: Path, encoding: str, mark: str, names: list[str], skip: int, raw: Raw) -> pa.Table:
     """Parse records into dictionary-coded text columns; records of another width become faults of `raw`."""
     wrong: list = []
@@ -146,7 +146,7 @@ def parse_csv(path: Path, encoding: str, mark: str, names: list[str], skip: int,
         raw.faults[-1]["found"] += f" (and {len(wrong) - 5:,} further rows like it)"
     return table
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-012
+# %% ../../nbs/data/01b_reading.ipynb #cell-015
 def add_columns(raw: Raw, names: list[str], table: pa.Table) -> None:
     """Put the columns into `raw`, with texts stripped and rows without any content left out."""
     filled = np.zeros(len(table), bool)
@@ -164,7 +164,7 @@ def add_columns(raw: Raw, names: list[str], table: pa.Table) -> None:
         raw.columns = {name: (codes[filled], texts) for name, (codes, texts) in raw.columns.items()}
         raw.rows = raw.rows[filled]
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-014
+# %% ../../nbs/data/01b_reading.ipynb #cell-017
 def read_parquet(path: Path) -> Raw:
     """Read a Parquet file; its size in memory is judged by the metadata before it is read."""
     try:
@@ -184,7 +184,7 @@ def read_parquet(path: Path) -> Raw:
         raw.columns[str(name)] = values
     return raw
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-015
+# %% ../../nbs/data/01b_reading.ipynb #cell-019
 def typed(values: pd.Series, kind: str) -> Parsed:
     """Convert values that have a type already to the kind that is wanted."""
     none = np.zeros(len(values), bool)
@@ -201,7 +201,7 @@ def typed(values: pd.Series, kind: str) -> Parsed:
         parsed.said.append(("identifier", str(whole.iloc[0]) if len(whole) else "", "numbers taken as text; leading zeros may have been lost before"))
     return parsed
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-017
+# %% ../../nbs/data/01b_reading.ipynb #cell-021
 ALSO = {"units": "quantity qty sold pieces sales menge amount", "item": "sku product article item_id product_id artikel stockcode",
         "store": "shop branch location store_id filiale", "date": "day datum ds", "price": "unit_price sell_price preis",
         "promotion": "promo onpromotion aktion", "stock_on_hand": "stock inventory on_hand closing_stock bestand", "cost": "unit_cost purchase_price",
@@ -219,7 +219,7 @@ def nearest(name: str, known: list[str]) -> str | None:
     alias = next((target for target in known if word in ALSO.get(target, "").split()), None)
     return alias or next(iter(difflib.get_close_matches(word, known, 1, cutoff=0.72)), None)
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-018
+# %% ../../nbs/data/01b_reading.ipynb #cell-022
 def match_columns(raw: Raw, table: str) -> dict[str, str]:
     """Map the known columns of a table to the headers of a file; unknown and missing ones become faults or notes."""
     found: dict[str, str] = {}
@@ -233,14 +233,14 @@ def match_columns(raw: Raw, table: str) -> dict[str, str]:
         if like:
             absent.remove(like)
             raw.faults.append(problem(raw.file, like, 1, f"the column is missing, but '{header}' looks like it" if like in needed
-                                      else f"'{header}' is not a known column, but looks like it", f"Rename {header} to {like}, or remove it."))
+                                      else f"'{header}' is not a known column, but looks like it", f"Rename {header} to {like}{'.' if like in needed else ', or remove it.'}"))
         else:
             raw.said.append(("column not used", len(raw.rows), header, "", "the column is not part of the table"))
     raw.faults += [problem(raw.file, name, 1, f"the column is missing (found: {', '.join(raw.columns) or 'nothing'})",
                            f"Add it: {COLUMNS[table][name].description}.") for name in absent if name in needed]
     return found
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-019
+# %% ../../nbs/data/01b_reading.ipynb #cell-024
 def understand(raw: Raw, table: str, headers: dict[str, str]) -> pd.DataFrame:
     """Give the typed table; what could not be read becomes faults of `raw`, what was interpreted its notes."""
     frame: dict[str, np.ndarray] = {}
@@ -277,7 +277,7 @@ def complete(frame: pd.DataFrame, table: str, raw: Raw) -> pd.DataFrame:
     kinds = {name: COLUMNS[table][name].metadata["kind"] for name in frame}
     return frame.astype({name: KINDS[kind] for name, kind in kinds.items() if kind != "whole" or frame[name].notna().all()})
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-021
+# %% ../../nbs/data/01b_reading.ipynb #cell-026
 class Tables(dict):
     """Tables by name, with `log`: what reading had to interpret."""
 
@@ -307,7 +307,7 @@ def find_tables(folder: Path) -> tuple[dict[str, Path], list[dict], list[dict]]:
             notes.append(note(path.name, "file not used", 0, why=f"known tables: {', '.join(COLUMNS)}"))
     return files, faults, notes
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-022
+# %% ../../nbs/data/01b_reading.ipynb #cell-028
 def read_file(path: Path, table: str) -> tuple[pd.DataFrame | None, Raw]:
     """Read one file as a table; None where it cannot be read at all."""
     try:
@@ -334,7 +334,7 @@ def read_folder(path: str | Path) -> Tables:
     tables.log = log_table(notes)
     return tables
 
-# %% ../../nbs/data/01b_reading.ipynb #cell-023
+# %% ../../nbs/data/01b_reading.ipynb #cell-029
 def still_wrong(read: dict, faults: list[dict]) -> list[dict]:
     """Check limits, keys and references of what could be read, without repeating what is known."""
     tables = {table: frame for table, (frame, _) in read.items() if frame is not None}

@@ -11,6 +11,7 @@ __all__ = ['PROBLEM', 'KINDS', 'FINITE', 'WEEKDAYS', 'ORDER_DAYS', 'SALES', 'ITE
 
 # %% ../../nbs/data/01_tables.ipynb #cell-003
 import hashlib
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +20,20 @@ import pandera.pandas as pa
 
 from ..workbook.parameters import UserError
 
-# %% ../../nbs/data/01_tables.ipynb #cell-005
+# %% ../../nbs/data/01_tables.ipynb #cell-006
 PROBLEM = ["file", "column", "row", "found", "mend"]
 
 
 class DataError(UserError):
-    """Data that cannot be used as they are; `problems` has one row per fault: file, column, row, found, mend."""
+    """Data that cannot be used as they are; `problems` has one row per fault: file, column, row, found, mend, in the order of the files."""
 
     def __init__(self, problems: list[dict] | pd.DataFrame):
-        self.problems = pd.DataFrame(problems, columns=PROBLEM)
+        self.problems = pd.DataFrame(problems, columns=PROBLEM).astype({"row": "Int64"}).sort_values(["file", "row"], ignore_index=True, na_position="first")
         count = len(self.problems)
         head = f"{count} problem{'s' * (count != 1)} in the data:"
         super().__init__("\n".join([head, *map(sentence, self.problems.to_dict("records"))]))
 
-# %% ../../nbs/data/01_tables.ipynb #cell-006
+# %% ../../nbs/data/01_tables.ipynb #cell-007
 def problem(file: str, column: str = "", row: int | None = None, found: str = "", mend: str = "") -> dict:
     """Describe one fault; `row` is None where the fault is not in one row."""
     return {"file": file, "column": column, "row": None if row is None else int(row), "found": found, "mend": mend}
@@ -47,7 +48,7 @@ def sentence(fault: dict) -> str:
         place.append(f"row {int(fault['row']):,}")
     return f"- {', '.join(place)}: {fault['found']}. {fault['mend']}".rstrip()
 
-# %% ../../nbs/data/01_tables.ipynb #cell-010
+# %% ../../nbs/data/01_tables.ipynb #cell-011
 KINDS = {"date": "datetime64[ns]", "text": "object", "number": "float64", "whole": "int64", "yes/no": "bool"}
 FINITE = pa.Check(lambda s: np.isfinite(s), error="is not finite", ignore_na=True)
 
@@ -70,7 +71,7 @@ def column(
     about = dict(kind=kind, unit=unit, default=default, mend=mend, example=example, optional=optional, without=without)
     return pa.Column(KINDS[kind], checks=checks, nullable=nullable, required=not optional, description=meaning, metadata=about)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-011
+# %% ../../nbs/data/01_tables.ipynb #cell-012
 def at_least(limit: float) -> pa.Check:
     """Refuse values below `limit`; infinite ones are a fault of their own."""
     return pa.Check(lambda s: (s >= limit) | np.isinf(s), error=f"is below {limit:g}", ignore_na=True)
@@ -85,7 +86,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ORDER_DAYS = pa.Check(lambda s: s.str.split().map(lambda days: len(days) > 0 and set(days) <= set(WEEKDAYS)),
                       error="is not a list of weekdays", ignore_na=True)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-013
+# %% ../../nbs/data/01_tables.ipynb #cell-014
 SALES = {
     "date": column("date", "day of the sale", example=("2025-03-01", "2025-03-01", "2025-03-02")),
     "store": column("text", "identifier of the store", example=("S1", "S1", "S1")),
@@ -103,7 +104,7 @@ SALES = {
     "filled": column("yes/no", "whether the row was added as a day without sales (made by the cleaning)", optional=True),
 }
 
-# %% ../../nbs/data/01_tables.ipynb #cell-015
+# %% ../../nbs/data/01_tables.ipynb #cell-016
 ITEMS = {
     "item": column("text", "identifier of the item", example=("007", "milk-1l")),
     "group": column("text", "group the item belongs to", default="all", example=("chocolate", "dairy")),
@@ -123,7 +124,7 @@ STORES = {
     "capacity": column("number", "room for stock on hand", "litres", example=(4500,), check=above(0), mend="Write litres, above 0."),
 }
 
-# %% ../../nbs/data/01_tables.ipynb #cell-016
+# %% ../../nbs/data/01_tables.ipynb #cell-017
 SUPPLIERS = {
     "supplier": column("text", "identifier of the supplier", example=("dairy-co", "sweets-ltd")),
     "lead_time": column("whole", "days from an order in the evening to the delivery in the morning", "days", example=(1, 3),
@@ -148,7 +149,7 @@ DELIVERIES = {
     "units": column("number", "units delivered", "units", example=(24,), check=at_least(0), mend="Write the units that arrived, 0 or more."),
 }
 
-# %% ../../nbs/data/01_tables.ipynb #cell-018
+# %% ../../nbs/data/01_tables.ipynb #cell-019
 KEYS = {
     "sales": ["date", "store", "item", "channel"], "items": ["item"], "stores": ["store"], "suppliers": ["supplier"],
     "calendar": ["date"], "weather": ["date"], "deliveries": ["date", "store", "item"],
@@ -161,7 +162,7 @@ REFERENCES = [("sales", "item", "items"), ("sales", "store", "stores"), ("items"
 REQUIRED = ("sales",)
 MADE = ("returns", "filled")  # columns that the cleaning makes, not the user
 
-# %% ../../nbs/data/01_tables.ipynb #cell-020
+# %% ../../nbs/data/01_tables.ipynb #cell-021
 def describe(table: str | None = None) -> pd.DataFrame:
     """Tell the columns of one table, or of all: type, unit, whether required, what holds without it, meaning."""
     rows = [
@@ -171,7 +172,7 @@ def describe(table: str | None = None) -> pd.DataFrame:
     told = pd.DataFrame(rows, columns=["table", "column", "type", "unit", "required", "without it", "meaning"])
     return told if table is None else told[told.table == table].reset_index(drop=True)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-024
+# %% ../../nbs/data/01_tables.ipynb #cell-025
 def template(table: str) -> pd.DataFrame:
     """Give the example rows of one table as they would stand in a file."""
     columns = {name: list(col.metadata["example"]) for name, col in COLUMNS[table].items() if col.metadata["example"]}
@@ -190,7 +191,7 @@ def write_templates(folder: str | Path) -> list[Path]:
         template(file.stem).to_csv(file, index=False, encoding="utf-8")
     return files
 
-# %% ../../nbs/data/01_tables.ipynb #cell-027
+# %% ../../nbs/data/01_tables.ipynb #cell-028
 LISTED = 3  # rows listed of a fault that repeats
 
 
@@ -215,7 +216,7 @@ def show(value) -> str:
         return "an empty cell"
     return f"{value:g}" if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else f"'{str(value)[:60]}'"
 
-# %% ../../nbs/data/01_tables.ipynb #cell-028
+# %% ../../nbs/data/01_tables.ipynb #cell-029
 def schema(table: str, cleaned: bool = True) -> pa.DataFrameSchema:
     """Give the pandera schema of a table; before cleaning, sold units may be negative, which is how returns arrive."""
     if cleaned or table != "sales":
@@ -228,13 +229,15 @@ def check_table(frame: pd.DataFrame, table: str, file: str | None = None, rows: 
     """Check one typed table against its schema; `rows` are the spreadsheet rows of its records."""
     file, rows = file or table, np.arange(len(frame)) + 2 if rows is None else np.asarray(rows)
     try:
-        schema(table, cleaned).validate(frame.reset_index(drop=True), lazy=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # pandera's own use of pandas, nothing that a reader could act on
+            schema(table, cleaned).validate(frame.reset_index(drop=True), lazy=True)
     except pa.errors.SchemaErrors as errors:
         return [fault for (name, check), cases in errors.failure_cases.groupby(["column", "check"], sort=False, dropna=False)
                 for fault in worded(frame, table, file, rows, name, str(check), cases)]
     return []
 
-# %% ../../nbs/data/01_tables.ipynb #cell-030
+# %% ../../nbs/data/01_tables.ipynb #cell-031
 def worded(frame, table, file, rows, name, check, cases) -> list[dict]:
     """Put pandera's failure cases of one column and check into words of the file."""
     if check == "column_in_dataframe":
@@ -249,7 +252,7 @@ def worded(frame, table, file, rows, name, check, cases) -> list[dict]:
     mend = mend if "finite" not in check else "Write a finite number."
     return grouped(rows[where], frame[name].to_numpy()[where], file, name, check, mend)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-034
+# %% ../../nbs/data/01_tables.ipynb #cell-035
 def check_references(tables: dict, files: dict, rows: dict) -> list[dict]:
     """Find identifiers that are used in one table and not listed in the other."""
     faults = []
@@ -276,7 +279,7 @@ def check_keys(tables: dict, files: dict, rows: dict) -> list[dict]:
                           "stands in an earlier row with other values", "Keep one row.")
     return faults
 
-# %% ../../nbs/data/01_tables.ipynb #cell-035
+# %% ../../nbs/data/01_tables.ipynb #cell-036
 def check_tables(
     tables: dict,                    # table name -> typed frame
     files: dict | None = None,       # table name -> file name, for the messages
@@ -297,7 +300,7 @@ def check_tables(
     faults += check_keys(whole, files, rows) + check_references(whole, files, rows)
     return pd.DataFrame(faults, columns=PROBLEM)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-037
+# %% ../../nbs/data/01_tables.ipynb #cell-038
 def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """Give a table its declared columns, order and types; columns with a default are added, unknown ones left out."""
     made = frame.assign(**{name: col.metadata["default"] for name, col in COLUMNS[table].items()
@@ -308,7 +311,7 @@ def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     kinds = {name: KINDS[COLUMNS[table][name].metadata["kind"]] for name in made if name not in texts}
     return made.astype(kinds, copy=False).reset_index(drop=True)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-043
+# %% ../../nbs/data/01_tables.ipynb #cell-044
 LOG = ["table", "rule", "rows", "units", "before", "after", "why"]
 
 
@@ -321,7 +324,7 @@ def log_table(notes: list[dict]) -> pd.DataFrame:
     """Give notes as one table with the columns of the log, empty if there are none."""
     return pd.DataFrame(notes, columns=LOG).astype({"rows": "int64", "units": "float64"})
 
-# %% ../../nbs/data/01_tables.ipynb #cell-046
+# %% ../../nbs/data/01_tables.ipynb #cell-047
 def column_bytes(values: pd.Series) -> bytes:
     """Give the values of one column in a form that no library version changes."""
     if pd.api.types.is_datetime64_any_dtype(values):
