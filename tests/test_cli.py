@@ -1,8 +1,12 @@
 """The command line: what it answers, with which exit code, and that no mistake of a user ends in a traceback."""
 import json
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import nbformat
 import pytest
 
 import lepton_nb
@@ -116,3 +120,24 @@ def test_a_reader_that_leaves_early_is_no_error(place):
     process.stdout.close()
     assert process.stderr.read() == "" and process.wait(timeout=120) == 0
     process.stderr.close()
+
+
+def test_an_installed_package_runs_its_own_cases_in_its_own_kernel(place, tmp_path):
+    site, here = tmp_path / "site", tmp_path / "here"
+    shutil.copytree(Path(lepton_nb.__file__).parent, site / "lepton_nb", ignore=shutil.ignore_patterns("__pycache__"))
+    notebooks = site / "lepton_nb" / "cases" / "notebooks"
+    shutil.rmtree(notebooks, ignore_errors=True)
+    notebooks.mkdir()
+    here.mkdir()
+    notebook = nbformat.read(place["folder"] / "shop.ipynb", 4)
+    notebook.cells.append(nbformat.v4.new_code_cell("import lepton_nb; lepton_nb.__file__"))
+    nbformat.write(notebook, notebooks / "shop.ipynb")
+    shutil.copy(place["folder"] / "tiny" / "shop.py", site / "lepton_nb" / "cases" / "shop.py")
+    environment = {**os.environ, "PYTHONPATH": str(site), "HOME": str(tmp_path / "home")}
+    said = subprocess.run([sys.executable, "-m", "lepton_nb.workbook.cli", "run", "shop", "--quiet", "-p", "units=3"], cwd=here,
+                          env=environment, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    folder = (here / said.stdout.strip()).parent
+    assert str(site) in nbformat.read(folder / "executed.ipynb", 4).cells[-1].outputs[0]["data"]["text/plain"]
+    assert "installed versions" in (folder / "ro-crate-metadata.json").read_text()
+    assert sorted(p.name for p in here.iterdir()) == ["runs"], "nothing but runs/ is written"

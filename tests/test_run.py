@@ -183,3 +183,10 @@ def test_what_is_pruned_and_what_is_not():
     cells = [nbformat.v4.new_code_cell(source) for source in kept + dropped]
     ran = prune(nbformat.v4.new_notebook(cells=cells))
     assert [c.source for c in ran.cells] == [source.split("\n", 1)[-1] if source.startswith("#|") else source for source in kept]
+
+
+def test_a_kernel_that_does_not_start_is_a_failure_with_its_last_words(monkeypatch):
+    monkeypatch.setenv("PYTHONHOME", os.devnull)
+    ran = execute(prune(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])), threads=1)
+    assert ran.failure.cell == 0 and "did not start" in ran.failure.message and "ipykernel" in ran.failure.mend
+    assert any("encodings" in line for line in ran.failure.traceback)

@@ -152,7 +152,9 @@ def hidden_folder(
 ) -> Path:
     """Make the folder in which a run is written before it is renamed to its target."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f".{target.name}~{socket.gethostname()}~{os.getpid()}~", dir=target.parent))
+    made = Path(tempfile.mkdtemp(prefix=f".{target.name}~{socket.gethostname()}~{os.getpid()}~", dir=target.parent))
+    made.chmod(target.parent.stat().st_mode & 0o777)  # readable by whom the other runs are
+    return made
 
 
 def sweep_leftovers(
@@ -245,7 +247,10 @@ def _verified(m: dict[str, Any], folder: Path, reference: Path | None) -> bool |
         reference = published if published.exists() else None
     if reference is None:
         return None
-    lines = verify(read_results(reference), read_results(folder))
+    try:
+        lines = verify(read_results(reference), read_results(folder))
+    except UserError:
+        return None
     if (lines.query("kind != 'result'")["verdict"] != "same").any():
         return None
     return holds(lines)
