@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Outcome', 'lot_outcomes', 'lot_profit', 'lot_grid', 'lot_range', 'leftover_worth', 'Choice', 'envelope',
            'choose_lots', 'pick_series', 'tonight_budget', 'tonight_limits', 'LotPlan', 'stochastic', 'point_lp',
-           'evening_prices']
+           'evening_prices', 'foresight_bound', 'perfect_foresight', 'information_value']
 
 # %% ../../nbs/allocation/05_lots.ipynb #cell-003
 from dataclasses import dataclass, field, replace
@@ -157,7 +157,8 @@ def choose_lots(
     rows = [row({take[k]: 1.0 for k in range(a, b)}, "<=", 1.0, f"one_{i}") for i, (a, b) in enumerate(zip(*_runs(cells[:, 0], len(lots)))) if b > a]
     for name, (use, room) in uses.items():
         weight = use[cells[:, 0]] * lots[tuple(cells.T)]
-        rows.append(row({x: w for x, w in zip(take, weight) if w > 0}, "<=", max(room, 0.0), name))
+        rows.append(row({x: w for x, w in zip(take, weight) if w > 0}, "<=", max(room, 0.0), f"limit_{len(rows)}"))
+    limits = dict(zip([limit.name for limit in rows[-len(uses):]], uses))
     problem = pulp.LpProblem("lots", pulp.LpMaximize)
     problem.setObjective(objective(dict(zip(take, profit[tuple(cells.T)] - profit[cells[:, 0], 0]))))
     add_rows(problem, rows)
@@ -165,7 +166,7 @@ def choose_lots(
     share = np.zeros(lots.shape)
     share[tuple(cells.T)] = answer.value(take)
     chosen = _round_down(lots, profit, share, uses)
-    prices = answer.duals.reindex(list(uses))
+    prices = answer.duals.reindex(list(limits)).rename(limits)
     return Choice(lots[each, chosen], float(profit[each, chosen].sum()), float(answer.objective + profit[:, 0].sum()), prices[prices > 1e-12])
 
 # %% ../../nbs/allocation/05_lots.ipynb #cell-016
@@ -224,7 +225,7 @@ def tonight_limits(
     if np.isfinite(state.budget): uses["budget"] = (chain.cost[i], tonight_budget(state, mean))
     for days in np.unique(lead):
         if np.isfinite(chain.dock_capacity):
-            uses[f"dock_{days}"] = (volume * (lead == days), chain.dock_capacity - chain.volume @ state.on_order[:, days - 1])
+            uses[f"dock, lead {days}"] = (volume * (lead == days), chain.dock_capacity - chain.volume @ state.on_order[:, days - 1])
     if np.isfinite(chain.store_capacity).any():
         sold, waste = run_down(state, few_paths[:int(lead.max())])
         gone = np.cumsum((sold + waste).mean(1), 0)
@@ -232,7 +233,7 @@ def tonight_limits(
             morning = state.on_hand + state.on_order[:, :days].sum(1) - (gone[days - 2] if days > 1 else 0)
             litres = np.bincount(chain.store, morning * chain.volume, len(chain.store_capacity))
             for s in np.flatnonzero(np.isfinite(chain.store_capacity)):
-                uses[f"store_{chain.store_names[s]}_{days}"] = (volume * ((lead <= days) & (chain.store[i] == s)), chain.store_capacity[s] - litres[s])
+                uses[f"store {chain.store_names[s]}, lead {days}"] = (volume * ((lead == days) & (chain.store[i] == s)), chain.store_capacity[s] - litres[s])
     return uses
 
 # %% ../../nbs/allocation/05_lots.ipynb #cell-021
@@ -293,3 +294,56 @@ def evening_prices(
     log = pd.DataFrame(plan.log)
     prices = log.drop(columns=["t", "expected", "bound"])
     return pd.DataFrame({"evenings": prices.notna().sum(), "mean_price": prices.fillna(0).mean(), "highest_price": prices.max()}).rename_axis("limit")
+
+# %% ../../nbs/allocation/05_lots.ipynb #cell-023
+def foresight_bound(
+    chain: Chain,
+    demand: np.ndarray,                    # units that will be asked for (N, D)
+    start_stock: np.ndarray | None = None, # as for simulate
+    start_on_order: np.ndarray | None = None,
+    dates: pd.DatetimeIndex | None = None, # the D days
+    price: np.ndarray | None = None,       # money per unit and day (N, D), if it changes
+) -> np.ndarray:                           # money no policy can exceed (N,)
+    """Return the profit of each series with demand known and packs, minimum orders and shared limits left out."""
+    demand = np.asarray(demand, float)
+    (n, days), each = demand.shape, np.arange(len(chain))
+    dates = pd.date_range("2024-01-01", periods=days) if dates is None else pd.DatetimeIndex(dates)
+    margin = (chain.price[:, None] if price is None else np.asarray(price, float)) - chain.cost[:, None] + np.zeros(demand.shape)
+    by_age, under_way = opening(chain, days, start_stock, start_on_order)
+    sold, waste = (part.T for part in run_down(State(-1, 0, by_age, under_way, None, np.inf, chain), demand.T))
+    arrived = np.zeros(demand.shape)
+    arrived[:, :under_way.shape[1]] = under_way[:, :days]
+    stock = by_age.sum(1)[:, None] + np.cumsum(arrived - sold - waste, 1)
+    fixed = (sold * margin - waste * chain.cost[:, None] - stock * chain.holding[:, None] - chain.order_line_cost * (arrived > 0)).sum(1)
+    left, value = demand - sold, np.zeros((days + 1, n))
+    for d in range(days - 1, -1, -1):
+        evening, gain, best = d - chain.lead_time, np.zeros(n), value[d + 1].copy()
+        taken = (evening >= 0) & chain.may_order[each, (dates[0].weekday() + evening) % 7]
+        for end in range(d + 1, days + 1):
+            earns = np.maximum(margin[:, end - 1] + chain.goodwill - chain.holding * (end - 1 - d), 0)
+            gain = gain + left[:, end - 1] * earns * (end - 1 - d < chain.shelf_life)
+            best = np.where(taken, np.maximum(best, gain - chain.order_line_cost + value[end]), best)
+        value[d] = best
+    return fixed + value[0] - chain.goodwill * left.sum(1)
+
+
+def perfect_foresight(
+    demand: np.ndarray,                    # units that will be asked for (N, D)
+    horizon: int = 28,                     # days looked ahead
+) -> LotPlan:
+    """Plan on the demand that really comes; beyond its end the last week is repeated."""
+    return LotPlan(Paths({0: np.asarray(demand, np.float32)[None]}), horizon)
+
+# %% ../../nbs/allocation/05_lots.ipynb #cell-027
+def information_value(
+    point: float,                          # profit of the plan on the point forecast
+    stochastic: float,                     # profit of the plan on sample paths
+    foresight: float,                      # profit of perfect foresight: the bound, or the plan
+    rule: float | None = None,             # profit of the best rule of thumb
+) -> pd.Series:                            # VSS, EVPI, and the share of the way from rule to foresight
+    """Return the value of the stochastic solution, of perfect information, and the share of the gap closed."""
+    values = {"VSS": stochastic - point, "EVPI": foresight - stochastic}
+    if rule is not None:
+        values |= {"gain_over_rule": stochastic - rule, "gap_of_rule": foresight - rule}
+        values["share_closed"] = values["gain_over_rule"] / values["gap_of_rule"] if values["gap_of_rule"] > 0 else np.nan
+    return pd.Series(values)
