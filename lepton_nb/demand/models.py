@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MODELS', 'SeasonalNaive', 'Average', 'Moments', 'Rows', 'Chunk', 'training_origins', 'training', 'Learner',
            'out_of_fold', 'Ridge', 'coefficients', 'Codes', 'quantile_codes', 'Tabular', 'Boosting', 'Forest',
-           'Network', 'Ensemble']
+           'Network', 'Ensemble', 'complexity', 'drivers']
 
 # %% ../../nbs/demand/03_models.ipynb #cell-003
 import copy
@@ -327,13 +327,16 @@ class Network(Learner):
     def finish(self) -> None:
         """Standardise, then train one network on each block."""
         x, y, weight, block = (np.concatenate([p[k] for p in self.parts], axis=-1) for k in range(4))
-        self.parts, self.curves = [], {}
-        self.mean, self.spread = x.mean(1, keepdims=True), np.maximum(x.std(1, keepdims=True), 1e-3)
-        z = self._scaled(x)
-        self.models = {int(b): self.learn(z[block == b], np.minimum(y[block == b], 8), weight[block == b], int(b)) for b in np.unique(block)}
+        self.parts, self.curves, self.scales, self.models = [], {}, {}, {}
+        for b in np.unique(block).astype(int):
+            mine = block == b
+            spread = x[:, mine].std(1, keepdims=True)
+            self.scales[b] = x[:, mine].mean(1, keepdims=True), np.where(spread > 1e-3, spread, np.inf)
+            self.models[b] = self.learn(self._scaled(x[:, mine], b), np.minimum(y[mine], 8), weight[mine], b)
 
-    def _scaled(self, x: np.ndarray) -> np.ndarray:
-        return np.clip((x - self.mean) / self.spread, -5, 5).T.astype(np.float32)
+    def _scaled(self, x: np.ndarray, block: int) -> np.ndarray:
+        mean, spread = self.scales[block]
+        return np.clip((x - mean) / spread, -4, 4).T.astype(np.float32)
 
     def learn(self, x: np.ndarray, y: np.ndarray, weight: np.ndarray, block: int) -> MLPRegressor:
         """Fit on rows in order of time (R, F), stopping by the last tenth."""
@@ -358,15 +361,15 @@ class Network(Learner):
     def apply(self, x: dict, shape: tuple[int, int], without: int | None = None, at: np.ndarray | None = None) -> np.ndarray:
         """Return demand over level, averaged over the networks that have not seen block `without`."""
         rows = design(x, shape)[1]
-        rows = self._scaled(rows if at is None else rows[:, at])
-        use = [m for b, m in self.models.items() if b != without] or list(self.models.values())
-        return np.mean([m.predict(rows) for m in use], axis=0)
+        rows = rows if at is None else rows[:, at]
+        use = [b for b in self.models if b != without] or list(self.models)
+        return np.mean([self.models[b].predict(self._scaled(rows, b)) for b in use], axis=0)
 
 # %% ../../nbs/demand/03_models.ipynb #cell-037
 @dataclass
 class Ensemble(Learner):
     """Average learners with fixed weights; one pass over the rows feeds them all."""
-    members: list = field(default_factory=lambda: [(0.6, Boosting()), (0.4, Ridge())])   # (weight, learner)
+    members: list = field(default_factory=lambda: [(0.75, Boosting()), (0.25, Ridge())])   # (weight, learner)
 
     def start(self) -> None:
         """Let all members forget."""
@@ -399,3 +402,90 @@ MODELS = {
     "accurate": Ensemble,
     "fast": Ridge,
 }
+
+# %% ../../nbs/demand/03_models.ipynb #cell-045
+def complexity(
+    panel: Panel | History,
+    origin: int,                            # nothing from this column on is used
+    model: str = "boosting",                # "boosting" by number of trees, or "ridge" by penalty alpha
+    values: tuple = (),                     # the numbers of trees, or the penalties, to try
+    held: int = 84,                         # days before the origin kept for validation
+    rows: Rows = Rows(limit=120_000, blocks=1),
+) -> pd.DataFrame:
+    """Return the weighted RMSE (in shares of the level) on training and on later validation rows, by model complexity."""
+    chunks = list(training(history(panel), origin, rows, Learner.power))
+    sets = {"train": [c for c in chunks if c.origin + c.shape[1] <= origin - held], "validation": [c for c in chunks if c.origin >= origin - held]}
+    if not all(sets.values()):
+        raise PanelError(f"origin {origin}: too short a history to hold {held} days out; give a smaller `held`")
+    learner = {"boosting": Boosting(rows), "ridge": Ridge(rows)}[model]
+    curve = _by_trees if model == "boosting" else _by_penalty
+    values = tuple(values) or ((5, 10, 20, 30, 50, 80, 120, 200) if model == "boosting" else (1e-4, 1e-2, 0.1, 0.5, 2.0, 10.0, 100.0))
+    learner.start()
+    for chunk in sets["train"]:
+        learner.take(chunk)
+    return pd.DataFrame(curve(learner, sets, values))
+
+# %% ../../nbs/demand/03_models.ipynb #cell-046
+def _rmse(forecast: np.ndarray, chunks: list[Chunk]) -> float:
+    """Return the weighted error over the kept rows of chunks."""
+    y, weight = (np.concatenate([getattr(c, k)[c.kept] for c in chunks]) for k in ("y", "weight"))
+    return float(np.sqrt(np.average((forecast - y) ** 2, weights=weight)))
+
+
+def _by_penalty(learner: Ridge, sets: dict, values: tuple) -> list[dict]:
+    """Solve once for each penalty."""
+    out = []
+    for alpha in values:
+        learner.alpha = alpha
+        learner.finish()
+        out.append({"alpha": alpha} | {name: _rmse(np.concatenate([learner.apply(c.x, c.shape, None, c.kept) for c in chunks]), chunks)
+                                       for name, chunks in sets.items()})
+    return out
+
+
+def _by_trees(learner: Boosting, sets: dict, values: tuple) -> list[dict]:
+    """Grow all trees once and look at the forecast after each number of them."""
+    learner.trees = max(values)
+    learner.finish()
+    out = {k: {"trees": k} for k in sorted(values)}
+    for name, chunks in sets.items():
+        x = np.concatenate([learner.codes(table(c.x, c.shape)[1][:, c.kept]) for c in chunks], axis=1).T.astype(np.float32)
+        for k, forecast in enumerate(learner.models[0].staged_predict(x), start=1):
+            if k in out:
+                out[k][name] = _rmse(forecast, chunks)
+    return list(out.values())
+
+# %% ../../nbs/demand/03_models.ipynb #cell-051
+def drivers(
+    model: Learner,
+    panel: Panel | History,
+    origin: int,
+    horizon: int = 28,   # days
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return, for each family of features, the mean move of the forecast when it is shuffled and the rise of RMSE (shares)."""
+    if not hasattr(model, "apply"):
+        raise PanelError(f"{type(model).__name__} has no features to shuffle; use 'ridge', 'boosting' or 'accurate'")
+    h, rng = history(panel), np.random.default_rng(seed)
+    x, scale = features(h, origin, horizon)
+    shape = len(scale), horizon
+    actual = h.y[:, origin:origin + horizon] / scale[:, None]
+    series, days = rng.permutation(shape[0]), rng.permutation(horizon)
+    def forecast(features):
+        return np.maximum(model.apply(features, shape).reshape(shape), 0)
+    def rmse(f):
+        wide = scale[:, None] * (f - actual)
+        return float(np.sqrt(np.nanmean(wide**2))) if np.isfinite(wide).any() else np.nan
+    usual, out = forecast(x), []
+    for family in dict.fromkeys(name.split(".")[0] for name in x):
+        mixed = {k: _shuffled(v, series, days) if k.startswith(family + ".") else v for k, v in x.items()}
+        moved = forecast(mixed)
+        out.append({"family": family, "move": float(np.sum(np.abs(moved - usual) * scale[:, None]) / np.sum(usual * scale[:, None])),
+                    "error_rise": rmse(moved) / rmse(usual) - 1})
+    return pd.DataFrame(out).sort_values("move", ascending=False, ignore_index=True)
+
+
+def _shuffled(values: np.ndarray, series: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Permute the axes along which a feature varies."""
+    values = values[series] if values.shape[0] > 1 else values
+    return values[:, days] if values.shape[1] > 1 else values

@@ -82,7 +82,9 @@ def _covariates(frame: pd.DataFrame, ids: pd.Index, ds: pd.DatetimeIndex) -> dic
             parts = {name: column.to_numpy(np.float32, na_value=np.nan)}
             empty = np.nan
         else:
-            parts = {f"{name}_{_slug(v)}": (column == v).to_numpy(np.float32) for v in column.dropna().unique()}
+            labels = column.dropna().astype(str).str.split(" + ", regex=False)
+            parts = {f"{name}_{_slug(v)}": labels.map(lambda given, v=v: v in given).reindex(column.index, fill_value=False).to_numpy(np.float32)
+                     for v in sorted(set(labels.explode()))}
             empty = 0.0
         for key, values in parts.items():
             array = np.full((len(ids) if wide else 1, len(ds)), empty, np.float32)
