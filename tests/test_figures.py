@@ -1,6 +1,7 @@
 """Corner cases of figures, tables, key numbers and prose that would crowd the notebook."""
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from urllib.parse import unquote
 
 import matplotlib
@@ -176,3 +177,37 @@ def test_dollars_are_money_and_code_is_left_alone():
 def test_fill_takes_text_or_anything_displayable(shown):
     fill("place", "<p>now</p>")
     assert shown == [("<p>now</p>", "place")]
+
+
+def test_labels_at_line_ends_do_not_touch(shown):
+    with Figure(**ASKED) as ax:
+        for i in range(5):
+            ax.plot([1, 2, 3], [i, 0, 10 + i / 50], label=f"line {i}")
+        figures.label_lines(ax)
+    for drawing in drawings(shown[0][0]):
+        heights = sorted(float(y) for y in re.findall(r'<text [^>]*y="([\d.]+)"[^>]*>line \d<', drawing))
+        assert len(heights) == 5 and np.diff(heights).min() > 14
+
+
+def luminance(colour):
+    c = np.array([int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(a, b):
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_style_sheet_has_the_palette_with_enough_contrast_in_both_schemes():
+    style = (Path(figures.__file__).parent / "template" / "style.css").read_text(encoding="utf-8")
+    tones = {name: (light, dark) for name, light, dark in re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", style)}
+    assert [tones[f"lnb-{i}"] for i in range(1, 7)] == list(zip(figures.PALETTE, figures.PALETTE_DARK))
+    for scheme in (0, 1):
+        paper, panel, mark = (tones[name][scheme] for name in ("lnb-paper", "panel", "mark"))
+        assert all(contrast(tones[f"lnb-{i}"][scheme], paper) >= 3 for i in range(1, 7))
+        for name in [f"lnb-t{i}" for i in range(1, 7)] + ["ink", "soft", "link", "accent", "good", "bad"]:
+            assert contrast(tones[name][scheme], paper) >= 4.5, name
+        for name in ("code-word", "code-text", "code-number", "code-name", "code-note", "ink", "soft", "link"):
+            assert contrast(tones[name][scheme], panel) >= 4.5, name
+        assert contrast(tones["ink"][scheme], mark) >= 7
