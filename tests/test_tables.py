@@ -10,6 +10,7 @@ from lepton_nb.data.cleaning import clean, missing_days
 from lepton_nb.data.parsing import parse_date, parse_number, parse_yes_no
 from lepton_nb.data.reading import read_folder
 from lepton_nb.data.tables import check_tables, COLUMNS, conform, content_hash, DataError, describe, SCHEMAS, write_templates
+from lepton_nb.workbook.parameters import UserError
 
 SALES = "date,store,item,units,price\n2025-03-01,S1,007,3,1.99\n2025-03-02,S1,007,2,1.99\n"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -72,7 +73,7 @@ def test_two_gigabytes_are_refused_before_they_are_read(tmp_path):
     with open(tmp_path / "sales.csv", "wb") as stream:
         stream.truncate(2 * 10 ** 9)  # sparse: no room on the disk
     fault = faults(tmp_path).iloc[0]
-    assert "2,000 MB, limit 1,000 MB" in fault.found and "Parquet" in fault.mend and "LEPTON_NB_MAX_MB" in fault.mend
+    assert "2,000 MB, limit 500 MB" in fault.found and "Parquet" in fault.mend and "LEPTON_NB_MAX_MB" in fault.mend
 
 
 def test_limit_holds_for_what_a_gzip_file_unpacks_to(tmp_path, monkeypatch):
@@ -97,6 +98,12 @@ def test_broken_parquet(tmp_path):
     assert "not a readable Parquet" in only(tmp_path, sales_parquet=b"PAR1nothing")["found"]
 
 
+def test_large_parquet_is_refused_by_its_metadata(tmp_path, monkeypatch):
+    pd.DataFrame({"units": np.zeros(100_000)}).to_parquet(tmp_path / "sales.parquet")
+    monkeypatch.setenv("LEPTON_NB_MAX_MB", "0.1")
+    assert "would take 1 MB in memory" in only(tmp_path)["found"]
+
+
 def test_excel_workbook(tmp_path):
     found = faults(tmp_path, sales_xlsx=b"PK\x03\x04")
     assert "Save it as sales.csv." in found.mend.tolist()
@@ -110,7 +117,23 @@ def test_file_with_a_similar_name(tmp_path):
     assert "like sales" in only(tmp_path, sale_csv=SALES)["found"]
 
 
+def test_other_files_are_left_alone_and_said(tmp_path):
+    tables = read_folder(put(tmp_path, sales_csv=SALES, sales2019_csv="x", notes_txt="remember the milk"))
+    assert set(tables.log.loc[tables.log.rule == "file not used", "table"]) == {"sales2019.csv", "notes.txt"}
+
+
+def test_limit_that_is_no_number(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEPTON_NB_MAX_MB", "lots")
+    with pytest.raises(UserError, match="number of megabytes"):
+        read_folder(put(tmp_path, sales_csv=SALES))
+
+
 # ---- columns
+
+def test_separators_at_the_end_of_lines(tmp_path):
+    tables = read_folder(put(tmp_path, sales_csv=SALES.replace("\n", ";;\n").replace(",", ";")))
+    assert len(tables["sales"]) == 2 and "column not used" not in tables.log.rule.tolist()
+
 
 def test_missing_column(tmp_path):
     fault = only(tmp_path, sales_csv="date,store,item,units\n2025-03-01,S1,007,3\n")

@@ -85,9 +85,13 @@ PARTS = r"^(?P<day>.*?)(?:[T ]+(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(?
 
 def readings(days: pd.Series) -> dict[str, pd.Series]:
     """Read days in every known format; give those that read at least one."""
-    found = {name: pd.to_datetime(days, format=code, errors="coerce") for name, code in FORMATS.items()}
-    serial = pd.to_numeric(days.where(days.str.fullmatch(r"\d{5}(\.\d+)?")), errors="coerce")
+    codes, distinct = pd.factorize(days)  # times of day make many texts of one day
+    distinct = pd.Series(distinct, dtype=object)
+    found = {name: pd.to_datetime(distinct, format=code, errors="coerce") for name, code in FORMATS.items()}
+    serial = pd.to_numeric(distinct.where(distinct.str.fullmatch(r"\d{5}(\.\d+)?")), errors="coerce")
     found["Excel serial number"] = from_serial(serial.where(serial.between(20_000, 80_000)))
+    spread = {name: np.append(dates.to_numpy("datetime64[ns]"), np.datetime64("NaT"))[codes] for name, dates in found.items()}
+    found = {name: pd.Series(dates, index=days.index) for name, dates in spread.items()}
     return {name: dates for name, dates in found.items() if dates.notna().any()}
 
 # %% ../../nbs/data/01a_parsing.ipynb #cell-015

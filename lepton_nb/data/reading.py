@@ -27,9 +27,10 @@ import pyarrow.parquet
 
 from .parsing import Parsed, PARSERS
 from .tables import check_tables, COLUMNS, DataError, describe, grouped, KINDS, log_table, MADE, note, problem, REQUIRED
+from ..workbook.parameters import UserError
 
 # %% ../../nbs/data/01b_reading.ipynb #cell-007
-LIMIT_MB = 1000   # largest text file read, megabytes when unpacked; LEPTON_NB_MAX_MB overrides it
+LIMIT_MB = 500    # largest text file read, megabytes when unpacked; LEPTON_NB_MAX_MB overrides it
 PIECE = 1 << 20
 MAGIC = {b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"%PDF": "a PDF document", b"PK\x03\x04": "a zip archive or an Excel workbook",
          b"\xd0\xcf\x11\xe0": "an old Excel workbook", b"PAR1": "a Parquet file", b"GIF8": "a GIF picture", b"\x1f\x8b": "a gzip archive"}
@@ -41,7 +42,11 @@ class Unreadable(Exception):
 
 def limit_mb() -> float:
     """Give the limit on the size of text files, in megabytes."""
-    return float(os.environ.get("LEPTON_NB_MAX_MB", LIMIT_MB))
+    told = os.environ.get("LEPTON_NB_MAX_MB", "").strip() or LIMIT_MB
+    try:
+        return float(told)
+    except ValueError:
+        raise UserError(f"LEPTON_NB_MAX_MB is {told!r}. Write a number of megabytes, such as 2000.") from None
 
 
 def opened(path: Path):
@@ -155,7 +160,11 @@ def add_columns(raw: Raw, names: list[str], table: pa.Table) -> None:
         coded = coded.unify_dictionaries() if isinstance(coded, pa.ChunkedArray) else coded
         texts = pd.Series(coded.dictionary.to_pylist(), dtype=object).astype(str).str.strip()
         codes = coded.indices.to_numpy(zero_copy_only=False)
-        filled |= (texts != "").to_numpy()[codes] if len(texts) else False
+        written = (texts != "").to_numpy()[codes] if len(texts) else np.zeros(len(table), bool)
+        filled |= written
+        if not name:  # separators at the end of the lines
+            raw.said += [("column not used", int(written.sum()), "a column without a name", "", "cells stand below an empty header")] * bool(written.any())
+            continue
         if name in raw.columns:
             raw.faults.append(problem(raw.file, name, 1, "the column stands in the header twice", "Keep one of them."))
         raw.columns[name] = (codes, texts)
@@ -168,10 +177,10 @@ def add_columns(raw: Raw, names: list[str], table: pa.Table) -> None:
 def read_parquet(path: Path) -> Raw:
     """Read a Parquet file; its size in memory is judged by the metadata before it is read."""
     try:
-        size = sum(pa.parquet.ParquetFile(path).metadata.row_group(i).total_byte_size
-                   for i in range(pa.parquet.ParquetFile(path).metadata.num_row_groups))
-        if size > 4 * limit_mb() * 1e6:
-            raise too_large(size)
+        about = pa.parquet.ParquetFile(path).metadata
+        size = 8 * about.num_rows * about.num_columns / 1e6
+        if size > 4 * limit_mb():
+            raise Unreadable(f"would take {size:,.0f} MB in memory, limit {4 * limit_mb():,.0f} MB", "Keep fewer years or stores, or raise the limit: LEPTON_NB_MAX_MB=4000.")
         frame = pa.parquet.read_table(path).to_pandas(ignore_metadata=True)
     except (pa.ArrowInvalid, OSError) as error:
         raise Unreadable(f"is not a readable Parquet file ({str(error).splitlines()[0][:120]})", "Write it again, or bring it as CSV.") from error
@@ -205,7 +214,9 @@ def typed(values: pd.Series, kind: str) -> Parsed:
 ALSO = {"units": "quantity qty sold pieces sales menge amount", "item": "sku product article item_id product_id artikel stockcode",
         "store": "shop branch location store_id filiale", "date": "day datum ds", "price": "unit_price sell_price preis",
         "promotion": "promo onpromotion aktion", "stock_on_hand": "stock inventory on_hand closing_stock bestand", "cost": "unit_cost purchase_price",
-        "group": "category department", "volume": "litres liters", "capacity": "space", "lead_time": "leadtime lead_days", "event": "holiday"}
+        "group": "category department", "volume": "litres liters", "capacity": "space", "lead_time": "leadtime lead_days", "event": "holiday",
+        "sales": "transactions orders verkauf", "items": "products articles skus artikel", "stores": "shops branches filialen",
+        "suppliers": "vendors lieferanten", "calendar": "holidays events", "deliveries": "receipts arrivals"}
 
 
 def plain(name: str) -> str:
@@ -258,7 +269,8 @@ def understand(raw: Raw, table: str, headers: dict[str, str]) -> pd.DataFrame:
             raw.faults.append(problem(raw.file, name, None, *parsed.refused))
         raw.said += [(f"{rule} ({name})", len(codes), example, "", why) for rule, example, why in parsed.said]
         frame[name] = parsed.values[codes]
-    return complete(pd.DataFrame(frame, index=range(len(raw.rows))), table, raw)
+    raw.columns.clear()  # the texts are no longer needed
+    return complete(pd.DataFrame(frame, index=range(len(raw.rows)), copy=False), table, raw)
 
 
 def complete(frame: pd.DataFrame, table: str, raw: Raw) -> pd.DataFrame:
@@ -275,7 +287,7 @@ def complete(frame: pd.DataFrame, table: str, raw: Raw) -> pd.DataFrame:
             raw.said.append((f"default ({name})", int(empty.sum()), "empty cells", str(default), "taken as described"))
             frame[name] = frame[name].where(~empty, default)
     kinds = {name: COLUMNS[table][name].metadata["kind"] for name in frame}
-    return frame.astype({name: KINDS[kind] for name, kind in kinds.items() if kind != "whole" or frame[name].notna().all()})
+    return frame.astype({name: KINDS[kind] for name, kind in kinds.items() if kind != "whole" or frame[name].notna().all()}, copy=False)
 
 # %% ../../nbs/data/01b_reading.ipynb #cell-026
 class Tables(dict):
@@ -291,6 +303,7 @@ def find_tables(folder: Path) -> tuple[dict[str, Path], list[dict], list[dict]]:
     """Find the file of each table; give files, faults and notes."""
     files: dict[str, Path] = {}
     faults, notes = [], []
+    absent = [table for table in COLUMNS if table not in {re.sub(ENDINGS, "", path.name.lower()) for path in folder.iterdir()}]
     for path in sorted(folder.iterdir()):
         stem, known = re.sub(ENDINGS, "", path.name.lower()), re.search(ENDINGS, path.name.lower())
         if path.name.startswith(".") or path.is_dir():
@@ -301,7 +314,7 @@ def find_tables(folder: Path) -> tuple[dict[str, Path], list[dict], list[dict]]:
             faults.append(problem(path.name, found=f"holds the same table as {files[stem].name}", mend="Keep one of the two."))
         elif known and stem in COLUMNS:
             files[stem] = path
-        elif known and (like := nearest(stem, list(COLUMNS))):
+        elif known and (like := nearest(stem, absent)):
             faults.append(problem(path.name, found=f"is not a known table, but its name is like {like}", mend=f"Rename it to {like}{known[0]}, or remove it."))
         else:
             notes.append(note(path.name, "file not used", 0, why=f"known tables: {', '.join(COLUMNS)}"))

@@ -6,8 +6,8 @@
 __all__ = ['PROBLEM', 'KINDS', 'FINITE', 'WEEKDAYS', 'ORDER_DAYS', 'SALES', 'ITEMS', 'STORES', 'SUPPLIERS', 'CALENDAR', 'WEATHER',
            'DELIVERIES', 'KEYS', 'COLUMNS', 'SCHEMAS', 'REFERENCES', 'REQUIRED', 'MADE', 'LISTED', 'LOG', 'DataError',
            'problem', 'sentence', 'column', 'at_least', 'above', 'describe', 'template', 'write_templates', 'grouped',
-           'show', 'schema', 'check_table', 'worded', 'check_references', 'check_keys', 'check_tables', 'conform',
-           'note', 'log_table', 'column_bytes', 'content_hash']
+           'show', 'schema', 'numbered', 'check_table', 'worded', 'check_references', 'check_keys', 'check_tables',
+           'conform', 'note', 'log_table', 'column_bytes', 'content_hash']
 
 # %% ../../nbs/data/01_tables.ipynb #cell-003
 import hashlib
@@ -225,13 +225,18 @@ def schema(table: str, cleaned: bool = True) -> pa.DataFrameSchema:
     return SCHEMAS["sales"].update_column("units", checks=[FINITE], metadata=units.metadata)
 
 
+def numbered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the frame with its rows numbered from 0, without a copy where they are."""
+    return frame if frame.index.equals(pd.RangeIndex(len(frame))) else frame.reset_index(drop=True)
+
+
 def check_table(frame: pd.DataFrame, table: str, file: str | None = None, rows: np.ndarray | None = None, cleaned: bool = True) -> list[dict]:
     """Check one typed table against its schema; `rows` are the spreadsheet rows of its records."""
     file, rows = file or table, np.arange(len(frame)) + 2 if rows is None else np.asarray(rows)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # pandera's own use of pandas, nothing that a reader could act on
-            schema(table, cleaned).validate(frame.reset_index(drop=True), lazy=True)
+            schema(table, cleaned).validate(numbered(frame), lazy=True, inplace=True)  # nothing is changed; this saves a copy
     except pa.errors.SchemaErrors as errors:
         return [fault for (name, check), cases in errors.failure_cases.groupby(["column", "check"], sort=False, dropna=False)
                 for fault in worded(frame, table, file, rows, name, str(check), cases)]
@@ -293,7 +298,7 @@ def check_tables(
               for name in REQUIRED if name not in tables]
     faults += [problem(files.get(name, name), found="the table is not known", mend=f"Known tables: {', '.join(COLUMNS)}.")
                for name in tables if name not in COLUMNS]
-    tables = {name: frame.reset_index(drop=True) for name, frame in tables.items() if name in COLUMNS}
+    tables = {name: numbered(frame) for name, frame in tables.items() if name in COLUMNS}
     faults += [fault for name, frame in tables.items() for fault in check_table(frame, name, files[name], rows[name], cleaned)]
     faults += [problem(files[name], found="the table has no rows", mend="Add rows below the header.") for name, frame in tables.items() if frame.empty]
     whole = {name: frame for name, frame in tables.items() if set(KEYS[name]) <= set(frame)}
@@ -309,7 +314,7 @@ def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     texts = [name for name in made if COLUMNS[table][name].metadata["kind"] == "text"]
     made = made.assign(**{name: made[name].astype(object).where(made[name].notna(), None) for name in texts if made[name].dtype != object})
     kinds = {name: KINDS[COLUMNS[table][name].metadata["kind"]] for name in made if name not in texts}
-    return made.astype(kinds, copy=False).reset_index(drop=True)
+    return made.astype(kinds, copy=False).pipe(numbered)
 
 # %% ../../nbs/data/01_tables.ipynb #cell-044
 LOG = ["table", "rule", "rows", "units", "before", "after", "why"]
