@@ -84,7 +84,7 @@ def _number_columns(entries: list) -> tuple[list, np.ndarray]:
     order = np.argsort(first)
     number = np.empty(len(order), np.int32)
     number[order] = np.arange(len(order), dtype=np.int32)
-    return [entries[i] for i in first[order].tolist()], number[which]
+    return list(map(entries.__getitem__, first[order].tolist())), number[which]
 
 
 def to_arrays(problem: pulp.LpProblem) -> Arrays:
@@ -93,7 +93,7 @@ def to_arrays(problem: pulp.LpProblem) -> Arrays:
         raise UserError(f"Problem {problem.name}: special ordered sets are not supported. Write them with binary variables.")
     rows = list(problem._constraints.values())
     terms = list(map(attrgetter("expr"), rows))
-    goal = {} if problem.objective is None else dict(problem.objective.items())
+    goal = {} if problem.objective is None else dict(getattr(problem.objective, "expr", problem.objective))
     unused = [variable for variable in problem._variables if variable is not problem.dummyVar]
     members, number = _number_columns(list(chain(goal, chain.from_iterable(terms), unused)))
     start = np.zeros(len(rows) + 1, np.int32)
@@ -108,12 +108,21 @@ def to_arrays(problem: pulp.LpProblem) -> Arrays:
     return a
 
 # %% ../../nbs/allocation/00_engines.ipynb #cell-012
+def _bound(members: list, end: str, none: float) -> np.ndarray:
+    bounds = list(map(attrgetter(end), members))
+    array = np.array(bounds, dtype=float)  # None becomes NaN
+    missing = np.isnan(array)
+    if missing.sum() > bounds.count(None):
+        return np.array([none if bound is None else bound for bound in bounds], dtype=float)
+    return np.where(missing, none, array)
+
+
 def _column_limits(members: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    low = np.array([-math.inf if bound is None else bound for bound in map(attrgetter("lowBound"), members)], dtype=float)
-    up = np.array([math.inf if bound is None else bound for bound in map(attrgetter("upBound"), members)], dtype=float)
+    low, up = _bound(members, "lowBound", -math.inf), _bound(members, "upBound", math.inf)
     kinds = list(map(attrgetter("cat"), members))
-    whole = np.array([kind != pulp.LpContinuous for kind in kinds], dtype=bool)
-    binary = np.array([kind == pulp.LpBinary for kind in kinds], dtype=bool)  # set after the variable was made
+    if kinds.count(pulp.LpContinuous) == len(kinds):
+        return low, up, np.zeros(len(members), bool)
+    whole, binary = (np.array([(kind != pulp.LpContinuous, kind == pulp.LpBinary) for kind in kinds]).T)  # binary: set after it was made
     return np.where(binary, np.maximum(low, 0.0), low), np.where(binary, np.minimum(up, 1.0), up), whole
 
 
@@ -332,6 +341,8 @@ def run_cbc(a: Arrays, options: Options) -> Raw:
     if not len(a.cost):  # CBC reads no file without columns
         empty = ((a.row_low <= 0) & (a.row_up >= 0)).all()
         return Raw("optimal", *(np.zeros(count) for count in (0, len(a.row_low), 0))) if empty else Raw("infeasible")
+    if (a.low > a.up).any():  # nor bounds that cross
+        return Raw("infeasible", message="bounds cross")
     lines, log = _call_cbc(a, options)
     head, raw = lines[0].lower(), Raw("error", message=f"CBC: {lines[0]}")
     if "infeasible" in head or "unbounded" in head:

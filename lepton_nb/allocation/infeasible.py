@@ -178,8 +178,15 @@ def find_core(
         trial = Trial(cut, local, given, options, deadline)
         open_ones = np.flatnonzero(taken & ~given).tolist()
         if not trial([]) and trial(open_ones):
-            return np.flatnonzero(inside)[sorted(smallest_core(trial, open_ones))], trial.sure
+            core = np.flatnonzero(inside)[sorted(smallest_core(trial, open_ones))]
+            return (core, trial.sure) if limits.given[core].any() else _spare(a, limits, core, options, deadline, trial.sure)
     return np.zeros(0, int), trial.sure
+
+
+def _spare(a: Arrays, limits: Limits, core: np.ndarray, options: Options, deadline: float, sure: bool) -> tuple[np.ndarray, bool]:
+    """Drop from a core what can be spared when all that is given stays, also what is outside the proof."""
+    trial = Trial(replace(a, cost=np.zeros_like(a.cost)), limits, limits.given, options, deadline)
+    return np.array(sorted(smallest_core(trial, core.tolist())), dtype=int), sure and trial.sure
 
 # %% ../../nbs/allocation/04_infeasible.ipynb #cell-015
 def least_change(a: Arrays, limits: Limits, options: Options) -> np.ndarray | None:

@@ -18,7 +18,7 @@ import pulp
 
 from .engines import WHOLE, Arrays, Options, Raw, check_point, endless_direction, highspy, load_highs
 from .engines import pass_changes, place, run_cbc, run_highs, times, to_arrays
-from .rows import add_rows, objective, row, row_array, variable_array, variables
+from .rows import add_rows, no_collection, objective, row, row_array, variable_array, variables
 from ..workbook.parameters import UserError
 
 # %% ../../nbs/allocation/01_programs.ipynb #cell-008

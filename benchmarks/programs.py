@@ -1,0 +1,209 @@
+"""Linear programs: model, transfer, solve and read-back against plain PuLP and linopy, and scans against cold solves.
+
+One model, a replenishment plan of many stores, items and days, written three times in each library's own idiom and solved by the same
+HiGHS with the same settings (one thread, seed 0, no log). Each contestant has its turn in every round, in changing order; medians are kept.
+
+    python benchmarks/programs.py [--rounds 5] [--items 120] [--stores 10] [--days 28] [--scan 20]
+"""
+import argparse
+import gc
+import os
+import time
+import warnings
+from itertools import chain
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import linopy  # noqa: E402
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+import pulp  # noqa: E402
+import xarray as xr  # noqa: E402
+
+from lepton_nb.allocation.engines import Options, load_highs, run_highs, to_arrays  # noqa: E402
+from lepton_nb.allocation.programs import KeptModel, add_rows, no_collection, objective, row, row_array, scan, solve, variable_array  # noqa: E402
+
+RESULTS = Path(__file__).parent / "results" / "programs.csv"
+LEAD = 2  # days from order to shelf
+
+
+def draw(stores: int, items: int, days: int, seed: int = 3) -> dict:
+    """Draw a chain whose capacity and budget are short on busy days."""
+    rng = np.random.default_rng(seed)
+    week = 1 + 0.4 * np.sin(2 * np.pi * np.arange(days) / 7)
+    demand = rng.gamma(2.0, 4.0, (stores, items, 1)) * week * rng.lognormal(0, 0.3, (stores, items, days))
+    cost = rng.uniform(0.5, 6, items)
+    volume = rng.uniform(0.2, 3, items)
+    need = np.einsum("sit,i->st", demand, volume)
+    return dict(
+        demand=demand, start=demand[:, :, :LEAD].sum(axis=2) * rng.uniform(0.3, 0.9, (stores, items)), cost=cost, volume=volume,
+        price=cost * rng.uniform(1.2, 1.9, items), holding=0.02 * cost,
+        capacity=1.1 * need.mean(axis=1), dock=1.15 * need.mean(axis=1),
+        budget=[0.95 * np.einsum("sit,i->", demand[:, :, day:day + 7], cost) for day in range(0, days, 7)],
+    )
+
+
+def plain_pulp(c: dict) -> pulp.LpProblem:
+    S, N, T = c["demand"].shape
+    p = pulp.LpProblem("replenishment", pulp.LpMaximize)
+    cells = [(s, i, t) for s in range(S) for i in range(N) for t in range(T)]
+    order = pulp.LpVariable.dicts("order", cells, 0)
+    stock = pulp.LpVariable.dicts("stock", cells, 0)
+    lost = {k: pulp.LpVariable(f"lost_{k[0]}_{k[1]}_{k[2]}", 0, c["demand"][k]) for k in cells}
+    p += pulp.lpSum(c["price"][i] * (c["demand"][s, i, t] - lost[s, i, t]) - c["cost"][i] * order[s, i, t] - c["holding"][i] * stock[s, i, t]
+                    for s, i, t in cells)
+    for s, i, t in cells:
+        before = stock[s, i, t - 1] if t else c["start"][s, i]
+        arrived = order[s, i, t - LEAD] if t >= LEAD else 0
+        p += before + arrived + lost[s, i, t] - stock[s, i, t] == c["demand"][s, i, t], f"balance_{s}_{i}_{t}"
+    for s in range(S):
+        for t in range(T):
+            p += pulp.lpSum(c["volume"][i] * stock[s, i, t] for i in range(N)) <= c["capacity"][s], f"capacity_{s}_{t}"
+            p += pulp.lpSum(c["volume"][i] * order[s, i, t] for i in range(N)) <= c["dock"][s], f"dock_{s}_{t}"
+    for w, money in enumerate(c["budget"]):
+        p += pulp.lpSum(c["cost"][i] * order[s, i, t] for s in range(S) for i in range(N) for t in range(7 * w, min(7 * w + 7, T))) <= money, f"budget_{w}"
+    return p
+
+
+def ours(c: dict) -> pulp.LpProblem:
+    with no_collection():
+        return _ours(c)
+
+
+def _ours(c: dict) -> pulp.LpProblem:
+    S, N, T = shape = c["demand"].shape
+    p = pulp.LpProblem("replenishment", pulp.LpMaximize)
+    order, stock, lost = variable_array("order", shape), variable_array("stock", shape), variable_array("lost", shape, up=c["demand"])
+    each = lambda variables, money: zip(variables.ravel(), np.broadcast_to(money[:, None], shape).ravel().tolist())
+    gain = dict(chain(each(lost, -c["price"]), each(order, -c["cost"]), each(stock, -c["holding"])))
+    p += objective(gain, np.einsum("i,sit->", c["price"], c["demand"]))
+    none = lambda days: np.full((S, N, days), None)
+    before = np.concatenate([none(1), stock[:, :, :-1]], axis=2)
+    arrived = np.concatenate([none(LEAD), order[:, :, :-LEAD]], axis=2)
+    need = c["demand"].copy()
+    need[:, :, 0] -= c["start"]
+    add_rows(p, row_array("balance", [(before, 1), (arrived, 1), (lost, 1), (stock, -1)], "==", need))
+    by_day = lambda array: array.transpose(0, 2, 1)
+    add_rows(p, row_array("capacity", [(by_day(stock), c["volume"])], "<=", np.repeat(c["capacity"][:, None], T, axis=1)))
+    add_rows(p, row_array("dock", [(by_day(order), c["volume"])], "<=", np.repeat(c["dock"][:, None], T, axis=1)))
+    for w, limit in enumerate(c["budget"]):
+        week = slice(7 * w, 7 * w + 7)
+        bought = order[:, :, week]
+        spent = np.broadcast_to(c["cost"][:, None], bought.shape)
+        add_rows(p, [row(dict(zip(bought.ravel(), spent.ravel().tolist())), "<=", limit, f"budget_{w}")])
+    return p
+
+
+def with_linopy(c: dict) -> linopy.Model:
+    S, N, T = c["demand"].shape
+    coords = [pd.RangeIndex(S, name="store"), pd.RangeIndex(N, name="item"), pd.RangeIndex(T, name="day")]
+    of = lambda values, *dims: xr.DataArray(values, dims=dims)
+    demand, cost, price = of(c["demand"], "store", "item", "day"), of(c["cost"], "item"), of(c["price"], "item")
+    volume, holding = of(c["volume"], "item"), of(c["holding"], "item")
+    m = linopy.Model()
+    order, stock = m.add_variables(lower=0, coords=coords, name="order"), m.add_variables(lower=0, coords=coords, name="stock")
+    lost = m.add_variables(lower=0, upper=demand.assign_coords(store=coords[0], item=coords[1], day=coords[2]), name="lost")
+    need = c["demand"].copy()
+    need[:, :, 0] -= c["start"]
+    m.add_constraints(stock.shift(day=1) + order.shift(day=LEAD) + lost - stock == of(need, "store", "item", "day"), name="balance")
+    m.add_constraints((volume * stock).sum("item") <= of(c["capacity"], "store"), name="capacity")
+    m.add_constraints((volume * order).sum("item") <= of(c["dock"], "store"), name="dock")
+    for w, limit in enumerate(c["budget"]):
+        m.add_constraints((cost * order.isel(day=slice(7 * w, 7 * w + 7))).sum() <= limit, name=f"budget_{w}")
+    m.add_objective(-(price * lost + cost * order + holding * stock).sum(), sense="max")
+    return m
+
+
+def turn(name: str, c: dict) -> dict:
+    """Build, solve and read back once."""
+    gc.collect()
+    wall, cpu = time.perf_counter(), time.process_time()
+    if name == "plain PuLP":
+        model = plain_pulp(c)
+        built = time.process_time()
+        model.solve(pulp.HiGHS(msg=False, threads=1, random_seed=0))
+        plan = np.array([variable.varValue for variable in model.variables()])
+        value = model.objective.value()
+    elif name == "linopy":
+        model = with_linopy(c)
+        built = time.process_time()
+        model.solve(solver_name="highs", io_api="direct", progress=False, output_flag=False, threads=1, random_seed=0)
+        plan = [model.solution[part].values for part in ("order", "stock", "lost")]
+        value = model.objective.value + np.einsum("i,sit->", c["price"], c["demand"])
+    else:
+        model = ours(c)
+        built = time.process_time()
+        found = solve(model, time_limit=600)
+        plan = found.x
+        value = found.objective
+    done = time.process_time()
+    assert len(plan)
+    return dict(contestant=name, build=built - cpu, rest=done - built, cpu=done - cpu, wall=time.perf_counter() - wall, objective=value)
+
+
+def floor(c: dict) -> dict:
+    """Time HiGHS alone on ready-made arrays: what no modelling library can go below."""
+    a, options = to_arrays(ours(c)), Options(time_limit=600)
+    gc.collect()
+    wall, cpu = time.perf_counter(), time.process_time()
+    raw = run_highs(load_highs(a, options), a, options)
+    done = time.process_time()
+    return dict(contestant="HiGHS alone", build=0.0, rest=done - cpu, cpu=done - cpu, wall=time.perf_counter() - wall,
+                objective=a.sign * float(a.cost @ raw.x) + a.offset)
+
+
+def whole(c: dict, rounds: int) -> pd.DataFrame:
+    names = ["plain PuLP", "linopy", "lepton_nb"]
+    turns = [turn(name, c) for r in range(rounds) for name in names[r % 3:] + names[:r % 3]]
+    frame = pd.DataFrame([*turns, *(floor(c) for _ in range(rounds))])
+    assert np.allclose(frame.objective, frame.objective[0], rtol=1e-6), "the plans differ"
+    out = frame.groupby("contestant", sort=False).median(numeric_only=True).loc[[*names, "HiGHS alone"]]
+    return out.assign(ratio_to_pulp=out.cpu / out.cpu["plain PuLP"], ratio_to_linopy=out.cpu / out.cpu["linopy"]).reset_index()
+
+
+def scans(c: dict, points: int) -> pd.DataFrame:
+    """Vary the first week's budget: cold PuLP solves against one kept model, loading included."""
+    values = np.linspace(0.8, 1.1, points) * c["budget"][0]
+    problem, lines, objectives = ours(c), [], []
+    for name in ("cold problem.solve(pulp.HiGHS())", "scan of a kept model"):
+        gc.collect()
+        wall, cpu = time.perf_counter(), time.process_time()
+        if name.startswith("cold"):
+            found = []
+            for value in values:
+                problem.get_constraint_by_name("budget_0").changeRHS(value)
+                problem.solve(pulp.HiGHS(msg=False, threads=1, random_seed=0))
+                found.append(problem.objective.value())
+            problem.get_constraint_by_name("budget_0").changeRHS(c["budget"][0])
+        else:
+            found = scan(KeptModel(problem, time_limit=600), "budget_0", values).objective.tolist()
+        objectives.append(found)
+        lines.append(dict(contestant=name, cpu=time.process_time() - cpu, wall=time.perf_counter() - wall, points=points))
+    assert np.allclose(*objectives, rtol=1e-6), "the two scans differ"
+    out = pd.DataFrame(lines)
+    return out.assign(times_faster=out.cpu[0] / out.cpu)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name, default in dict(rounds=5, stores=10, items=120, days=28, scan=20).items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    c = draw(asked.stores, asked.items, asked.days)
+    a = dict(variables=3 * c["demand"].size, rows=c["demand"].size + 2 * asked.stores * asked.days + len(c["budget"]))
+    one = whole(c, asked.rounds).assign(benchmark="whole", **a, rounds=asked.rounds)
+    print(one.round(3).to_string(index=False))
+    tables = [one]
+    if asked.scan:
+        two = scans(c, asked.scan).assign(benchmark="scan", **a, rounds=1)
+        print(two.round(3).to_string(index=False))
+        tables.append(two)
+    RESULTS.parent.mkdir(exist_ok=True)
+    pd.concat(tables).set_index(["benchmark", "contestant"]).round(4).to_csv(RESULTS)
+    print(f"written: {RESULTS.name}")
+
+
+if __name__ == "__main__":
+    main()
