@@ -142,14 +142,14 @@ class Origins:
     def __len__(self) -> int:
         return len(self.columns)
 
-
+# %% ../../nbs/demand/04_backtest.ipynb #cell-030
 @dataclass(frozen=True)
 class Split:
     """Keep the origins for choosing apart from those for judging."""
     validation: Origins
     evaluation: Origins
 
-# %% ../../nbs/demand/04_backtest.ipynb #cell-029
+# %% ../../nbs/demand/04_backtest.ipynb #cell-031
 def split_origins(
     panel: Panel | int,      # the panel, or its number of columns with history
     horizon: int,            # days per window, $H$
@@ -171,7 +171,7 @@ def split_origins(
                             f"{horizon} days; take fewer windows" + (f" or a horizon of at most {fits} days" if fits else ""))
     return Split(Origins(chosen, horizon, "validation", judged[0]), Origins(judged, horizon, "evaluation", end))
 
-# %% ../../nbs/demand/04_backtest.ipynb #cell-033
+# %% ../../nbs/demand/04_backtest.ipynb #cell-035
 @dataclass(frozen=True)
 class Backtest:
     """Hold forecasts and outcomes of several models at O origins for N series and H steps."""
@@ -188,7 +188,7 @@ class Backtest:
     seconds: dict[str, float]          # model -> processor seconds of fits and forecasts
     quantiles: dict[str, dict[float, np.ndarray]] = field(default_factory=dict)  # model -> level -> (O, N, H)
 
-# %% ../../nbs/demand/04_backtest.ipynb #cell-035
+# %% ../../nbs/demand/04_backtest.ipynb #cell-037
 def backtest(
     panel: Panel,                           # history and known future
     models: dict[str, Callable],            # name -> function that makes an unfitted model
@@ -212,7 +212,7 @@ def backtest(
         forecasts[name], seconds[name] = np.stack(blocks), process_time() - began
     return _laid_out(panel, columns, horizon, getattr(origins, "role", ""), forecasts, seconds, skip_censored)
 
-# %% ../../nbs/demand/04_backtest.ipynb #cell-037
+# %% ../../nbs/demand/04_backtest.ipynb #cell-039
 def _checked_horizon(panel: Panel, origins: Origins | Sequence[int], horizon: int | None) -> int:
     """Settle the horizon and refuse windows that the history does not contain."""
     horizon = getattr(origins, "horizon", None) if horizon is None else int(horizon)
@@ -224,7 +224,7 @@ def _checked_horizon(panel: Panel, origins: Origins | Sequence[int], horizon: in
                                 "where there are outcomes; see split_origins")
     return horizon
 
-
+# %% ../../nbs/demand/04_backtest.ipynb #cell-041
 def _checked_forecast(values: np.ndarray, name: str, shape: tuple[int, int]) -> np.ndarray:
     """Refuse a forecast of the wrong shape or with holes."""
     values = np.asarray(values)
@@ -233,7 +233,7 @@ def _checked_forecast(values: np.ndarray, name: str, shape: tuple[int, int]) -> 
                             f"are no number; {shape} numbers are needed")
     return values
 
-# %% ../../nbs/demand/04_backtest.ipynb #cell-039
+# %% ../../nbs/demand/04_backtest.ipynb #cell-043
 def _laid_out(
     panel: Panel, columns: tuple[int, ...], horizon: int, role: str,
     forecasts: dict[str, np.ndarray], seconds: dict[str, float], skip_censored: bool,
@@ -257,7 +257,7 @@ def _laid_out(
         seconds=seconds,
     )
 
-# %% ../../nbs/demand/04_backtest.ipynb #cell-044
+# %% ../../nbs/demand/04_backtest.ipynb #cell-048
 def _measure(bt: Backtest, model: str, keep: np.ndarray) -> dict[str, float]:
     """Score one model on the cells `keep`, bool (O, N, H)."""
     actual = np.where(keep, bt.actual, np.nan)
@@ -277,7 +277,7 @@ def _measure(bt: Backtest, model: str, keep: np.ndarray) -> dict[str, float]:
         out[f"coverage {100 * (1 - 2 * tau):g}%"] = inside
     return {name: float(value) for name, value in out.items()}
 
-# %% ../../nbs/demand/04_backtest.ipynb #cell-046
+# %% ../../nbs/demand/04_backtest.ipynb #cell-050
 def _scores(bt: Backtest) -> pd.DataFrame:
     """Score every model at every origin: model, origin, first day, metric, value."""
     rows = []
@@ -297,7 +297,7 @@ def _summary(bt: Backtest) -> pd.DataFrame:
 
 Backtest.scores, Backtest.summary = _scores, _summary
 
-# %% ../../nbs/demand/04_backtest.ipynb #cell-048
+# %% ../../nbs/demand/04_backtest.ipynb #cell-052
 def _with_quantiles(
     bt: Backtest,
     model: str,               # which model they belong to
@@ -315,7 +315,7 @@ def _with_quantiles(
 
 Backtest.with_quantiles = _with_quantiles
 
-# %% ../../nbs/demand/04_backtest.ipynb #cell-051
+# %% ../../nbs/demand/04_backtest.ipynb #cell-055
 def _labels(bt: Backtest, segment: str) -> tuple[np.ndarray, list]:
     """Code the segment of every cell, int (O, N, H), and name the codes in order."""
     shape = bt.actual.shape
@@ -354,7 +354,7 @@ def _by(
 
 Backtest.by = _by
 
-# %% ../../nbs/demand/04_backtest.ipynb #cell-056
+# %% ../../nbs/demand/04_backtest.ipynb #cell-060
 def choose(
     bt: Backtest,                # a backtest on validation origins
     metric: str = "RMSSE",       # a column of `summary`, where less is better; bias counts by its size
@@ -372,7 +372,7 @@ def choose(
         raise BacktestError(f"metric {metric!r} is undefined on these windows: no series ever moved; give MSE or MAE")
     return str(values.index[values <= values.min() * (1 + tolerance)][0])
 
-# %% ../../nbs/demand/04_backtest.ipynb #cell-059
+# %% ../../nbs/demand/04_backtest.ipynb #cell-063
 def scrambled(
     panel: Panel,                 # the true panel
     origin: int,                  # everything from this column on becomes noise
@@ -390,7 +390,7 @@ def scrambled(
         known[name] = values
     return replace(panel, y=y, censored=censored, known=known)
 
-
+# %% ../../nbs/demand/04_backtest.ipynb #cell-065
 def assert_no_leak(
     model_factory: Callable,      # makes an unfitted model
     panel: Panel,                 # the true panel, its future still in it

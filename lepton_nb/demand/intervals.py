@@ -158,7 +158,7 @@ def _parts(values: np.ndarray, parts: int) -> list[np.ndarray]:
     """Sort rows into equal parts by value, ties at random but always in the same way."""
     return np.array_split(np.lexsort((spread_evenly(len(values)), values)), parts)
 
-
+# %% ../../nbs/demand/05_intervals.ipynb #cell-022
 def _tabulate(
     blank: Calibrated,  # its spread and kind are used
     rows: Outcomes,
@@ -181,7 +181,7 @@ def _tabulate(
             table[b, v] = quantile_function(scaled[block[group]], rows.censored[block[group]], ndtr(LADDER))
     return replace(blank, centres=centres, across=across, table=table)
 
-# %% ../../nbs/demand/05_intervals.ipynb #cell-021
+# %% ../../nbs/demand/05_intervals.ipynb #cell-023
 def _fit(
     material: object,            # a Backtest, a fitted model with `.oof`, or a mapping: see `outcomes`
     panel: Panel,                # the panel they were made on
@@ -212,13 +212,13 @@ def _fit(
 
 Calibrated.fit = staticmethod(_fit)
 
-
+# %% ../../nbs/demand/05_intervals.ipynb #cell-025
 def _whole(outcome: np.ndarray) -> bool:
-    """Tell counts from amounts by most sales being whole; demand reconstructed for a sold-out day may be a fraction."""
+    """Tell counts from amounts by most sales being whole."""
     sold = outcome[outcome != 0]
     return bool((sold == np.round(sold)).mean() > 0.5) if len(sold) else True
 
-# %% ../../nbs/demand/05_intervals.ipynb #cell-023
+# %% ../../nbs/demand/05_intervals.ipynb #cell-027
 def _between(knots: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Find the lower neighbour of x among knots along the last axis and the share of the upper one."""
     last = max(knots.shape[-1] - 2, 0)
@@ -228,7 +228,7 @@ def _between(knots: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a, b = (np.take_along_axis(pick, i[..., None], -1)[..., 0] for i in (lower, upper))
     return lower, np.clip((x - a) / np.maximum(b - a, 1e-12), 0.0, 1.0)
 
-
+# %% ../../nbs/demand/05_intervals.ipynb #cell-029
 def _ladder(cal: Calibrated, mean: np.ndarray, variability: np.ndarray) -> np.ndarray:
     """Give the unrounded quantile function of each forecast at LADDER: (M,), (M,) -> (M, K), float32."""
     mean = np.maximum(np.asarray(mean, float), 0.0)
@@ -247,7 +247,7 @@ def _ladder(cal: Calibrated, mean: np.ndarray, variability: np.ndarray) -> np.nd
 
 Calibrated.ladder = _ladder
 
-# %% ../../nbs/demand/05_intervals.ipynb #cell-024
+# %% ../../nbs/demand/05_intervals.ipynb #cell-030
 def _dispersion_of(cal: Calibrated, shape: tuple[int, ...], variability: np.ndarray | None) -> np.ndarray:
     """Spread the dispersion of the series over their days, (N,) -> (N * H,)."""
     values = cal.variability if variability is None else np.asarray(variability, float)
@@ -277,14 +277,14 @@ def _quantiles(
 
 Calibrated.quantiles = _quantiles
 
-# %% ../../nbs/demand/05_intervals.ipynb #cell-026
+# %% ../../nbs/demand/05_intervals.ipynb #cell-032
 def _score(steps: np.ndarray, amount: np.ndarray) -> np.ndarray:
     """Invert quantile functions: the normal score of each amount, (M, K), (M,) -> (M,)."""
     at, share = _between(steps, amount.astype(np.float32))
     outside = (amount < steps[:, 0]) | (amount > steps[:, -1])
     return np.where(outside, np.where(amount < steps[:, 0], -4.0, 4.0), LADDER[at] + share * (LADDER[1] - LADDER[0]))
 
-
+# %% ../../nbs/demand/05_intervals.ipynb #cell-034
 def _expected_scores(cal: Calibrated, rows: Outcomes, chunk: int = 20_000) -> np.ndarray:
     """Compute m(y) = E[z | y] of each row."""
     out = np.zeros(len(rows.outcome))
@@ -298,13 +298,13 @@ def _expected_scores(cal: Calibrated, rows: Outcomes, chunk: int = 20_000) -> np
         out[cut] = np.where(mass > 1e-4, density / np.maximum(mass, 1e-4), (low + high) / 2)
     return out
 
-# %% ../../nbs/demand/05_intervals.ipynb #cell-028
+# %% ../../nbs/demand/05_intervals.ipynb #cell-036
 def _lag_sums(blocks: np.ndarray) -> np.ndarray:
     """Sum products of columns k apart over all rows, (R, H) -> (H,)."""
     products = blocks.T @ blocks
     return np.array([np.trace(products, offset=k) for k in range(len(products))])
 
-
+# %% ../../nbs/demand/05_intervals.ipynb #cell-038
 def _correlated(cal: Calibrated, rows: Outcomes, recent: int = 364, most: int = 150_000) -> Calibrated:
     """Estimate correlations by lag within a series, a store and the chain, from mornings of the last `recent` days."""
     mornings = np.unique(rows.origin)
@@ -340,7 +340,7 @@ def _shares(products: np.ndarray, powers: np.ndarray, mornings: int) -> np.ndarr
     ratio = np.interp(lags, lags[seen], products[seen] / powers[seen])
     return np.clip(ratio, -0.95, 0.95) * mornings / (mornings + 1)
 
-# %% ../../nbs/demand/05_intervals.ipynb #cell-031
+# %% ../../nbs/demand/05_intervals.ipynb #cell-041
 def _pit(cal: Calibrated, rows: Outcomes, seed: int = 0) -> np.ndarray:
     """Place each outcome that is no lower bound within its predicted distribution: uniform on (0, 1) when calibrated."""
     rows = rows[~rows.censored]
@@ -351,7 +351,7 @@ def _pit(cal: Calibrated, rows: Outcomes, seed: int = 0) -> np.ndarray:
 
 Calibrated.pit = _pit
 
-
+# %% ../../nbs/demand/05_intervals.ipynb #cell-043
 def add_quantiles(
     bt: Backtest,                            # any backtest on the same panel
     cal: Calibrated | Sequence[Calibrated],  # one for all origins, or one for each
@@ -364,7 +364,7 @@ def add_quantiles(
     blocks = [c.quantiles(mean, taus, dispersion(panel, o)) for c, mean, o in zip(each, bt.forecasts[model], bt.origins, strict=True)]
     return bt.with_quantiles(model, taus, np.stack(blocks))
 
-# %% ../../nbs/demand/05_intervals.ipynb #cell-035
+# %% ../../nbs/demand/05_intervals.ipynb #cell-047
 def conformal_levels(
     places: np.ndarray,  # where n held-out outcomes fell in their distributions, in (0, 1)
     taus: np.ndarray,    # levels wanted
@@ -386,7 +386,7 @@ def _conform(cal: Calibrated, material: object, panel: Panel, model: str | None 
 
 Calibrated.conform = _conform
 
-# %% ../../nbs/demand/05_intervals.ipynb #cell-041
+# %% ../../nbs/demand/05_intervals.ipynb #cell-053
 def _reach(values: np.ndarray, horizon: int) -> np.ndarray:
     """Cut correlations by lag to a horizon, or go on with the mean of the last week of them."""
     if horizon <= len(values):
@@ -404,7 +404,7 @@ def _factors(cal: Calibrated, horizon: int) -> list[np.ndarray]:
     scale = np.sqrt(np.maximum(sum((root**2).sum(axis=1) for root in roots), 1e-12))
     return [(root / scale[:, None]).astype(np.float32) for root in roots]
 
-# %% ../../nbs/demand/05_intervals.ipynb #cell-042
+# %% ../../nbs/demand/05_intervals.ipynb #cell-054
 def _paths(
     cal: Calibrated,
     mean: np.ndarray,                        # mean forecast, units, (N, H)
@@ -427,7 +427,7 @@ def _paths(
     z += rng.standard_normal((n, 1, H), np.float32) @ chain.T
     return _read_off(steps, z, cal.counts)
 
-
+# %% ../../nbs/demand/05_intervals.ipynb #cell-056
 def _read_off(steps: np.ndarray, z: np.ndarray, counts: bool) -> np.ndarray:
     """Turn normal scores (n, N, H) into amounts by the quantile functions (N * H, K)."""
     K = steps.shape[1]
