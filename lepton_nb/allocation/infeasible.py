@@ -256,7 +256,8 @@ def say_collision(
     more = f"; and {len(core) - 8} more" if len(core) > 8 else ""
     alone = [say(line, line.gives_alone) for line in limits.itertuples() if line.gives_alone > 0][:4]
     both = [say(line, line.gives_together) for line in limits.itertuples() if line.gives_together > 0]
-    text = f"No plan keeps all limits of {problem.replace('_', ' ')}. These collide: {listed}{more}."
+    clash = "These collide" if len(core) > 1 else "This one cannot be kept, given what is fixed"
+    text = f"No plan keeps all limits of {problem.replace('_', ' ')}. {clash}: {listed}{more}."
     text += f" One change would be enough: {', or '.join(alone)}." if alone else " No single change is enough."
     if both and (not alone or len(both) > 1):
         text += f" The least change of all limits: {', '.join(both[:8])}{f' and {len(both) - 8} more' if len(both) > 8 else ''}."

@@ -266,13 +266,13 @@ def scan(
 ) -> pd.DataFrame:  # right_hand_side, status, objective, shadow_price, watched columns
     """Solve a problem for many right-hand sides of one row."""
     kept = problem if isinstance(problem, KeptModel) else KeptModel(problem, **options)
-    at, lines = place(kept.written, "row", row), []
-    for number in values:
-        found = kept.resolve(rhs={row: float(number)}, write=False)
+    at, values, lines = place(kept.written, "row", row), [float(number) for number in values], {}
+    for i in sorted(range(len(values)), key=values.__getitem__):  # from one to the next it is the shortest way
+        found = kept.resolve(rhs={row: values[i]}, write=False)
         price = math.nan if found.row_dual is None else float(found.row_dual[at])
         seen = {name: found.value(item) for name, item in (watch or {}).items()}
-        lines.append({"right_hand_side": float(number), "status": found.status, "objective": found.objective, "shadow_price": price, **seen})
-    return pd.DataFrame(lines)
+        lines[i] = {"right_hand_side": values[i], "status": found.status, "objective": found.objective, "shadow_price": price, **seen}
+    return pd.DataFrame([lines[i] for i in range(len(values))])
 
 
 def size(problem: pulp.LpProblem) -> dict[str, int]:
