@@ -10,6 +10,7 @@ from lepton_nb.demand.backtest import (
     BacktestError, Origins, assert_no_leak, backtest, bias, choose, coverage, known_mean, mae, mase, mse, naive_scale, pinball, revenue_weights,
     rmsse, split_origins, wape,
 )
+from lepton_nb.demand.models import MODELS
 from lepton_nb.demand.panel import Panel
 
 warnings.simplefilter("error")
@@ -288,3 +289,9 @@ def test_the_leak_test_finds_each_kind_of_leak(panel, leak):
     with pytest.raises(AssertionError, match="leak: series"):
         assert_no_leak(Leaks, panel, 100, 7, unknown=("temperature",))
     assert_no_leak(Mean, panel, 100, 7, unknown=("temperature",))
+
+
+@pytest.mark.parametrize("name", ["seasonal_naive", "average", "linear", "fast"])
+@pytest.mark.filterwarnings("ignore")
+def test_the_library_s_models_do_not_leak(panel, name):
+    assert_no_leak(MODELS[name], panel, 160, 14)
