@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.workbook import figures
+from lepton_nb.workbook import figures, prose
 from lepton_nb.workbook.figures import Figure, Kpi, csv_link, csv_text, fill, literal, money, number, plain, table_html
 
 ASKED = {"title": "A title", "x": "day", "y": "units per day", "alt": "A line that rises.", "caption": "It rises."}
@@ -174,7 +174,9 @@ def test_dollars_are_money_and_code_is_left_alone():
     assert plain("*a*\nb") == r"\*a\* b"
 
 
-def test_fill_takes_text_or_anything_displayable(shown):
+def test_fill_takes_text_or_anything_displayable(monkeypatch):
+    shown = []
+    monkeypatch.setattr(prose, "show", lambda thing, slot=None: shown.append((thing.data, slot)))
     fill("place", "<p>now</p>")
     assert shown == [("<p>now</p>", "place")]
 

@@ -8,8 +8,9 @@ import pytest
 import sample_report
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from lepton_nb.workbook.markup import markdown_html, mathml, set_aside, summary_line
 from lepton_nb.workbook.parameters import UserError
-from lepton_nb.workbook.publish import (markdown_html, mathml, publish, recorded, render, set_aside, summary_line, write_index)
+from lepton_nb.workbook.publish import publish, recorded, render, write_index
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "mspace", "path", "use", "rect", "image", "col", "wbr"}
 
