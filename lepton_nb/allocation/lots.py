@@ -63,7 +63,7 @@ def lot_profit(
     mean: np.ndarray,                      # units a day, at which what outlives the horizon sells (N,)
 ) -> np.ndarray:                           # money (N, Q)
     """Return the expected profit of every lot, $f(q)$."""
-    rest = outcome.rest
+    rest = outcome.rest * (mean > 1e-6)[:, None]
     nights = outcome.nights + rest**2 / (2 * np.maximum(mean, 1e-6)[:, None])
     column = lambda values: np.asarray(values)[:, None]
     return (column(chain.price + chain.goodwill) * outcome.first + column(unit_worth) * (outcome.later + rest)

@@ -65,7 +65,8 @@ def smallest_order(
     chain: Chain,
 ) -> np.ndarray:                           # units: whole packs that reach the minimum order (N,)
     """Return the smallest order each series can place."""
-    return np.ceil(np.maximum(chain.minimum, chain.pack) / chain.pack - 1e-9) * chain.pack
+    pack = np.where(chain.pack > 0, chain.pack, 1.0)
+    return np.ceil(np.maximum(chain.minimum, pack) / pack - 1e-9) * pack
 
 
 def check_chain(
