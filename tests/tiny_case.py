@@ -4,12 +4,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import nbformat
 import psutil
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from lepton_nb.workbook import run as run_module
 from lepton_nb.workbook.run import run_case
 
 DECLARED = '''
@@ -65,11 +67,16 @@ def write(folder: Path, assigned: str = ASSIGNED, kernel: str = "somebody-elses"
 
 @contextmanager
 def importable(folder: Path) -> Iterator[dict]:
-    """Write the case where its module can be imported from; forget it afterwards."""
+    """Write the case where its module can be imported from; forget it afterwards.
+
+    The package is hashed once, so that an editor that saves meanwhile does not rename the runs of a test.
+    """
     sys.path.insert(0, str(folder))
+    hashes, run_module.code_hashes = run_module.code_hashes, cache(run_module.code_hashes)
     try:
         yield write(folder)
     finally:
+        run_module.code_hashes = hashes
         sys.path.remove(str(folder))
         for name in [n for n in sys.modules if n.split(".")[0] == "tiny"]:
             del sys.modules[name]

@@ -112,13 +112,13 @@ def _publish(folder: Path, reports: str) -> Path:
     with storage(reports):
         return Path(publish_run(folder, reports))
 
-
+# %% ../../nbs/workbook/07_cli.ipynb #cell-016
 def publish(arguments: argparse.Namespace) -> int:
     """Copy the report of a run to the published ones."""
     print(f"published: {_shown(_publish(Path(arguments.run), arguments.reports))}")
     return 0
 
-# %% ../../nbs/workbook/07_cli.ipynb #cell-015
+# %% ../../nbs/workbook/07_cli.ipynb #cell-017
 def params(arguments: argparse.Namespace) -> int:
     """Show what a case may be asked."""
     from lepton_nb.workbook.run import find_case
@@ -149,7 +149,7 @@ def data(arguments: argparse.Namespace) -> int:
     print(text_table(importlib.import_module("lepton_nb.data.catalog").available().fillna("")))
     return 0
 
-# %% ../../nbs/workbook/07_cli.ipynb #cell-017
+# %% ../../nbs/workbook/07_cli.ipynb #cell-019
 def _promise(target: str, place: dict[str, Any]) -> Path:
     """Find the results that make the promise: a file, a run folder, or the published ones of a case."""
     from lepton_nb.workbook.run import find_case
@@ -164,7 +164,7 @@ def _promise(target: str, place: dict[str, Any]) -> Path:
         raise UserError(f"{target}: {what}; give a results.json, or run with --publish first")
     return found
 
-
+# %% ../../nbs/workbook/07_cli.ipynb #cell-020
 def verify(arguments: argparse.Namespace) -> int:
     """Compare the results of a run with those that were promised."""
     from lepton_nb.workbook.run import RunFailed, run_case
@@ -190,7 +190,7 @@ def verify(arguments: argparse.Namespace) -> int:
     print(f"{(results['verdict'] == 'same').sum()} of {len(results)} results as promised" + ("" if good else ": not verified"))
     return 0 if good else 1
 
-# %% ../../nbs/workbook/07_cli.ipynb #cell-019
+# %% ../../nbs/workbook/07_cli.ipynb #cell-022
 EPILOG = """exit codes:
   0    done (for verify: every result is within its tolerance)
   1    the case failed, or verify found a difference
@@ -212,7 +212,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
         raise UserError(f"{message}; see `{self.prog} --help`")
 
-# %% ../../nbs/workbook/07_cli.ipynb #cell-020
+# %% ../../nbs/workbook/07_cli.ipynb #cell-023
 def _add_given(command: argparse.ArgumentParser) -> None:
     command.add_argument("case", metavar="CASE", help="name of the case, see `lepton-nb cases`")
     command.add_argument("-p", "--parameter", nargs=2, metavar=("NAME", "VALUE"), help="set a parameter; may be repeated")
@@ -252,7 +252,7 @@ def _add_verify(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", default="runs", metavar="FOLDER", help="folder of the runs (default: runs)")
     command.add_argument("--quiet", action="store_true", help="show only what differs")
 
-# %% ../../nbs/workbook/07_cli.ipynb #cell-021
+# %% ../../nbs/workbook/07_cli.ipynb #cell-024
 COMMANDS = {
     "run": (run, "run a case and write its report", _add_run),
     "params": (params, "show what a case may be asked: type, unit, range, meaning", _add_params),
@@ -278,7 +278,7 @@ def parser() -> argparse.ArgumentParser:
             add(command)
     return top
 
-# %% ../../nbs/workbook/07_cli.ipynb #cell-024
+# %% ../../nbs/workbook/07_cli.ipynb #cell-027
 class _Ended(BaseException):
     """Say that the process was told to end."""
 
@@ -303,7 +303,7 @@ def dispatch(
     arguments.pairs, arguments.place = pairs, place
     return arguments.function(arguments)
 
-# %% ../../nbs/workbook/07_cli.ipynb #cell-025
+# %% ../../nbs/workbook/07_cli.ipynb #cell-028
 def main(
     words: list[str] | None = None,  # words of the command line; those of the process if not given
     **place: Any,                    # where cases are looked for: folder and module of `run_case`
@@ -333,6 +333,6 @@ def main(
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
 
-# %% ../../nbs/workbook/07_cli.ipynb #cell-031
+# %% ../../nbs/workbook/07_cli.ipynb #cell-034
 if __name__ == "__main__" and globals().get("__spec__"):  # a notebook is called `__main__` too, but was not found as a module
     sys.exit(main())

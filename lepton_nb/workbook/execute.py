@@ -77,7 +77,7 @@ def _nbdev_only(source: str) -> bool:
             return False
     return True
 
-
+# %% ../../nbs/workbook/03_execute.ipynb #cell-009
 def prune(
     notebook: nbformat.NotebookNode,  # a notebook as it is written
 ) -> nbformat.NotebookNode:
@@ -101,7 +101,7 @@ def prune(
     pruned.nbformat, pruned.nbformat_minor = 4, 5
     return pruned
 
-# %% ../../nbs/workbook/03_execute.ipynb #cell-012
+# %% ../../nbs/workbook/03_execute.ipynb #cell-014
 def sections(
     notebook: nbformat.NotebookNode,  # a notebook
 ) -> list[str]:
@@ -114,7 +114,7 @@ def sections(
         headings.append(current)
     return headings
 
-# %% ../../nbs/workbook/03_execute.ipynb #cell-015
+# %% ../../nbs/workbook/03_execute.ipynb #cell-017
 class OwnKernel(AsyncKernelManager):
     """Start the running interpreter as a kernel, reachable through sockets in a private folder."""
 
@@ -126,7 +126,7 @@ class OwnKernel(AsyncKernelManager):
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
         self._kernel_spec = KernelSpec(argv=argv, display_name="Python 3", language="python")
 
-# %% ../../nbs/workbook/03_execute.ipynb #cell-017
+# %% ../../nbs/workbook/03_execute.ipynb #cell-019
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "LOKY_MAX_CPU_COUNT", "POLARS_MAX_THREADS",
@@ -151,7 +151,7 @@ def kernel_environment(
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), env.get("PYTHONPATH", "")]))
     return env
 
-# %% ../../nbs/workbook/03_execute.ipynb #cell-020
+# %% ../../nbs/workbook/03_execute.ipynb #cell-022
 @dataclass
 class Meter:
     """Watch a process and those it started: peak memory in bytes, processor time in seconds."""
@@ -190,7 +190,7 @@ class Meter:
         self.read()
         self._done.set()
 
-# %% ../../nbs/workbook/03_execute.ipynb #cell-023
+# %% ../../nbs/workbook/03_execute.ipynb #cell-025
 @dataclass(frozen=True)
 class Failure:
     """Say what failed, where, and what to do."""
@@ -209,7 +209,7 @@ class Failure:
         what = self.message if self.by_user else f"{self.error}: {self.message}"
         return f"failed{where}: {what}" + (f"\n{self.mend}" if self.mend else "")
 
-
+# %% ../../nbs/workbook/03_execute.ipynb #cell-027
 @dataclass(frozen=True)
 class Execution:
     """Hold an executed notebook and what its run took."""
@@ -226,7 +226,7 @@ class Execution:
         """Give the time from start to end."""
         return (self.ended - self.started).total_seconds()
 
-# %% ../../nbs/workbook/03_execute.ipynb #cell-024
+# %% ../../nbs/workbook/03_execute.ipynb #cell-028
 ADVICE = {
     "MemoryError": "The memory of this machine was not enough: choose a smaller data set or a shorter horizon.",
     "DeadKernelError": "The kernel ended, mostly because memory ran out: choose a smaller data set or a shorter horizon.",
@@ -243,7 +243,7 @@ def _advice(error: str, cell: int, changed: list[str]) -> str:
     tried = f"Try without the changed {', '.join(changed)} first. " if changed else ""
     return f"{tried}This is a fault of the case, not a message for its user: see cell {cell} of executed.ipynb."
 
-
+# %% ../../nbs/workbook/03_execute.ipynb #cell-029
 def find_failure(
     notebook: nbformat.NotebookNode,  # an executed notebook
     changed: list[str],               # names of the parameters that are not at their default
@@ -260,7 +260,7 @@ def find_failure(
             return Failure(section, i, output.ename, output.evalue, _advice(output.ename, i, changed), False, tuple(lines))
     return None
 
-# %% ../../nbs/workbook/03_execute.ipynb #cell-026
+# %% ../../nbs/workbook/03_execute.ipynb #cell-031
 class _Client(PapermillNotebookClient):
     """Run the cells in our kernel, under a meter."""
 
@@ -291,7 +291,7 @@ class _Client(PapermillNotebookClient):
                 self.shutdown_kernel = "immediate"
                 raise
 
-
+# %% ../../nbs/workbook/03_execute.ipynb #cell-033
 class _Engine(NBClientEngine):
     """Put our client in the place of Papermill's."""
 
@@ -310,7 +310,7 @@ class _Engine(NBClientEngine):
 
 papermill_engines.register("lepton_nb", _Engine)
 
-# %% ../../nbs/workbook/03_execute.ipynb #cell-028
+# %% ../../nbs/workbook/03_execute.ipynb #cell-035
 def private_folder() -> tempfile.TemporaryDirectory:
     """Make a folder for the sockets of a kernel; remove those whose process is gone."""
     for old in Path(tempfile.gettempdir()).glob("lepton_nb-*-*"):
@@ -319,7 +319,7 @@ def private_folder() -> tempfile.TemporaryDirectory:
             shutil.rmtree(old, ignore_errors=True)
     return tempfile.TemporaryDirectory(prefix=f"lepton_nb-{os.getpid()}-", ignore_cleanup_errors=True)
 
-# %% ../../nbs/workbook/03_execute.ipynb #cell-029
+# %% ../../nbs/workbook/03_execute.ipynb #cell-036
 BAR = {  # no bar where nobody is watching: `disable` None asks whether this is a terminal
     "disable": None, "leave": False, "desc": "Starting: ",
     "bar_format": "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} cells [{elapsed}{postfix}]",
@@ -358,7 +358,7 @@ def execute(
     meter = account.get("meter", Meter(0))
     return Execution(ran, started, datetime.now(timezone.utc), meter.processor_seconds, meter.peak_memory, failure)
 
-# %% ../../nbs/workbook/03_execute.ipynb #cell-030
+# %% ../../nbs/workbook/03_execute.ipynb #cell-037
 def _without_output(notebook: nbformat.NotebookNode, problem: Exception, log: list[str]) -> Failure:
     """Describe a failure that left no error in any cell: the kernel itself ended, perhaps with a last word in its log."""
     ran = [i for i, cell in enumerate(notebook.cells) if cell.metadata.get("papermill", {}).get("start_time")]

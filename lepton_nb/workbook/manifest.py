@@ -68,7 +68,7 @@ def requirements() -> dict[str, str]:
     names = [re.match(r"[\w.-]+", r)[0] for r in wanted]
     return {name: importlib.metadata.version(name) for name in sorted(names)}
 
-
+# %% ../../nbs/workbook/03_manifest.ipynb #cell-010
 def code_hashes() -> dict[str, Any]:
     """Give what a run depends on besides its case: hash of the package and of the lock, versions."""
     package = Path(lepton_nb.__file__).parent
@@ -83,7 +83,7 @@ def code_hashes() -> dict[str, Any]:
         "requirements": versions,
     }
 
-# %% ../../nbs/workbook/03_manifest.ipynb #cell-013
+# %% ../../nbs/workbook/03_manifest.ipynb #cell-014
 def own_folder(
     source: str,  # the parameter `source`
 ) -> Path | None:
@@ -112,7 +112,7 @@ def run_key(
              params.model_dump(mode="json"), data]
     return sha256(json.dumps(parts))[:16]
 
-# %% ../../nbs/workbook/03_manifest.ipynb #cell-016
+# %% ../../nbs/workbook/03_manifest.ipynb #cell-017
 def manifest(
     case: str,                  # name of the case
     key: str,                   # name of the run
@@ -138,7 +138,7 @@ def manifest(
         "failure": None if failure is None else {**asdict(failure), "traceback": list(failure.traceback)},
     }
 
-# %% ../../nbs/workbook/03_manifest.ipynb #cell-018
+# %% ../../nbs/workbook/03_manifest.ipynb #cell-019
 UNITS = {"seconds": "s", "processor_seconds": "s", "peak_memory": "byte"}
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 FILES = {
@@ -164,7 +164,7 @@ def _files(folder: Path) -> list[dict]:
         for name, (kind, about) in FILES.items() if (folder / name).exists()
     ]
 
-# %% ../../nbs/workbook/03_manifest.ipynb #cell-019
+# %% ../../nbs/workbook/03_manifest.ipynb #cell-020
 def _data_entities(m: dict[str, Any]) -> list[dict]:
     """Describe the data sets that the notebook recorded."""
     return [
@@ -173,7 +173,7 @@ def _data_entities(m: dict[str, Any]) -> list[dict]:
         for d in m["data"]
     ]
 
-
+# %% ../../nbs/workbook/03_manifest.ipynb #cell-021
 def _software(m: dict[str, Any]) -> list[dict]:
     """Describe the case, the package that runs it and what that requires."""
     code = m["code"]
@@ -188,7 +188,7 @@ def _software(m: dict[str, Any]) -> list[dict]:
             "softwareVersion": code["version"], "sha256": m["notebook_sha256"], "softwareRequirements": {"@id": "#lepton_nb"}}
     return [case, package, *_properties("lock", {code["lock_is"]: code["lock"]}), *needed]
 
-# %% ../../nbs/workbook/03_manifest.ipynb #cell-020
+# %% ../../nbs/workbook/03_manifest.ipynb #cell-022
 def _action(m: dict[str, Any], inputs: list[dict], outputs: list[dict], measures: list[dict], settings: list[dict]) -> dict:
     """Describe the run itself."""
     failed = m["status"] == "failed"

@@ -156,7 +156,7 @@ def hidden_folder(
     made.chmod(target.parent.stat().st_mode & 0o777)  # readable by whom the other runs are
     return made
 
-
+# %% ../../nbs/workbook/03_run.ipynb #cell-018
 def sweep_leftovers(
     folder: Path,  # runs/<case>
 ) -> list[Path]:
@@ -173,7 +173,7 @@ def sweep_leftovers(
             continue  # its run has just been renamed
     return removed
 
-
+# %% ../../nbs/workbook/03_run.ipynb #cell-020
 def settle(
     hidden: Path,           # folder with everything in it
     target: Path,           # where it belongs
@@ -192,7 +192,7 @@ def settle(
     shutil.rmtree(aside, ignore_errors=True)
     return target
 
-# %% ../../nbs/workbook/03_run.ipynb #cell-020
+# %% ../../nbs/workbook/03_run.ipynb #cell-023
 STORAGE = {
     errno.ENOSPC: "no space is left", errno.EDQUOT: "your quota is used up", errno.EFBIG: "the file would be too large",
     errno.EROFS: "the disk is read-only", errno.EACCES: "you may not write there", errno.EPERM: "you may not write there",
@@ -214,7 +214,7 @@ def storage(
             f"{out}: {STORAGE[error.errno]} ({error.filename or 'while writing the run'}); nothing half-written was left. "
             "Free some space or choose another folder with --out") from None
 
-# %% ../../nbs/workbook/03_run.ipynb #cell-022
+# %% ../../nbs/workbook/03_run.ipynb #cell-025
 def _bare_page(m: dict[str, Any]) -> str:
     failure = m["failure"]
     text = "\n".join([failure["message"], failure["mend"], "", *failure["traceback"]])
@@ -239,7 +239,7 @@ def _page(folder: Path, m: dict[str, Any]) -> None:
             (folder / "results.json").unlink()
         (folder / "report.html").write_text(_bare_page(m), encoding="utf-8")
 
-# %% ../../nbs/workbook/03_run.ipynb #cell-024
+# %% ../../nbs/workbook/03_run.ipynb #cell-027
 def _verified(m: dict[str, Any], folder: Path, reference: Path | None) -> bool | None:
     """Say whether the published results hold; None where there are none, or none that are comparable."""
     if reference is None:
@@ -266,7 +266,7 @@ def _gather(execution: Execution) -> tuple[Execution, dict[str, dict]]:
         failure = Failure("", 0, "ValueError", str(error), "Record every result once, under a name of its own.", False)
         return replace(execution, failure=failure), {}
 
-# %% ../../nbs/workbook/03_run.ipynb #cell-025
+# %% ../../nbs/workbook/03_run.ipynb #cell-028
 def _write(folder: Path, plan: Plan, execution: Execution, threads: int, reference: Path | None) -> dict[str, Any]:
     """Write the files of a run and give its manifest."""
     execution, results = _gather(execution)
@@ -289,7 +289,7 @@ def _log(out: Path, m: dict[str, Any]) -> None:
     with open(out / "log.jsonl", "a", encoding="utf-8") as log:
         log.write(json.dumps({k: m[k] for k in kept}) + "\n")
 
-# %% ../../nbs/workbook/03_run.ipynb #cell-027
+# %% ../../nbs/workbook/03_run.ipynb #cell-030
 class RunFailed(Exception):
     """Say that a case did not run to its end; `folder` has the report on it."""
 
@@ -308,7 +308,7 @@ def is_complete(
     """Say whether a run folder has all its files."""
     return all((folder / name).is_file() for name in COMPLETE)
 
-# %% ../../nbs/workbook/03_run.ipynb #cell-028
+# %% ../../nbs/workbook/03_run.ipynb #cell-031
 def _start(plan: Plan, target: Path, force: bool, threads: int, progress: bool, reference: Path | None) -> Path:
     """Execute a plan in a hidden folder and put the outcome in its place."""
     hidden = hidden_folder(target)
@@ -329,7 +329,7 @@ def _start(plan: Plan, target: Path, force: bool, threads: int, progress: bool, 
     shutil.rmtree(failed, ignore_errors=True)
     return target
 
-
+# %% ../../nbs/workbook/03_run.ipynb #cell-033
 def run_case(
     name: str,                                       # name of the case
     pairs: Iterable[tuple[str, Any]] = (),           # parameters as typed: name, text
