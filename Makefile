@@ -5,9 +5,6 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 EXTRAS ?= dev
 CASES  := $(basename $(notdir $(wildcard nbs/cases/*.ipynb)))
-# Two processes share the machine in the tests; linear algebra keeps to one thread each.
-export OMP_NUM_THREADS ?= 1
-export OPENBLAS_NUM_THREADS ?= 1
 
 # The first Python that is new enough: the one named by PYTHON=, else python3, else a versioned name.
 CHECK_PYTHON = import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
@@ -42,6 +39,9 @@ reports: $(VENV)/ready
 	@for case in $(CASES); do $(BIN)/lepton-nb run $$case --publish reports || exit $$?; done
 	@echo "Open $(CURDIR)/reports/index.html"
 
+# Two processes share the machine here: linear algebra keeps to one thread each.
+test: export OMP_NUM_THREADS ?= 1
+test: export OPENBLAS_NUM_THREADS ?= 1
 test: $(VENV)/ready
 	$(BIN)/nbdev_test --n_workers 2 --skip_folder_re '^(cases|[_.].*)$$'
 	$(BIN)/python -m pytest
