@@ -176,7 +176,8 @@ def test_formulas_in_tables_lists_and_headings():
 
 @pytest.mark.parametrize("latex", [r"\mathbb{E}[X]", r"\hat{y}_{t+h\mid t}", r"\begin{cases} 1 & x > 0 \\ 0 & \text{else} \end{cases}", r"\lfloor x \rfloor",
                                    r"\operatorname{arg\,max}_x f", r"\left\{ x \mid a \le x \right\}", r"\frac{1}{|\Omega|}\sum_{\omega}", r"\boldsymbol{x}^\top \mathbf{A}",
-                                   r"\bar{x}\,\tilde{y}\;\dot{z}", r"\max\{0, x\}", r"\underbrace{a+b}_{c}", r"\lVert x \rVert_2", r"\ldots \cdots \quad \ge \ne \approx"])
+                                   r"\bar{x}\,\tilde{y}\;\dot{z}", r"\max\{0, x\}", r"\underbrace{a+b}_{c}", r"\lVert x \rVert_2", r"\ldots \cdots \quad \ge \ne \approx",
+                                   r"\arg\min_b f(b)", "a,\\\n\\text{b\\_c}", r"\begin{aligned} a &= b \\ c &= d \end{aligned}"])
 def test_usual_formulas_translate_whole(latex):
     assert mathml(latex).startswith("<math") and "\\" not in mathml(latex).replace(r"\u", "")
 

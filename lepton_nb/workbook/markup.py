@@ -29,6 +29,8 @@ def mathml(
 ) -> str:
     "Translate LaTeX to MathML; show the source where that is not possible."
     text = re.sub(r"\\operatorname\*?\{([^{}]*)\}", lambda m: r"\text{" + re.sub(r"\\[,;: ]", " ", m[1]) + "}", latex.strip())
+    text = re.sub(r"\\arg\s*\\(min|max)", r"\\arg\1", re.sub(r"(?<!\\)\\\n", r"\\ ", text))
+    text = re.sub(r"\\text\{[^{}]*\}", lambda m: m[0].replace(r"\_", "_"), text).replace("{aligned}", "{align*}")
     if block:
         text = re.sub(r"\\(max|min)_\{([^{}]*)\}", r"\\underset{\2}{\\\1}", text)
     text = re.sub(r"\\!|\\nolimits|\\label\{[^}]*\}|\\(?:big|Big|bigg|Bigg)[lr]?(?![a-zA-Z])", "", text)
