@@ -188,7 +188,7 @@ def level(h: History, origin: int, floor: float = 0.03) -> np.ndarray:
         total = total + share * np.nan_to_num(h.base.mean(origin - days, origin))
         weight = weight + share
     fresh = h.all.days(0, origin) == 0
-    for code, _, w in h.groups.values():
+    for code, _, w in (h.groups[k] for k in ("item", "shelf", "group", "store", "all") if k in h.groups):
         near = np.nan_to_num(w.mean(origin - 112, origin))[code]
         total, fresh = np.where(fresh & (near > 0), near * weight, total), fresh & (near <= 0)
     return np.maximum(total / weight, floor).astype(np.float32)
@@ -216,7 +216,7 @@ def _recent(h: History, origin: int, days: np.ndarray, scale: np.ndarray) -> dic
     out["pattern.sold112"] = column(h.sold.mean(origin - 112, origin))
     out["pattern.idle"] = column(np.log1p(np.minimum(h.idle[:, origin - 1], 364)))
     out["pattern.level"] = column(np.log(scale))
-    out["pattern.age"] = column(np.log1p(np.clip(origin - h.start, 0, 2000)))
+    out["pattern.age"] = column(np.log1p(np.clip(origin - h.start, 28, 2000)))
     return out
 
 # %% ../../nbs/demand/02_features.ipynb #cell-026

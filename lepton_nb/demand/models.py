@@ -31,7 +31,7 @@ class SeasonalNaive:
         """Return the last known same weekday, (N, H)."""
         h = history(panel)
         last = h.all.weekday_mean(origin, np.arange(origin, origin + horizon), 1)
-        return np.nan_to_num(last)
+        return np.nan_to_num(np.where(np.isfinite(last), last, h.all.mean(origin - 28, origin)[:, None]))
 
 
 @dataclass
@@ -150,7 +150,8 @@ class Learner:
         h = history(panel)
         x, scale = features(h, origin, horizon)
         out = self.apply(x, (len(scale), horizon)).reshape(len(scale), horizon)
-        out = np.maximum(out, 0) * scale[:, None]
+        fresh = h.all.days(0, origin) == 0
+        out = np.where(fresh[:, None], 1, np.maximum(out, 0)) * scale[:, None]
         return np.where(closed_days(h, origin, np.arange(origin, origin + horizon)), 0, out).astype(np.float32)
 
     @property
@@ -180,6 +181,7 @@ def out_of_fold(model: Learner, h: History, origin: int) -> pd.DataFrame:
 @dataclass
 class Ridge(Learner):
     """Regress demand over level on the linear design, by normal equations."""
+    rows: Rows = Rows(stride=24)
     alpha: float = 0.5                # penalty on standardised coefficients
     only: tuple[str, ...] = ()        # names (or beginnings of names) of the features to use; all when empty
 
@@ -189,7 +191,7 @@ class Ridge(Learner):
 
     def take(self, chunk: Chunk) -> None:
         """Add the chunk's products to its block."""
-        self.names, x = self._design(chunk.x, chunk.shape)
+        self.names, x = self._design(chunk.x, chunk.shape)   # every row is used, the thinned ones too: sums are cheap
         ok = np.isfinite(chunk.y)
         self.blocks.setdefault(chunk.block, Moments()).add(x[:, ok], chunk.y[ok], chunk.weight[ok])
 
@@ -332,7 +334,7 @@ class Network(Learner):
             mine = block == b
             spread = x[:, mine].std(1, keepdims=True)
             self.scales[b] = x[:, mine].mean(1, keepdims=True), np.where(spread > 1e-3, spread, np.inf)
-            self.models[b] = self.learn(self._scaled(x[:, mine], b), np.minimum(y[mine], 8), weight[mine], b)
+            self.models[b] = self.learn(self._scaled(x[:, mine], b), np.minimum(y[mine], 8) - 1, weight[mine], b)
 
     def _scaled(self, x: np.ndarray, block: int) -> np.ndarray:
         mean, spread = self.scales[block]
@@ -343,7 +345,7 @@ class Network(Learner):
         rng, held = np.random.default_rng(self.seed), max(1, len(y) // 10)
         old = np.arange(max(1, len(y) - held))
         model = MLPRegressor(hidden_layer_sizes=self.hidden, alpha=self.l2, learning_rate_init=2e-3,
-                             batch_size=min(256, len(old)), random_state=self.seed)
+                             batch_size=int(np.clip(len(old) // 20, min(8, len(old)), 256)), random_state=self.seed)
         best, kept, curve = np.inf, None, []
         chance = weight[old] / weight[old].sum()
         for _ in range(self.rounds):
@@ -363,7 +365,7 @@ class Network(Learner):
         rows = design(x, shape)[1]
         rows = rows if at is None else rows[:, at]
         use = [b for b in self.models if b != without] or list(self.models)
-        return np.mean([self.models[b].predict(self._scaled(rows, b)) for b in use], axis=0)
+        return 1 + np.mean([self.models[b].predict(self._scaled(rows, b)) for b in use], axis=0)
 
 # %% ../../nbs/demand/03_models.ipynb #cell-037
 @dataclass

@@ -53,7 +53,11 @@ def _checked(sales: pd.DataFrame) -> pd.DataFrame:
         raise PanelError(f"demand table: column {missing[0]!r} is missing, found {list(sales.columns)}; rename or add it")
     if sales.empty:
         raise PanelError("demand table: it has no rows; at least one day of one series is needed")
-    sales = sales.assign(ds=pd.to_datetime(sales["ds"]).dt.normalize())
+    ds = pd.to_datetime(sales["ds"], errors="coerce")
+    if ds.isna().any():
+        raise PanelError(f"demand table: column 'ds', row {int(np.flatnonzero(ds.isna())[0])}: {sales['ds'][ds.isna()].iloc[0]!r} is not a date; "
+                         "write dates like 2026-03-31, all in one form")
+    sales = sales.assign(ds=ds.dt.normalize())
     y = pd.to_numeric(sales["y"], errors="coerce").to_numpy(float)
     for bad, what in ((np.isinf(y), "an infinite value"), (y < 0, "a negative value"),
                       (sales.duplicated(["unique_id", "ds"]).to_numpy(), "a second row for the same series and day")):
@@ -82,9 +86,8 @@ def _covariates(frame: pd.DataFrame, ids: pd.Index, ds: pd.DatetimeIndex) -> dic
             parts = {name: column.to_numpy(np.float32, na_value=np.nan)}
             empty = np.nan
         else:
-            labels = column.dropna().astype(str).str.split(" + ", regex=False)
-            parts = {f"{name}_{_slug(v)}": labels.map(lambda given, v=v: v in given).reindex(column.index, fill_value=False).to_numpy(np.float32)
-                     for v in sorted(set(labels.explode()))}
+            labels = [str(v).split(" + ") if v else [] for v in column.astype(object).where(column.notna(), "")]
+            parts = {f"{name}_{_slug(v)}": np.array([v in given for given in labels], np.float32) for v in sorted(set().union(*labels))}
             empty = 0.0
         for key, values in parts.items():
             array = np.full((len(ids) if wide else 1, len(ds)), empty, np.float32)
