@@ -140,7 +140,7 @@ def envelope(
     fresh = np.concatenate([np.ones((len(lots), 1), bool), np.diff(lots, axis=1) > 0], 1)
     return fresh & (into >= out - 1e-12) & (lots <= np.take_along_axis(lots, profit.argmax(1)[:, None], 1))
 
-
+# %% ../../nbs/allocation/05_lots.ipynb #cell-016
 def choose_lots(
     lots: np.ndarray,                      # units, rising, 0 first (N, Q)
     profit: np.ndarray,                    # money (N, Q)
@@ -169,7 +169,7 @@ def choose_lots(
     prices = answer.duals.reindex(list(limits)).rename(limits)
     return Choice(lots[each, chosen], float(profit[each, chosen].sum()), float(answer.objective + profit[:, 0].sum()), prices[prices > 1e-12])
 
-# %% ../../nbs/allocation/05_lots.ipynb #cell-016
+# %% ../../nbs/allocation/05_lots.ipynb #cell-017
 def _runs(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return where each label's run begins and ends in a sorted array."""
     return np.searchsorted(labels, np.arange(count), "left"), np.searchsorted(labels, np.arange(count), "right")
@@ -192,7 +192,7 @@ def _round_down(lots: np.ndarray, profit: np.ndarray, share: np.ndarray, uses: d
         for name, (use, _) in uses.items(): left[name] -= use[i] * more[i, j]
         place[i] = j
 
-# %% ../../nbs/allocation/05_lots.ipynb #cell-020
+# %% ../../nbs/allocation/05_lots.ipynb #cell-021
 def pick_series(
     state: State,
     i: np.ndarray,                         # indices of the series wanted
@@ -218,6 +218,7 @@ def tonight_limits(
     few_paths: np.ndarray,                 # units (H, n, N)
     i: np.ndarray,                         # series that order tonight
     mean: np.ndarray,                      # units a day (N,)
+    overbook: float = 0.0,                 # litres planned beyond what a store is expected to have free, share of its capacity
 ) -> dict[str, tuple[np.ndarray, float]]:
     """Return use per unit and room of every finite limit for tonight's lots of the series i."""
     chain, uses = state.chain, {}
@@ -233,10 +234,10 @@ def tonight_limits(
             morning = state.on_hand + state.on_order[:, :days].sum(1) - (gone[days - 2] if days > 1 else 0)
             litres = np.bincount(chain.store, morning * chain.volume, len(chain.store_capacity))
             for s in np.flatnonzero(np.isfinite(chain.store_capacity)):
-                uses[f"store {chain.store_names[s]}, lead {days}"] = (volume * ((lead == days) & (chain.store[i] == s)), chain.store_capacity[s] - litres[s])
+                uses[f"store {chain.store_names[s]}, lead {days}"] = (volume * ((lead == days) & (chain.store[i] == s)), (1 + overbook) * chain.store_capacity[s] - litres[s])
     return uses
 
-# %% ../../nbs/allocation/05_lots.ipynb #cell-021
+# %% ../../nbs/allocation/05_lots.ipynb #cell-022
 @dataclass
 class LotPlan:
     """Order by the profit of lots over sample paths; call it with a state. `log` has a row an evening."""
@@ -244,6 +245,9 @@ class LotPlan:
     horizon: int = 28                      # days looked ahead, H
     lots: int = 32                         # lots tried a series
     worth_paths: int = 40                  # paths for the worth of leftovers and the free litres
+    caution: float = 0.0                   # extra loss of a lost sale, as a share of its margin, against errors the paths do not know
+    overbook: float = 0.2                  # litres planned beyond a store's expected room, share of its capacity; refusals cost nothing
+    leftover: float = 1.0                  # what a leftover is worth above its cost, as a multiple of the renewal value
     log: list = field(default_factory=list, repr=False)
     _known: dict = field(default_factory=dict, repr=False)
 
@@ -253,6 +257,11 @@ class LotPlan:
             few = self.paths.at(state.t, self.horizon)[:, :self.worth_paths]
             self._known = {made: (leftover_worth(state.chain, few), few.mean((0, 1)))}
         return self._known[made]
+
+    def _profit(self, chain: Chain, lots: np.ndarray, outcome: Outcome, unit_worth: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        worth = np.clip(chain.cost + self.leftover * (unit_worth - chain.cost), np.minimum(chain.cost, chain.price), chain.price)
+        feared = replace(chain, goodwill=chain.goodwill + self.caution * np.maximum(chain.price - chain.cost, 0))
+        return lot_profit(feared, lots, outcome, worth, mean)
 
     def __call__(self, state: State) -> np.ndarray:
         wish, i = np.zeros(len(state.chain)), np.flatnonzero(state.may_order)
@@ -264,19 +273,21 @@ class LotPlan:
         left = mine - run_down(part, mine)[0]
         lots = lot_grid(part.chain, *lot_range(part.chain, left, arrive, cover), self.lots)
         outcome = lot_outcomes(left, lots, arrive, cover, part.chain.shelf_life)
-        profit = lot_profit(part.chain, lots, outcome, np.minimum(unit_worth[i], part.chain.price), mean[i])
-        choice = choose_lots(lots, profit, tonight_limits(state, demand[:, :self.worth_paths], i, mean))
+        profit = self._profit(part.chain, lots, outcome, unit_worth[i], mean[i])
+        choice = choose_lots(lots, profit, tonight_limits(state, demand[:, :self.worth_paths], i, mean, self.overbook))
         self.log.append({"t": state.t, "expected": choice.profit, "bound": choice.bound} | choice.prices.to_dict())
         wish[i] = choice.lots
         return wish
 
-
+# %% ../../nbs/allocation/05_lots.ipynb #cell-024
 def stochastic(
     paths: Paths,                          # sample paths of demand
     horizon: int = 28,                     # days looked ahead
+    caution: float = 0.0,                  # extra loss of a lost sale, share of its margin; chosen on validation weeks
+    leftover: float = 1.0,                 # multiple of a leftover's renewal value; chosen on validation weeks
 ) -> LotPlan:
     """Plan on sample paths: the two-stage stochastic program."""
-    return LotPlan(paths, horizon)
+    return LotPlan(paths, horizon, caution=caution, leftover=leftover)
 
 
 def point_lp(
@@ -295,7 +306,7 @@ def evening_prices(
     prices = log.drop(columns=["t", "expected", "bound"])
     return pd.DataFrame({"evenings": prices.notna().sum(), "mean_price": prices.fillna(0).mean(), "highest_price": prices.max()}).rename_axis("limit")
 
-# %% ../../nbs/allocation/05_lots.ipynb #cell-023
+# %% ../../nbs/allocation/05_lots.ipynb #cell-026
 def foresight_bound(
     chain: Chain,
     demand: np.ndarray,                    # units that will be asked for (N, D)
@@ -334,7 +345,7 @@ def perfect_foresight(
     """Plan on the demand that really comes; beyond its end the last week is repeated."""
     return LotPlan(Paths({0: np.asarray(demand, np.float32)[None]}), horizon)
 
-# %% ../../nbs/allocation/05_lots.ipynb #cell-027
+# %% ../../nbs/allocation/05_lots.ipynb #cell-030
 def information_value(
     point: float,                          # profit of the plan on the point forecast
     stochastic: float,                     # profit of the plan on sample paths

@@ -7,11 +7,13 @@ __all__ = ['Policy', 'WEEKDAYS', 'ChainError', 'Chain', 'smallest_order', 'check
            'sell_oldest', 'grow_older', 'admit', 'ration', 'commit', 'Ledger', 'ledger_frame', 'ledger_by',
            'ledger_summary', 'State', 'opening', 'start_day', 'simulate', 'balance', 'audit', 'nights_to_next_order',
            'run_down', 'economic_lot', 'order_to', 'protection_days', 'order_up_to_average', 'critical_ratios',
-           'base_stock', 'Paths', 'pick_quantile', 'newsvendor_policy', 'replay', 'chain_from_tables', 'start_ages']
+           'base_stock', 'Paths', 'pick_quantile', 'newsvendor_policy', 'replay', 'tune', 'chain_from_tables',
+           'start_ages']
 
 # %% ../../nbs/allocation/03_replenishment.ipynb #cell-003
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import product
 import warnings
 
 import numpy as np
@@ -581,7 +583,21 @@ def replay(
         return wish
     return policy
 
-# %% ../../nbs/allocation/03_replenishment.ipynb #cell-062
+# %% ../../nbs/allocation/03_replenishment.ipynb #cell-058
+def tune(
+    chain: Chain,
+    demand: np.ndarray,                    # units of the validation days (N, D)
+    make: Callable[..., Policy],           # makes a policy from settings given by name
+    grid: dict[str, list],                 # values to try for each setting
+    **run,                                 # start_stock, start_on_order, dates, price: as for simulate
+) -> tuple[dict, pd.DataFrame]:            # the best setting; profit of every setting, best first
+    """Choose a policy's settings by simulated profit on validation days."""
+    settings = [dict(zip(grid, values)) for values in product(*grid.values())]
+    table = pd.DataFrame(settings).assign(profit=[simulate(chain, demand, make(**each), **run).money()["profit"].sum() for each in settings])
+    table = table.sort_values("profit", ascending=False, kind="stable")
+    return settings[table.index[0]], table
+
+# %% ../../nbs/allocation/03_replenishment.ipynb #cell-065
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -615,7 +631,7 @@ def chain_from_tables(
                   store_capacity=stores["capacity"].to_numpy(float), store_names=tuple(stores["store"]), **limits)
     return with_holding(chain, yearly_rate, space)
 
-# %% ../../nbs/allocation/03_replenishment.ipynb #cell-065
+# %% ../../nbs/allocation/03_replenishment.ipynb #cell-068
 def start_ages(
     chain: Chain,
     stock: np.ndarray,                     # units on hand in the last evening (N,)
