@@ -7,8 +7,8 @@
 on all days before each origin. Processor seconds cover everything from the panel (or the tidy table) to the forecasts of all
 three origins; peak memory is that of the whole process, interpreter, data and libraries included. One thread each.
 
-No choice of a feature, weight or setting was made on these origins: ours were made on six earlier ones (columns 1493, 1521 and
-1549, a year before; 1773, 1801 and 1829, the three periods before).
+No choice of a feature, weight or setting was made on these origins: ours were made on earlier ones (columns 1437 to 1829, among them 1493, 1521 and
+1549, a year before, and 1773, 1801 and 1829, the three periods before).
 """
 import argparse
 import json
