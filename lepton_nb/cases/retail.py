@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['Parameters', 'daily_sales', 'last_known', 'build_panel', 'hot_spots', 'dearest_week', 'daily_table', 'usual_limits',
-           'build_chain', 'Weeks', 'wanted', 'opening_state', 'evaluation_weeks_of', 'judge', 'compare', 'Fitted',
-           'TrueMean', 'demand_paths', 'what_ifs', 'yearly_gain', 'forecast_value', 'last_order']
+           'build_chain', 'Weeks', 'wanted', 'opening_state', 'evaluation_weeks_of', 'practice_weeks', 'best_settings',
+           'judge', 'compare', 'Fitted', 'TrueMean', 'demand_paths', 'what_ifs', 'yearly_gain', 'forecast_value',
+           'last_order']
 
 # %% ../../nbs/cases/retail.ipynb #cell-002
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,11 +18,11 @@ import pandas as pd
 
 # %% ../../nbs/cases/retail.ipynb #cell-003
 from ..allocation.lots import stochastic
-from ..allocation.replenishment import Chain, Ledger, Paths, Policy, base_stock, chain_from_tables, simulate, start_ages
+from ..allocation.replenishment import Chain, Ledger, Paths, Policy, base_stock, chain_from_tables, simulate, start_ages, tune
 from ..data.catalog import Dataset
 from ..data.simulate import opening_position
 from ..demand.intervals import Calibrated, dispersion
-from ..demand.features import history
+from ..demand.features import History
 from ..demand.panel import Panel
 from ..workbook.parameters import CaseParameters, UserError, param
 
@@ -195,6 +196,32 @@ def evaluation_weeks_of(
     return Weeks(start, panel.end - start, wanted(data, panel)[:, days], np.asarray(panel.known["price"])[:, days], stock, on_order, history)
 
 
+def practice_weeks(
+    data: Dataset,
+    panel: Panel,
+    chain: Chain,
+    history: np.ndarray,      # demand as the chain could know it, units (N, T)
+    start: int,               # column of the first day judged
+    days: int = 28,
+) -> Weeks:
+    """Cut out the days before those judged, with demand as the chain knows it: the place to choose settings."""
+    first = start - days
+    stock, on_order = opening_state(data, panel, chain, first)
+    return Weeks(first, days, history[:, first:start], np.asarray(panel.known["price"])[:, first:start], stock, on_order, history)
+
+
+def best_settings(
+    chain: Chain,
+    weeks: Weeks,             # days to practise on, never those judged
+    make: Callable[..., Policy],
+    grid: dict[str, list],    # values to try for each setting
+    panel: Panel,
+) -> dict:
+    """Return the settings of a policy that earn most on the practice days."""
+    return tune(chain, weeks.demand, make, grid, start_stock=weeks.stock, start_on_order=weeks.on_order,
+                dates=panel.ds[weeks.start:weeks.start + weeks.days], price=weeks.price)[0]
+
+# %% ../../nbs/cases/retail.ipynb #cell-030
 def judge(
     chain: Chain,
     weeks: Weeks,
@@ -212,11 +239,12 @@ def compare(
     table = pd.DataFrame({name: ledger.summary() for name, ledger in ledgers.items()}).T.rename_axis("policy")
     return table.sort_values("profit", ascending=False)
 
-# %% ../../nbs/cases/retail.ipynb #cell-039
+# %% ../../nbs/cases/retail.ipynb #cell-036
 @dataclass(frozen=True)
 class Fitted:
-    """Offer a fitted model where a model to be fitted is expected."""
+    """Offer a fitted model, with its history at hand, where a model to be fitted is expected."""
     model: object
+    known: object             # `history(panel)`: nothing in its column t is later than t
 
     def fit(self, panel: Panel, origin: int) -> "Fitted":
         """Keep what was learned."""
@@ -224,9 +252,9 @@ class Fitted:
 
     def predict(self, panel: Panel, origin: int, horizon: int) -> np.ndarray:
         """Forecast from a later morning without learning anew."""
-        return self.model.predict(panel, origin, horizon)
+        return self.model.predict(self.known, origin, horizon)
 
-
+# %% ../../nbs/cases/retail.ipynb #cell-041
 @dataclass(frozen=True)
 class TrueMean:
     """Forecast with the expected demand of a simulation: the best any forecast could be."""
@@ -240,26 +268,26 @@ class TrueMean:
         """Return the truth."""
         return self.expected[:, origin:origin + horizon]
 
-# %% ../../nbs/cases/retail.ipynb #cell-043
+# %% ../../nbs/cases/retail.ipynb #cell-048
 def demand_paths(
     forecaster: object,       # a fitted model
     spread: Calibrated,
-    panel: Panel,
-    evenings: Iterator[int],  # days of the run, 0 is the first; -1 is the evening before it
+    log_book: History,        # history(panel): nothing in its column t is later than t
+    evenings: Iterable[int],  # days of the run, 0 is the first; -1 is the evening before it
     start: int,               # column of the run's first day
     horizon: int,             # days ahead, H
     n: int,                   # number of paths
     seed: int,
 ) -> Paths:
     """Forecast on every evening from what was known then, and draw sample paths of the days that follow."""
-    made, known = {}, history(panel)
+    made = {}
     for t in evenings:
         origin = start + t + 1
-        mean = forecaster.predict(known, origin, horizon)
-        made[t + 1] = spread.paths(mean, n, seed=(seed, t + 1), variability=dispersion(panel, origin)).astype(np.float32)
+        mean = forecaster.predict(log_book, origin, horizon)
+        made[t + 1] = spread.paths(mean, n, seed=(seed, t + 1), variability=dispersion(log_book.panel, origin)).astype(np.float32)
     return Paths(made)
 
-# %% ../../nbs/cases/retail.ipynb #cell-061
+# %% ../../nbs/cases/retail.ipynb #cell-067
 def what_ifs(
     chain: Chain,
 ) -> dict[str, tuple[Chain, Chain]]:  # assumption -> chain with less of it, chain with more of it
@@ -286,14 +314,14 @@ def yearly_gain(
     run = judge(chain, weeks, {"plan": plan, "rule": rule}, dates)
     return float((run["plan"].summary()["profit"] - run["rule"].summary()["profit"]) * 365 / weeks.days)
 
-# %% ../../nbs/cases/retail.ipynb #cell-064
+# %% ../../nbs/cases/retail.ipynb #cell-070
 def forecast_value(
     forecasters: Mapping[str, object],  # name -> fitted model
     spreads: Mapping[str, Calibrated],  # name -> its calibrated errors
-    panel: Panel,
+    log_book: History,
     chain: Chain,
     weeks: Weeks,
-    evenings: Iterator[int],
+    evenings: Iterable[int],
     dates: pd.DatetimeIndex,
     n: int,
     seed: int,
@@ -301,17 +329,18 @@ def forecast_value(
     """Return what the stochastic plan earns on each forecast."""
     profit = {}
     for name, forecaster in forecasters.items():
-        paths = demand_paths(forecaster, spreads[name], panel, evenings, weeks.start, 14, n, seed)
+        paths = demand_paths(forecaster, spreads[name], log_book, evenings, weeks.start, 14, n, seed)
         profit[name] = judge(chain, weeks, {name: stochastic(paths)}, dates)[name].summary()["profit"]
     return pd.Series(profit)
 
-# %% ../../nbs/cases/retail.ipynb #cell-071
+# %% ../../nbs/cases/retail.ipynb #cell-077
 def last_order(
     ledger: Ledger,
     groups: pd.Series,        # item group of each series
 ) -> tuple[pd.Timestamp, pd.DataFrame]:  # the evening; store, item, group, units, cost, dearest line first
-    """Write out the order of the last evening on which something was ordered."""
-    evening = int(np.flatnonzero(ledger.orders.sum(axis=0) > 0)[-1]) if ledger.orders.any() else ledger.orders.shape[1] - 1
+    """Write out the order of the last evening on which most series may order."""
+    open_series = ledger.chain.may_order.sum(axis=0)[ledger.dates.weekday]
+    evening = int(np.flatnonzero(open_series == open_series.max())[-1])
     units, names = ledger.orders[:, evening], pd.Series(ledger.chain.ids).str.split("/", n=1, expand=True)
     lines = pd.DataFrame({"store": names[0], "item": names[1], "group": groups.to_numpy(), "units": units, "cost": units * ledger.chain.cost})
     return ledger.dates[evening], lines[lines.units > 0].sort_values("cost", ascending=False, ignore_index=True)
