@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lepton_nb.demand.features import closed_days, features, history, windows
-from lepton_nb.demand.models import MODELS, Boosting, Ensemble, Forest, Network, Ridge, Rows, complexity, drivers, training, training_origins
+from lepton_nb.demand.models import MODELS, Boosting, Ensemble, Forest, Network, Ridge, Rows, complexity, drivers, fit_all, training, training_origins
 from lepton_nb.demand.panel import Panel, PanelError
 
 SMALL = {"boosting": lambda: Boosting(trees=8), "forest": lambda: Forest(trees=4, rows=Rows(limit=3000)),
@@ -199,3 +199,29 @@ def test_promotion_raises_the_forecast(panel):
     plain = dict(panel.known, promotion=np.where(day, 0, on).astype(np.float32), price=np.where(day & on, 1 / 0.75, 1) * panel.known["price"])
     with_offer, without = (Ridge().fit(p, 420).predict(p, 420, 14)[:, 5].sum() for p in (replace(panel, known=k) for k in (offered, plain)))
     assert 1.3 < with_offer / without < 2.5, "promotions doubled demand in the past"
+
+
+def test_fit_all_forecasts_as_separate_fits(panel):
+    together = fit_all(panel, 380, SMALL | {name: MODELS[name] for name in ("average", "linear", "ridge", "fast")})
+    for name, model in together.items():
+        alone = ALL[name]().fit(panel, 380)
+        assert np.array_equal(model.predict(panel, 380, 14), alone.predict(panel, 380, 14)), name
+        if hasattr(alone, "oof"):
+            pd.testing.assert_frame_equal(model.oof, alone.oof)
+    assert together["fast"] is together["ridge"] and together["accurate"].members[1][1] is together["ridge"]
+
+
+def test_fit_all_keeps_models_on_other_rows_apart(panel):
+    makers = {"short": lambda: Ridge(rows=Rows(horizon=7)), "long": Ridge, "flat": lambda: Ridge(power=1.0)}
+    together = fit_all(panel, 380, makers)
+    for name, make in makers.items():
+        assert np.array_equal(together[name].predict(panel, 380, 14), make().fit(panel, 380).predict(panel, 380, 14))
+    with pytest.raises(PanelError, match="no model 'forrest'.*'forest'"):
+        fit_all(panel, 380, ["ridge", "forrest"])
+
+
+def test_out_of_fold_rows_are_whole_horizons(panel):
+    oof = Ridge(rows=Rows(limit=2000)).fit(panel, 380).oof
+    steps = oof[oof["origin"] <= 380 - 28].groupby(["series", "origin"])["step"].agg(["size", "max"])
+    assert (steps["size"] == 28).all() and (steps["max"] == 28).all()
+    assert len(oof) <= 2000 * 1.1 and oof["series"].nunique() == 9, "every series with a history takes its turn"

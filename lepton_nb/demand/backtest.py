@@ -196,20 +196,23 @@ def backtest(
     horizon: int | None = None,             # days ahead, $H$; None takes that of the origins
     refit: bool = True,                     # fit at every origin, or once at the first
     skip_censored: bool = True,             # leave out days on which a stock-out hid demand
+    prepare: Callable | None = None,        # done once an origin with the panel cut there, for all models; its cost is in no model's seconds
 ) -> Backtest:
     """Fit and forecast at every origin with what was known then, and lay outcomes beside it."""
     columns = tuple(int(o) for o in origins)
     horizon = _checked_horizon(panel, origins, horizon)
-    forecasts, seconds = {}, {}
-    for name, make in models.items():
-        began, model, blocks = process_time(), None, []
-        for origin in columns:
-            past = panel.cut(origin)
-            if refit or model is None:
+    fitted, blocks, seconds = {}, {name: [] for name in models}, dict.fromkeys(models, 0.0)
+    for origin in columns:
+        past = panel.cut(origin)
+        past = prepare(past) if prepare else past
+        for name, make in models.items():
+            began = process_time()
+            if refit or name not in fitted:
                 made = make()
-                model = made.fit(past, origin) or made
-            blocks.append(_checked_forecast(model.predict(past, origin, horizon), name, (len(panel.ids), horizon)))
-        forecasts[name], seconds[name] = np.stack(blocks), process_time() - began
+                fitted[name] = made.fit(past, origin) or made
+            blocks[name].append(_checked_forecast(fitted[name].predict(past, origin, horizon), name, (len(panel.ids), horizon)))
+            seconds[name] += process_time() - began
+    forecasts = {name: np.stack(block) for name, block in blocks.items()}
     return _laid_out(panel, columns, horizon, getattr(origins, "role", ""), forecasts, seconds, skip_censored)
 
 # %% ../../nbs/demand/04_backtest.ipynb #cell-039

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['MODELS', 'SeasonalNaive', 'Average', 'Moments', 'Rows', 'Chunk', 'training_origins', 'training', 'Learner',
-           'out_of_fold', 'Ridge', 'coefficients', 'Codes', 'quantile_codes', 'Tabular', 'Boosting', 'Forest',
-           'Network', 'Ensemble', 'complexity', 'drivers']
+           'fit_together', 'out_of_fold', 'Ridge', 'coefficients', 'Codes', 'quantile_codes', 'Tabular', 'Boosting',
+           'Forest', 'Network', 'Ensemble', 'fit_all', 'complexity', 'drivers']
 
 # %% ../../nbs/demand/03_models.ipynb #cell-003
 import copy
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,12 @@ class Rows:
     stride: int = 17         # between training origins, days
     years: float = 3.0       # how far back
     blocks: int = 2          # of time, for out-of-fold residuals
-    limit: int = 350_000     # rows kept for trees and residuals; every k-th step is taken where there are more
+    limit: int = 350_000     # rows kept by learners that need a table, and for residuals; linear sums take all
+
+    @property
+    def grid(self) -> tuple:
+        """Return what rows have in common before they are thinned."""
+        return self.horizon, self.stride, self.years, self.blocks
 
 
 @dataclass
@@ -92,12 +98,28 @@ class Chunk:
     scale: np.ndarray     # level, (N,)
     y: np.ndarray         # outcome over level, (N * H,); NaN where there is none
     weight: np.ndarray    # (N * H,)
-    kept: np.ndarray      # bool (N * H,): the thinned rows
+    turn: int             # number of the origin, counted from 0
+    total: int            # rows of all origins together
 
     @property
     def shape(self) -> tuple[int, int]:
         """Return (N, H)."""
         return len(self.scale), len(self.y) // len(self.scale)
+
+    def kept(self, limit: int) -> np.ndarray:
+        """List the rows a table of at most `limit` rows takes: of each series every k-th step, another one at each origin."""
+        n, horizon = self.shape
+        step = np.arange(horizon) + self.turn + np.arange(n)[:, None]
+        return np.flatnonzero(np.isfinite(self.y) & (step % self._every(limit) == 0).ravel())
+
+    def vectors(self, limit: int) -> np.ndarray:
+        """List the rows of whole horizons: of each origin every k-th series, other ones at each origin."""
+        n, horizon = self.shape
+        turn = (np.arange(n) + self.turn) % self._every(limit) == 0
+        return np.flatnonzero(np.isfinite(self.y) & np.repeat(turn, horizon))
+
+    def _every(self, limit: int) -> int:
+        return int(np.ceil(self.total / limit))
 
 # %% ../../nbs/demand/03_models.ipynb #cell-014
 def training_origins(origin: int, rows: Rows) -> list[int]:
@@ -114,16 +136,14 @@ def training(h: History, origin: int, rows: Rows, power: float):
     if origin < 4 or not origins or not np.isfinite(h.y[:, :origin]).any():
         raise PanelError(f"origin {origin}: a model needs at least 4 days with demand before it; use 'seasonal_naive' or more history")
     n, H = len(h.y), rows.horizon
-    every = int(np.ceil(len(origins) * n * H / rows.limit))
     need = min(28, origin // 3)
     for k, o in enumerate(origins):
         horizon = min(H, origin - o)
         x, scale = features(h, o, horizon)
         y = h.y[:, o:o + horizon] / scale[:, None]
         y[h.all.days(0, o) < need] = np.nan
-        step = np.arange(horizon) + k + np.arange(n)[:, None]
-        kept = (np.isfinite(y) & (step % every == 0)).ravel()
-        yield Chunk(o, k * min(rows.blocks, len(origins)) // len(origins), x, scale, y.ravel(), np.repeat(scale**power, horizon), kept)
+        block = k * min(rows.blocks, len(origins)) // len(origins)
+        yield Chunk(o, block, x, scale, y.ravel(), np.repeat(scale**power, horizon), k, len(origins) * n * H)
 
 # %% ../../nbs/demand/03_models.ipynb #cell-017
 @dataclass
@@ -135,16 +155,14 @@ class Learner:
 
     def fit(self, panel: Panel | History, origin: int) -> "Learner":
         """Learn from the days before `origin`."""
-        h = history(panel)
-        self.start()
-        for chunk in training(h, origin, self.rows, self.power):
-            self.take(chunk)
-        self.finish()
-        self.past, self._oof = (h, origin), None
+        fit_together([self], history(panel), origin)
         return self
 
     def predict(self, panel: Panel | History, origin: int, horizon: int) -> np.ndarray:
-        """Return expected demand (N, H) in float32 for the days from `origin` on."""
+        """Return expected demand (N, H) in float32 for the days from `origin` on.
+
+        A plain `Panel` is prepared first (`history`), which takes longer than the forecast itself; who asks often gives a `History`.
+        """
         if not hasattr(self, "past"):
             raise PanelError(f"{type(self).__name__}: call fit(panel, origin) before predict")
         h = history(panel)
@@ -155,6 +173,11 @@ class Learner:
         return np.where(closed_days(h, origin, np.arange(origin, origin + horizon)), 0, out).astype(np.float32)
 
     @property
+    def parts(self) -> list["Learner"]:
+        """List the learners that take rows: itself."""
+        return [self]
+
+    @property
     def oof(self) -> pd.DataFrame:
         """Return out-of-fold rows: forecast, outcome, series, origin, step, level, variability."""
         if self._oof is None:
@@ -162,11 +185,28 @@ class Learner:
         return self._oof
 
 # %% ../../nbs/demand/03_models.ipynb #cell-018
+def fit_together(learners: list, h: History, origin: int) -> None:
+    """Fit learners; those on the same rows share one pass, in which features are made once."""
+    kinds = {}
+    for part in {id(p): p for learner in learners for p in learner.parts}.values():
+        kinds.setdefault((part.rows.grid, part.power), []).append(part)
+    for together in kinds.values():
+        for part in together:
+            part.start()
+        for chunk in training(h, origin, together[0].rows, together[0].power):
+            for part in together:
+                part.take(chunk)
+        for part in together:
+            part.finish()
+    for learner in [*learners, *(p for together in kinds.values() for p in together)]:
+        learner.past, learner._oof = (h, origin), None
+
+# %% ../../nbs/demand/03_models.ipynb #cell-020
 def out_of_fold(model: Learner, h: History, origin: int) -> pd.DataFrame:
     """Forecast each training block by what was learnt on the other ones."""
     parts = []
     for chunk in training(h, origin, model.rows, model.power):
-        (n, horizon), at = chunk.shape, np.flatnonzero(chunk.kept)
+        (n, horizon), at = chunk.shape, chunk.vectors(model.rows.limit)
         forecast = np.maximum(model.apply(chunk.x, chunk.shape, chunk.block, at), 0)
         series, step = np.divmod(at, horizon)
         scale = chunk.scale[series]
@@ -177,11 +217,10 @@ def out_of_fold(model: Learner, h: History, origin: int) -> pd.DataFrame:
             "variability": np.nan_to_num(variability * scale)}))
     return pd.concat(parts, ignore_index=True)
 
-# %% ../../nbs/demand/03_models.ipynb #cell-020
+# %% ../../nbs/demand/03_models.ipynb #cell-022
 @dataclass
 class Ridge(Learner):
     """Regress demand over level on the linear design, by normal equations."""
-    rows: Rows = Rows(stride=24)
     alpha: float = 0.5                # penalty on standardised coefficients
     only: tuple[str, ...] = ()        # names (or beginnings of names) of the features to use; all when empty
 
@@ -191,7 +230,7 @@ class Ridge(Learner):
 
     def take(self, chunk: Chunk) -> None:
         """Add the chunk's products to its block."""
-        self.names, x = self._design(chunk.x, chunk.shape)   # every row is used, the thinned ones too: sums are cheap
+        self.names, x = self._design(chunk.x, chunk.shape)   # every row is used, without thinning: sums are cheap
         ok = np.isfinite(chunk.y)
         self.blocks.setdefault(chunk.block, Moments()).add(x[:, ok], chunk.y[ok], chunk.weight[ok])
 
@@ -213,13 +252,13 @@ class Ridge(Learner):
         use = [i for i, name in enumerate(names) if not self.only or name.startswith(self.only)]
         return [names[i] for i in use], matrix if len(use) == len(names) else matrix[use]
 
-# %% ../../nbs/demand/03_models.ipynb #cell-023
+# %% ../../nbs/demand/03_models.ipynb #cell-025
 def coefficients(model: Ridge) -> pd.DataFrame:
     """List feature, coefficient, and effect of one standard deviation of the feature as a share of the level."""
     out = pd.DataFrame({"feature": model.names, "coefficient": model.beta, "effect": model.beta * model.spread})
     return out.sort_values("effect", key=abs, ascending=False, ignore_index=True)
 
-# %% ../../nbs/demand/03_models.ipynb #cell-027
+# %% ../../nbs/demand/03_models.ipynb #cell-029
 @dataclass
 class Codes:
     """Code features by quantiles: 0 .. bins - 1, and 254 for a gap."""
@@ -245,28 +284,28 @@ def quantile_codes(x: np.ndarray, bins: int = 100) -> Codes:
         edges.append((distinct[1:] + distinct[:-1]) / 2)
     return Codes(edges)
 
-# %% ../../nbs/demand/03_models.ipynb #cell-030
+# %% ../../nbs/demand/03_models.ipynb #cell-032
 @dataclass
 class Tabular(Learner):
     """Collect a table of rows and fit one library model on each block of time, averaging them to forecast."""
 
     def start(self) -> None:
         """Forget everything."""
-        self.parts: list = []
+        self.pieces: list = []
 
     def take(self, chunk: Chunk) -> None:
         """Keep the thinned rows of a chunk."""
         self.names, x = table(chunk.x, chunk.shape)
-        at = np.flatnonzero(chunk.kept)
-        self.parts.append((x[:, at], chunk.y[at], chunk.weight[at], np.full(len(at), chunk.block, np.int8)))
+        at = chunk.kept(self.rows.limit)
+        self.pieces.append((x[:, at], chunk.y[at], chunk.weight[at], np.full(len(at), chunk.block, np.int8)))
 
     def finish(self) -> None:
         """Code the table and fit a model on each block."""
-        sample = np.concatenate([p[0][:, ::7] for p in self.parts], axis=1)
+        sample = np.concatenate([p[0][:, ::7] for p in self.pieces], axis=1)
         self.codes = quantile_codes(sample)
-        x = np.concatenate([self.codes(p[0]) for p in self.parts], axis=1)
-        y, weight, block = (np.concatenate([p[k] for p in self.parts]) for k in (1, 2, 3))
-        self.parts = []
+        x = np.concatenate([self.codes(p[0]) for p in self.pieces], axis=1)
+        y, weight, block = (np.concatenate([p[k] for p in self.pieces]) for k in (1, 2, 3))
+        self.pieces = []
         self.models = {int(b): self.learn(x[:, block == b], y[block == b], weight[block == b]) for b in np.unique(block)}
 
     def apply(self, x: dict, shape: tuple[int, int], without: int | None = None, at: np.ndarray | None = None) -> np.ndarray:
@@ -276,7 +315,7 @@ class Tabular(Learner):
         use = [m for b, m in self.models.items() if b != without] or list(self.models.values())
         return np.mean([m.predict(rows) for m in use], axis=0)
 
-# %% ../../nbs/demand/03_models.ipynb #cell-031
+# %% ../../nbs/demand/03_models.ipynb #cell-033
 @dataclass
 class Boosting(Tabular):
     """Grow shallow trees one after the other on the coded table."""
@@ -307,7 +346,7 @@ class Forest(Tabular):
         model = RandomForestRegressor(self.trees, min_samples_leaf=self.least, max_features=0.3, random_state=self.seed, n_jobs=1)
         return model.fit(x.T.astype(np.float32), y, sample_weight=weight)
 
-# %% ../../nbs/demand/03_models.ipynb #cell-034
+# %% ../../nbs/demand/03_models.ipynb #cell-036
 @dataclass
 class Network(Learner):
     """Train a multilayer perceptron with early stopping on the latest rows."""
@@ -319,17 +358,17 @@ class Network(Learner):
 
     def start(self) -> None:
         """Forget everything."""
-        self.parts: list = []
+        self.pieces: list = []
 
     def take(self, chunk: Chunk) -> None:
         """Keep the thinned rows of a chunk."""
-        at = np.flatnonzero(chunk.kept)
-        self.parts.append((design(chunk.x, chunk.shape)[1][:, at], chunk.y[at], chunk.weight[at], np.full(len(at), chunk.block)))
+        at = chunk.kept(self.rows.limit)
+        self.pieces.append((design(chunk.x, chunk.shape)[1][:, at], chunk.y[at], chunk.weight[at], np.full(len(at), chunk.block)))
 
     def finish(self) -> None:
         """Standardise, then train one network on each block."""
-        x, y, weight, block = (np.concatenate([p[k] for p in self.parts], axis=-1) for k in range(4))
-        self.parts, self.curves, self.scales, self.models = [], {}, {}, {}
+        x, y, weight, block = (np.concatenate([p[k] for p in self.pieces], axis=-1) for k in range(4))
+        self.pieces, self.curves, self.scales, self.models = [], {}, {}, {}
         for b in np.unique(block).astype(int):
             mine = block == b
             spread = x[:, mine].std(1, keepdims=True)
@@ -367,32 +406,22 @@ class Network(Learner):
         use = [b for b in self.models if b != without] or list(self.models)
         return 1 + np.mean([self.models[b].predict(self._scaled(rows, b)) for b in use], axis=0)
 
-# %% ../../nbs/demand/03_models.ipynb #cell-037
+# %% ../../nbs/demand/03_models.ipynb #cell-039
 @dataclass
 class Ensemble(Learner):
-    """Average learners with fixed weights; one pass over the rows feeds them all."""
+    """Average learners of the same rows with fixed weights."""
     members: list = field(default_factory=lambda: [(0.75, Boosting()), (0.25, Ridge())])   # (weight, learner)
 
-    def start(self) -> None:
-        """Let all members forget."""
-        for _, member in self.members:
-            member.start()
-
-    def take(self, chunk: Chunk) -> None:
-        """Hand the chunk to all members."""
-        for _, member in self.members:
-            member.take(chunk)
-
-    def finish(self) -> None:
-        """Let all members learn."""
-        for _, member in self.members:
-            member.finish()
+    @property
+    def parts(self) -> list[Learner]:
+        """List the members' learners; it has nothing to learn of its own."""
+        return [part for _, member in self.members for part in member.parts]
 
     def apply(self, x: dict, shape: tuple[int, int], without: int | None = None, at: np.ndarray | None = None) -> np.ndarray:
         """Return the weighted mean of the members' answers."""
         return sum(weight * member.apply(x, shape, without, at) for weight, member in self.members)
 
-# %% ../../nbs/demand/03_models.ipynb #cell-039
+# %% ../../nbs/demand/03_models.ipynb #cell-041
 MODELS = {
     "seasonal_naive": SeasonalNaive,
     "average": Average,
@@ -405,7 +434,36 @@ MODELS = {
     "fast": Ridge,
 }
 
-# %% ../../nbs/demand/03_models.ipynb #cell-045
+# %% ../../nbs/demand/03_models.ipynb #cell-043
+def fit_all(
+    panel: Panel | History,
+    origin: int,                           # nothing from this column on is used
+    names: Iterable[str] | dict = MODELS,  # names of `MODELS`, or name -> function that makes an unfitted model
+) -> dict:
+    """Fit several models in one pass over the rows and return name -> fitted model; equal models and members are one object."""
+    h, pool = history(panel), []
+    makers = names if isinstance(names, dict) else {name: _maker(name) for name in names}
+    def shared(model):
+        if isinstance(model, Ensemble):
+            model.members = [(weight, shared(member)) for weight, member in model.members]
+        same = [m for m in pool if type(m) is type(model) and m == model]
+        pool.extend([] if same else [model])
+        return same[0] if same else model
+    out = {name: shared(make()) for name, make in makers.items()}
+    fit_together([m for m in pool if isinstance(m, Learner)], h, origin)
+    for model in pool:
+        if not isinstance(model, Learner):
+            model.fit(h, origin)
+    return out
+
+
+def _maker(name: str):
+    """Look a model up by name, or say which names there are."""
+    if name not in MODELS:
+        raise PanelError(f"no model {name!r}; there are {', '.join(map(repr, MODELS))}")
+    return MODELS[name]
+
+# %% ../../nbs/demand/03_models.ipynb #cell-050
 def complexity(
     panel: Panel | History,
     origin: int,                            # nothing from this column on is used
@@ -427,37 +485,37 @@ def complexity(
         learner.take(chunk)
     return pd.DataFrame(curve(learner, sets, values))
 
-# %% ../../nbs/demand/03_models.ipynb #cell-046
-def _rmse(forecast: np.ndarray, chunks: list[Chunk]) -> float:
+# %% ../../nbs/demand/03_models.ipynb #cell-051
+def _rmse(forecast: np.ndarray, chunks: list[Chunk], limit: int) -> float:
     """Return the weighted error over the kept rows of chunks."""
-    y, weight = (np.concatenate([getattr(c, k)[c.kept] for c in chunks]) for k in ("y", "weight"))
+    y, weight = (np.concatenate([getattr(c, k)[c.kept(limit)] for c in chunks]) for k in ("y", "weight"))
     return float(np.sqrt(np.average((forecast - y) ** 2, weights=weight)))
 
 
 def _by_penalty(learner: Ridge, sets: dict, values: tuple) -> list[dict]:
     """Solve once for each penalty."""
-    out = []
+    out, limit = [], learner.rows.limit
     for alpha in values:
         learner.alpha = alpha
         learner.finish()
-        out.append({"alpha": alpha} | {name: _rmse(np.concatenate([learner.apply(c.x, c.shape, None, c.kept) for c in chunks]), chunks)
+        out.append({"alpha": alpha} | {name: _rmse(np.concatenate([learner.apply(c.x, c.shape, None, c.kept(limit)) for c in chunks]), chunks, limit)
                                        for name, chunks in sets.items()})
     return out
 
 
 def _by_trees(learner: Boosting, sets: dict, values: tuple) -> list[dict]:
     """Grow all trees once and look at the forecast after each number of them."""
-    learner.trees = max(values)
+    learner.trees, limit = max(values), learner.rows.limit
     learner.finish()
     out = {k: {"trees": k} for k in sorted(values)}
     for name, chunks in sets.items():
-        x = np.concatenate([learner.codes(table(c.x, c.shape)[1][:, c.kept]) for c in chunks], axis=1).T.astype(np.float32)
+        x = np.concatenate([learner.codes(table(c.x, c.shape)[1][:, c.kept(limit)]) for c in chunks], axis=1).T.astype(np.float32)
         for k, forecast in enumerate(learner.models[0].staged_predict(x), start=1):
             if k in out:
-                out[k][name] = _rmse(forecast, chunks)
+                out[k][name] = _rmse(forecast, chunks, limit)
     return list(out.values())
 
-# %% ../../nbs/demand/03_models.ipynb #cell-051
+# %% ../../nbs/demand/03_models.ipynb #cell-056
 def drivers(
     model: Learner,
     panel: Panel | History,
