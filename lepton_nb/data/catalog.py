@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from platformdirs import user_cache_dir
 
 from ..workbook.parameters import UserError
 from .cleaning import clean
@@ -66,7 +67,7 @@ def pooch_module():
 
 def cache() -> Path:
     """Give the user's cache folder."""
-    return Path(pooch_module().os_cache("lepton_nb"))
+    return Path(user_cache_dir("lepton_nb"))
 
 
 def places() -> list[Path]:

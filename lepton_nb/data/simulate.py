@@ -17,9 +17,9 @@ from pathlib import Path
 # %% ../../nbs/data/11_simulate.ipynb #cell-004
 import numpy as np
 import pandas as pd
-import pooch
 import pyarrow as pa
 import pyarrow.parquet as pq
+from platformdirs import user_cache_dir
 
 # %% ../../nbs/data/11_simulate.ipynb #cell-005
 from .ordering import planner_extra, planner_of, run_chain, setting_of
@@ -248,7 +248,7 @@ def embedded_folder() -> Path:
     checkout = Path(__file__).resolve().parents[2] / "data" / "retail"
     if (checkout / "checksums.json").exists():
         return checkout
-    return Path(pooch.os_cache("lepton_nb")) / f"retail-{CONTENT[:12]}"
+    return Path(user_cache_dir("lepton_nb")) / f"retail-{CONTENT[:12]}"
 
 # %% ../../nbs/data/11_simulate.ipynb #cell-058
 def embedded(

@@ -1,0 +1,159 @@
+"""The retail case as a whole: its library functions on small chains, its report on the embedded data, and the mistakes users make."""
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lepton_nb.allocation.replenishment import ChainError, check_chain, replay
+from lepton_nb.cases.retail import (Parameters, build_chain, build_panel, compare, daily_table, evaluation_weeks_of, judge, last_known,
+                                    last_order)
+from lepton_nb.data.catalog import load
+from lepton_nb.workbook.parameters import UserError
+from lepton_nb.workbook.run import run_case
+
+ROOT = Path(__file__).resolve().parent.parent
+QUICK = [("evaluation_weeks", "2"), ("validation_weeks", "4"), ("paths", "20"), ("model", "fast")]
+
+
+def small_chain(folder: Path, days: int = 240, stores: int = 2, items: int = 5, seed: int = 3) -> Path:
+    """Write sales of a small chain as a user would have them: one CSV, nothing else."""
+    rng = np.random.default_rng(seed)
+    dates = pd.date_range("2025-01-01", periods=days)
+    rows = [(day, f"S{s}", f"00{i}", rng.poisson((3 + 2 * i) * (1.4 if day.weekday() > 4 else 1.0)), round(1.5 + i, 2))
+            for s in range(stores) for i in range(items) for day in dates]
+    folder.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows, columns=["date", "store", "item", "units", "price"]).to_csv(folder / "sales.csv", index=False)
+    return folder
+
+
+def cli(*words: str, cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "lepton_nb.workbook.cli", *words], cwd=cwd, capture_output=True, text=True,
+                          env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Path:
+    """The run folder of the case on its embedded data, every parameter as usual."""
+    return run_case("retail", [], out=tmp_path_factory.mktemp("runs"), progress=False)
+
+
+@pytest.fixture(scope="module")
+def results(report) -> dict:
+    results = json.loads((report / "results.json").read_text())["results"]
+    return {name: entry["value"] for name, entry in results.items()}
+
+
+@pytest.mark.slow
+def test_the_stochastic_plan_beats_every_rule_of_thumb(results):
+    rules = [results[f"profit.{name}"] for name in ("what_the_chain_did", "average", "base_stock", "newsvendor")]
+    assert results["profit.stochastic_plan"] > max(rules)
+    assert results["profit.perfect_foresight"] > results["profit.stochastic_plan"]
+    assert results["gain.per_week"] == pytest.approx((results["profit.stochastic_plan"] - max(rules)) / 8)
+
+
+@pytest.mark.slow
+def test_the_report_has_every_block_in_order_and_fits(report):
+    page = (report / "report.html").read_text(encoding="utf-8")
+    headings = ["The answer first", "The situation", "The parameters of this run", "What we know", "Rules of thumb first", "The forecast", "The decision as a program",
+                "The solve", "What it earns", "What would change the answer", "Explanation, fairness and privacy", "What to do on Monday",
+                "What would change the conclusion", "Your turn", "Reproduce", "References"]
+    found = re.findall(r"<h2[^>]*>(.*?)</h2>", page, re.S)
+    places = [next(i for i, text in enumerate(found) if heading in text) for heading in headings]
+    assert places == sorted(places)
+    assert len(page.encode()) < 1_500_000
+    words = len(re.sub(r"<[^>]+>", " ", re.sub(r"<(script|style|svg|table|pre|details)\b.*?</\1>", " ", page, flags=re.S)).split())
+    assert 1_200 < words < 3_000
+
+
+@pytest.mark.slow
+def test_committed_results_are_those_of_this_run(report):
+    committed = ROOT / "reports" / "retail.results.json"
+    assert committed.is_file(), "publish the report: make reports"
+    run = cli("verify", str(committed), str(report / "results.json"), cwd=report)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.slow
+def test_own_sales_alone_give_a_report(tmp_path):
+    run = run_case("retail", [("source", f"own:{small_chain(tmp_path / 'mine')}"), *QUICK], out=tmp_path / "runs", progress=False)
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "Assumed, because the data do not tell" in page and "what the chain did" not in page
+
+
+@pytest.mark.slow
+def test_a_budget_of_zero_is_a_plan_of_nothing_and_a_note(tmp_path):
+    run = run_case("retail", [("source", f"own:{small_chain(tmp_path / 'mine')}"), ("weekly_budget", "0"), *QUICK], out=tmp_path / "runs", progress=False)
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "budget is 0" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stores, items", [(1, 5), (2, 1), (1, 1)])
+def test_one_store_or_one_item_is_enough(tmp_path, stores, items):
+    run = run_case("retail", [("source", f"own:{small_chain(tmp_path / 'mine', stores=stores, items=items)}"), *QUICK], out=tmp_path / "runs", progress=False)
+    assert (run / "report.html").is_file()
+
+
+@pytest.mark.slow
+def test_ten_days_are_refused_in_one_sentence(tmp_path):
+    run = cli("run", "retail", "-p", "source", f"own:{small_chain(tmp_path / 'mine', days=10)}", cwd=tmp_path)
+    assert run.returncode == 2 and "days" in run.stderr and "Traceback" not in run.stderr + run.stdout
+
+
+@pytest.mark.parametrize("pair, says", [
+    (("service_levl", "0.9"), "service_level"), (("service_level", "1.5"), "0.5 to 0.999"), (("service_level", "high"), "a number"),
+    (("evaluation_weeks", "3.5"), "whole number"), (("source", "somewhere"), "own:FOLDER"), (("model", "oracle"), "one of"), (("weekly_budget", "-1"), "at least 0"),
+])
+def test_a_wrong_parameter_is_refused_before_anything_runs(tmp_path, pair, says):
+    run = cli("run", "retail", "-p", *pair, cwd=tmp_path)
+    assert run.returncode == 2 and says in run.stderr and "Traceback" not in run.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_broken_files_are_named_with_column_and_row(tmp_path):
+    folder = small_chain(tmp_path / "mine", days=80)
+    text = (folder / "sales.csv").read_text().splitlines()
+    text[5] = text[5].replace("2025-01", "2025-31", 1)
+    (folder / "sales.csv").write_text("\n".join(text) + "\n")
+    run = cli("run", "retail", "-p", "source", f"own:{folder}", cwd=tmp_path)
+    assert run.returncode == 2 and "sales.csv" in run.stderr and "date" in run.stderr and "6" in run.stderr
+
+
+def test_capacity_below_the_smallest_order_names_store_and_item(tmp_path):
+    folder = small_chain(tmp_path / "mine", days=120)
+    pd.DataFrame({"store": ["S0", "S1"], "capacity": [0.5, 500.0]}).to_csv(folder / "stores.csv", index=False)
+    data = load("retail", f"own:{folder}")
+    panel = build_panel(data)
+    with pytest.raises(ChainError, match="S0/.*capacity of S0"):
+        check_chain(build_chain(data, panel, Parameters(), panel.end - 14))
+
+
+def test_weekly_data_are_refused_in_words():
+    data = load("retail", "embedded")
+    with pytest.raises(UserError, match="weekly"):
+        build_panel(replace(data, card={**data.card, "frequency": "weekly"}))
+
+
+def test_the_judge_replays_what_the_tills_counted():
+    data = load("retail", "embedded")
+    panel = build_panel(data)
+    start = panel.end - 28
+    chain = build_chain(data, panel, Parameters(), start)
+    weeks = evaluation_weeks_of(data, panel, chain, np.nan_to_num(panel.y[:, :panel.end]), start)
+    books = judge(chain, weeks, {"recorded": replay(daily_table(data.tables["deliveries"], "units", panel)[:, start:panel.end])}, panel.ds[start:panel.end])
+    assert books["recorded"].sales.sum() == pytest.approx(np.nansum(panel.y[:, start:panel.end]), rel=2e-3)
+    assert compare(books).loc["recorded", "fill_rate"] > 0.9
+    evening, lines = last_order(books["recorded"], panel.static["group"])
+    assert lines.units.gt(0).all() and evening in panel.ds
+
+
+def test_holes_in_prices_take_the_last_known_one():
+    assert last_known(np.array([[np.nan, 2.0, np.nan, 3.0]])).tolist() == [[2.0, 2.0, 2.0, 3.0]]
