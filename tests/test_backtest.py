@@ -10,6 +10,7 @@ from lepton_nb.demand.backtest import (
     BacktestError, Origins, assert_no_leak, backtest, bias, choose, coverage, known_mean, mae, mase, mse, naive_scale, pinball, revenue_weights,
     rmsse, split_origins, wape,
 )
+from lepton_nb.demand.features import history
 from lepton_nb.demand.models import MODELS
 from lepton_nb.demand.panel import Panel
 
@@ -295,3 +296,16 @@ def test_the_leak_test_finds_each_kind_of_leak(panel, leak):
 @pytest.mark.filterwarnings("ignore")
 def test_the_library_s_models_do_not_leak(panel, name):
     assert_no_leak(MODELS[name], panel, 160, 14)
+
+
+def test_preparing_once_an_origin_changes_no_forecast_and_sees_no_future():
+    panel = panel_of(np.random.default_rng(5).poisson(4, (6, 200)))
+    seen = []
+
+    def prepared(past):
+        seen.append(past.end)
+        return history(past)
+
+    plain, other = (backtest(panel, {n: MODELS[n] for n in ("average", "ridge")}, [150, 170], 7, prepare=p) for p in (None, prepared))
+    assert seen == [150, 170]
+    assert all(np.array_equal(plain.forecasts[n], other.forecasts[n]) for n in plain.forecasts)

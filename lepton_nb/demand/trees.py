@@ -94,7 +94,7 @@ class Boosting(Tabular):
 class Forest(Tabular):
     """Average deep trees, each grown on its own draw of rows."""
     rows: Rows = Rows(limit=40_000)
-    trees: int = 40
+    trees: int = 20         # number of trees in each block's model
     least: int = 20         # rows in a leaf, at least
 
     def learn(self, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> RandomForestRegressor:
