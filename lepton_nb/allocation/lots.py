@@ -266,7 +266,7 @@ def outlook(
         demand[day:day + 7] = np.roll(demand[day:day + 7], week * (n // 3 + 1), axis=1)
     return demand
 
-# %% ../../nbs/allocation/08_lots.ipynb #cell-025
+# %% ../../nbs/allocation/08_lots.ipynb #cell-026
 @dataclass
 class LotPlan:
     """Order by the profit of lots over sample paths; call it with a state. `log` has a row an evening."""
@@ -309,7 +309,7 @@ class LotPlan:
         wish[i] = choice.lots
         return wish
 
-# %% ../../nbs/allocation/08_lots.ipynb #cell-027
+# %% ../../nbs/allocation/08_lots.ipynb #cell-028
 def stochastic(
     paths: Paths,                          # sample paths of demand
     horizon: int = 28,                     # days looked ahead
@@ -336,7 +336,7 @@ def evening_prices(
     prices = log.drop(columns=["t", "expected", "bound"])
     return pd.DataFrame({"evenings": prices.notna().sum(), "mean_price": prices.fillna(0).mean(), "highest_price": prices.max()}).rename_axis("limit")
 
-# %% ../../nbs/allocation/08_lots.ipynb #cell-029
+# %% ../../nbs/allocation/08_lots.ipynb #cell-030
 def foresight_bound(
     chain: Chain,
     demand: np.ndarray,                    # units that will be asked for (N, D)
@@ -375,7 +375,7 @@ def perfect_foresight(
     """Plan on the demand that really comes; beyond its end the last week is repeated."""
     return LotPlan(Paths({0: np.asarray(demand, np.float32)[None]}), horizon)
 
-# %% ../../nbs/allocation/08_lots.ipynb #cell-033
+# %% ../../nbs/allocation/08_lots.ipynb #cell-034
 def information_value(
     point: float,                          # profit of the plan on the point forecast
     stochastic: float,                     # profit of the plan on sample paths
