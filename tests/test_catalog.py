@@ -26,7 +26,7 @@ def needs(path: str) -> Path:
 def alone(tmp_path, monkeypatch):
     """No data folder, an empty cache, and no network."""
     monkeypatch.delenv("LEPTON_NB_DATA", raising=False)
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache")
+    monkeypatch.setattr(catalog, "user_cache_dir", lambda name: str(tmp_path / "cache"))
 
     def unplugged(*args, **kwargs):
         raise ConnectionError("no route to host")

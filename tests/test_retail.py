@@ -84,7 +84,8 @@ def test_committed_results_are_those_of_this_run(report):
 def test_own_sales_alone_give_a_report(tmp_path):
     run = run_case("retail", [("source", f"own:{small_chain(tmp_path / 'mine')}"), *QUICK], out=tmp_path / "runs", progress=False)
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert "Assumed, because the data do not tell" in page and "what the chain did" not in page
+    names = json.loads((run / "results.json").read_text())["results"]
+    assert "Assumed, because the data do not tell" in page and "profit.stochastic_plan" in names and "profit.what_the_chain_did" not in names
 
 
 @pytest.mark.slow
