@@ -22,7 +22,7 @@ class Rows:
     stride: int = 17         # between training origins, days
     years: float = 3.0       # how far back
     blocks: int = 2          # of time, for out-of-fold residuals
-    limit: int = 400_000     # rows kept by learners that need a table, and for residuals; linear sums take all
+    limit: int = 350_000     # rows kept by learners that need a table, and for residuals; linear sums take all
 
     @property
     def grid(self) -> tuple:
