@@ -38,7 +38,7 @@ def alone(tmp_path, monkeypatch):
 # ---- errors a user can cause
 
 @pytest.mark.parametrize("case, source, words", [
-    ("bakery", "embedded", "Cases: retail"), ("retail", "publik:m5", "not understood"), ("retail", "public:m6", "public:m5-foods1"),
+    ("bakery", "embedded", "Cases: retail"), ("retail", "public:m5", r"did you mean public:m5-foods1\?"), ("retail", "publik:m5", "not understood"), ("retail", "public:m6", "public:m5-foods1"),
     ("retail", "", "not understood"), ("retail", "own:", "not understood"), ("retail", "embedded:x", "not understood"),
 ])
 def test_unknown_sources(case, source, words):
@@ -51,6 +51,31 @@ def test_own_folder_with_faults_is_refused_as_a_whole(tmp_path):
     with pytest.raises(DataError) as error:
         load("retail", f"own:{tmp_path}")
     assert len(error.value.problems) == 2
+
+
+def own(folder, **columns):
+    """Write sales of two items as a user would, with some columns replaced; give the source."""
+    days = pd.date_range("2025-01-01", periods=120).strftime("%Y-%m-%d")
+    sales = pd.DataFrame({"date": [*days, *days], "store": "S1", "item": ["a"] * 120 + ["b"] * 120, "units": 3, "price": 2.0})
+    sales.assign(**columns).to_csv(folder / "sales.csv", index=False)
+    return f"own:{folder}"
+
+
+@pytest.mark.parametrize("columns, words", [
+    ({"price": ["1.5"] * 120 + [""] * 120}, "sales, column price: no price above 0 in any row of 'b'"), ({"price": 0}, "'a', 'b'"),
+    ({"units": 0}, "sales, column units: no row has units above 0"),
+    ({"date": ["1990-03-03", *pd.date_range("2025-01-02", periods=239).strftime("%Y-%m-%d")]}, "1990-03-03 is more than a year from the other dates"),
+    ({"date": [*pd.date_range("2025-01-02", periods=239).strftime("%Y-%m-%d"), "2052-01-01"]}, "2052-01-01 is more than a year"),
+])
+def test_own_sales_that_carry_no_plan_are_refused_for_what_is_in_them(tmp_path, columns, words):
+    with pytest.raises(DataError) as error:
+        load("retail", own(tmp_path, **columns))
+    assert words in str(error.value) and len(error.value.problems) == 1, "nothing is said of tables that the user never wrote"
+
+
+def test_a_history_with_a_long_pause_is_no_misdated_one(tmp_path):
+    days = [*pd.date_range("2020-01-01", periods=120), *pd.date_range("2025-01-01", periods=120)]
+    assert len(load("retail", own(tmp_path, date=[f"{day:%Y-%m-%d}" for day in days], item="a")).tables["sales"]) == 240
 
 
 @pytest.mark.parametrize("name", ["m5-foods1", "dominicks-oj"])

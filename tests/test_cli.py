@@ -11,6 +11,7 @@ import pytest
 
 import lepton_nb
 import tiny_case
+from lepton_nb.data.reading import read_folder
 from lepton_nb.workbook.cli import COMMANDS, main
 from lepton_nb.workbook.verify import read_results
 
@@ -47,6 +48,8 @@ def say(place, tmp_path, monkeypatch, capsys):
     (["run", "shop", "--threads", "0"], "at least 1"), (["run", "shop", "--fource"], "--fource"), (["params", "shp"], "did you mean shop?"),
     (["params", "shop", "-p", "units", "many"], "found 'many'"), (["publish", "nowhere"], "not a finished run"), (["publish"], "RUN"),
     (["verify", "nowhere"], "no such case"), (["verify", "nowhere.json"], "no such file"), (["verify", "shop"], "no published results of shop"),
+    (["run", "shop", "units=3"], "to set a parameter write -p units=3"), (["run", "shop", "three"], "see `lepton-nb"),
+    (["run", "shop", "--out", "/proc/nowhere"], "there is no such place"),
     (["cases", "-p", "units", "3"], "takes no parameters"), (["run", "../shop"], "no such case"),
 ])
 def test_a_mistake_is_answered_with_a_sentence_and_2(say, words, says, tmp_path):
@@ -102,6 +105,24 @@ def test_run_publish_and_verify(say, tmp_path):
     published.write_text("{not json")
     code, _, err = say("verify", published, folder)
     assert code == 2 and "not a results.json" in err
+
+
+def test_templates_are_written_once_and_can_be_read(say, tmp_path):
+    code, out, _ = say("data", "--templates", "mine")
+    assert code == 0 and "mine/sales.csv" in out and len(read_folder(tmp_path / "mine")["sales"]) == 3
+    code, _, err = say("data", "--templates", "mine")
+    assert code == 2 and "exists already" in err and "empty folder" in err
+
+
+def test_only_the_files_beside_the_tables_decide_whether_a_run_is_done(say, tmp_path):
+    (tmp_path / "mine" / "old").mkdir(parents=True)
+    (tmp_path / "mine" / "sales.csv").write_text("date\n")
+    words = ("run", "shop", "-p", "source", f"own:{tmp_path / 'mine'}")
+    assert say(*words)[0] == 0
+    (tmp_path / "mine" / "old" / "sales.csv").write_text("date\n")
+    assert "already done" in say(*words)[2]
+    (tmp_path / "mine" / "sales.csv").write_text("date,units\n")
+    assert "already done" not in say(*words)[2]
 
 
 @pytest.mark.parametrize("do, code, says", [("fail", 1, "IndexError"), ("refuse", 2, "sales.csv, row 12, units: found -3")])

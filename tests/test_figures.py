@@ -11,6 +11,7 @@ import pytest
 
 from lepton_nb.workbook import figures, prose
 from lepton_nb.workbook.figures import Figure, Kpi, csv_link, csv_text, fill, literal, money, number, plain, table_html
+from lepton_nb.workbook.parameters import CaseParameters, param
 
 ASKED = {"title": "A title", "x": "day", "y": "units per day", "alt": "A line that rises.", "caption": "It rises."}
 
@@ -213,3 +214,19 @@ def test_the_style_sheet_has_the_palette_with_enough_contrast_in_both_schemes():
         for name in ("code-word", "code-text", "code-number", "code-name", "code-note", "ink", "soft", "link"):
             assert contrast(tones[name][scheme], panel) >= 4.5, name
         assert contrast(tones["ink"][scheme], mark) >= 7
+
+
+def test_the_card_of_parameters_writes_values_as_they_are_typed(shown):
+    class Shop(CaseParameters):
+        budget: float | None = param(None, ge=0, meaning="most that may be spent")
+        weekend: bool = param(True, meaning="whether it is open")
+
+    figures.parameters_card(Shop(weekend=False))
+    assert ">none<" in shown[0][0] and "false (changed)" in shown[0][0] and "None" not in shown[0][0]
+
+
+def test_names_with_dollars_and_backslashes_are_drawn_as_they_are(shown):
+    names = ["S$\\bad$", "5$ shop", "a $x$ b"]
+    with Figure(title="Sales in $ and $", x="Store", y="Units (units/day)", alt="Bars of sales of three stores.", caption="Sales.", data=pd.DataFrame({"n": names})) as ax:
+        ax.bar(names, [1, 2, 3])
+    assert all(name in shown[0][0] for name in names)

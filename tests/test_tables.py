@@ -413,3 +413,27 @@ def test_content_hash_is_of_content():
 
 def test_schemas_are_pandera_schemas_of_the_declared_columns():
     assert {name: list(schema.columns) for name, schema in SCHEMAS.items()} == {name: list(columns) for name, columns in COLUMNS.items()}
+
+
+# ---- what a trial by a newcomer found
+
+def test_dates_in_two_forms_are_named_though_no_cell_can_be_read_both_ways(tmp_path):
+    text = rows("2025-01-13,S1,007,1,2\n14/01/2025,S1,007,1,2\n2025-01-15,S1,007,1,2\n16/01/2025,S1,007,1,2\n")
+    found = faults(tmp_path, sales_csv=text)
+    assert found.found.str.contains(r"'2025-01-13' \(YYYY-MM-DD\) and '14/01/2025' \(DD/MM/YYYY\)").any()
+
+
+def test_a_slash_in_the_name_of_a_store_is_refused_and_in_that_of_an_item_is_not(tmp_path):
+    fault = only(tmp_path, sales_csv=rows("2025-01-13,Nord/Ost,007,1,2\n"))
+    assert fault["column"] == "store" and "'Nord/Ost' contains a slash" in fault["found"] and "store/item" in fault["mend"]
+    assert read_folder(put(tmp_path, sales_csv=rows("2025-01-13,S1,bread/rolls,1,2\n")))["sales"].item.tolist() == ["bread/rolls"]
+
+
+@pytest.mark.parametrize("cell", ["1e300", "-2e9"])
+def test_numbers_beyond_belief_are_refused(tmp_path, cell):
+    fault = only(tmp_path, sales_csv=rows(f"2025-01-13,S1,007,{cell},2\n"))
+    assert fault["row"] == 2 and "beyond a billion" in fault["found"]
+
+
+def test_a_missing_table_names_the_command_that_writes_an_example(tmp_path):
+    assert "lepton-nb data --templates" in only(tmp_path)["mend"]

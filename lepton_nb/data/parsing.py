@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['EMPTY', 'POINT', 'COMMA', 'ORNAMENT', 'FORMATS', 'PARTS', 'YES', 'NO', 'PARSERS', 'Parsed', 'is_empty', 'parse_text',
-           'parse_number', 'decide', 'readings', 'from_serial', 'parse_date', 'clock', 'parse_yes_no', 'parse_whole']
+           'parse_number', 'decide', 'readings', 'from_serial', 'undecided', 'parse_date', 'clock', 'parse_yes_no',
+           'parse_whole']
 
 # %% ../../nbs/data/02_parsing.ipynb #cell-003
 from dataclasses import dataclass, field
@@ -102,6 +103,21 @@ def from_serial(serial: pd.Series) -> pd.Series:
     return pd.Series(dates, index=serial.index).where(serial.notna())
 
 # %% ../../nbs/data/02_parsing.ipynb #cell-016
+def undecided(
+    texts: pd.Series,                # days as written
+    one: tuple[str, pd.Series],      # form and dates that it gives
+    other: tuple[str, pd.Series],    # form that reads as many of them
+) -> str:
+    """Say by an example why two forms that read equally many dates leave the column undecided."""
+    both = (one[1].notna() & other[1].notna() & (one[1] != other[1])).to_numpy()
+    if both.any():
+        row = int(both.argmax())
+        first, second = (f"{dates.iloc[row]:%-d %B %Y} ({form})" for form, dates in (one, other))
+        return f"'{texts.iloc[row]}' can be {first} or {second}, and no other date of the column decides it"
+    first, second = (f"'{texts[dates.notna()].iloc[0]}' ({form})" for form, dates in (one, other))
+    return f"dates are written in different forms, such as {first} and {second}"
+
+
 def parse_date(texts: pd.Series, semicolon: bool = False) -> Parsed:
     """Read dates in the one format that fits them all."""
     empty, parts = is_empty(texts), texts.str.extract(PARTS)
@@ -113,9 +129,7 @@ def parse_date(texts: pd.Series, semicolon: bool = False) -> Parsed:
                     "Write dates as YYYY-MM-DD, such as 2025-12-31.")
     rivals = [name for name in best[1:] if found[name].notna().sum() == values.notna().sum() and not found[name].equals(values)]
     if rivals:
-        row = int(np.flatnonzero((found[rivals[0]] != values) & values.notna())[0])
-        parsed.refused = (f"'{texts.iloc[row]}' can be {values.iloc[row]:%-d %B %Y} ({best[0]}) or {found[rivals[0]].iloc[row]:%-d %B %Y} ({rivals[0]}), "
-                          "and no other date of the column decides it", parsed.mend)
+        parsed.refused = (undecided(texts, (best[0], values), (rivals[0], found[rivals[0]])), parsed.mend)
     strange = values.notna() & ~values.dt.year.between(1980, 2100)
     parsed.bad |= strange.to_numpy()
     if best and best[0] != "YYYY-MM-DD":

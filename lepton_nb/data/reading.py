@@ -352,7 +352,7 @@ def still_wrong(read: dict, faults: list[dict]) -> list[dict]:
     """Check limits, keys and references of what could be read, without repeating what is known."""
     tables = {table: frame for table, (frame, _) in read.items() if frame is not None}
     files = {table: raw.file for table, (_, raw) in read.items()}
-    missing = [problem(f"{table}.csv", found="the table is missing", mend=f"Add {table}.csv; write_templates gives an example.")
+    missing = [problem(f"{table}.csv", found="the table is missing", mend=f"Add {table}.csv; `lepton-nb data --templates FOLDER` writes an example.")
                for table in REQUIRED if table not in read and not any(f"like {table}" in fault["found"] for fault in faults)]
     found = check_tables(tables, files, {table: raw.rows for table, (_, raw) in read.items()}, cleaned=False).to_dict("records")
     known = {(fault["file"], fault["column"]) for fault in faults}

@@ -11,6 +11,7 @@ import argparse
 import importlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -145,7 +146,14 @@ def cases(arguments: argparse.Namespace) -> int:
 
 
 def data(arguments: argparse.Namespace) -> int:
-    """List the data sets that a case can run on."""
+    """List the data sets that a case can run on, or write examples of one's own."""
+    from lepton_nb.workbook.run import storage
+
+    if arguments.templates:
+        with storage(arguments.templates):
+            files = importlib.import_module("lepton_nb.data.tables").write_templates(arguments.templates)
+        print(f"written: {', '.join(_shown(Path(f)) for f in files)}\nreplace the example rows by your own; sales alone is enough to start, the other tables may be removed")
+        return 0
     print(text_table(importlib.import_module("lepton_nb.data.catalog").available().fillna("")))
     return 0
 
@@ -202,6 +210,7 @@ examples:
   lepton-nb run retail -p source public:m5-foods1 -p service_level 0.98 --publish
   lepton-nb run retail -p source own:my_data -f params.yaml
   lepton-nb params retail
+  lepton-nb data --templates my_data
   lepton-nb verify retail
 """
 
@@ -210,7 +219,8 @@ class _Parser(argparse.ArgumentParser):
     """Answer a wrong word with a sentence."""
 
     def error(self, message: str):
-        raise UserError(f"{message}; see `{self.prog} --help`")
+        bare = next((word for word in message.split() if message.startswith("unrecognized") and re.fullmatch(r"\w+=.*", word)), "")
+        raise UserError(f"{message}; " + (f"to set a parameter write -p {bare}" if bare else f"see `{self.prog} --help`"))
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-023
 def _add_given(command: argparse.ArgumentParser) -> None:
@@ -241,6 +251,10 @@ def _add_params(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json-schema", action="store_true", help="print them as JSON Schema")
 
 
+def _add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--templates", metavar="FOLDER", help="write an example CSV file of each table, to be filled with own data")
+
+
 def _add_publish(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", metavar="RUN", help="folder of a finished run, as `run` printed it")
     command.add_argument("--reports", default="reports", metavar="FOLDER", help="folder of the published reports")
@@ -257,7 +271,7 @@ COMMANDS = {
     "run": (run, "run a case and write its report", _add_run),
     "params": (params, "show what a case may be asked: type, unit, range, meaning", _add_params),
     "cases": (cases, "list the cases", None),
-    "data": (data, "list the data sets that cases can run on", None),
+    "data": (data, "list the data sets that cases can run on, or write forms for own data", _add_data),
     "publish": (publish, "add the report of a run to the published ones", _add_publish),
     "verify": (verify, "compare results with the promised ones, in a fresh run or between two files", _add_verify),
 }

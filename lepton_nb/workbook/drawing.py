@@ -45,6 +45,7 @@ def style() -> dict:
         "ytick.major.size": 0, "xtick.major.size": 4, "lines.linewidth": 2.2, "lines.solid_capstyle": "round",
         "axes.prop_cycle": matplotlib.cycler(color=PALETTE), "image.cmap": "viridis", "patch.edgecolor": "none",
         "date.converter": "concise", "axes.unicode_minus": True, "path.simplify_threshold": 0.4, "scatter.edgecolors": "none",
+        "text.parse_math": False,  # a dollar sign in a name or a price is no formula
     }
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-014

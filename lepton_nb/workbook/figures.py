@@ -308,8 +308,9 @@ def parameters_card(
     if isinstance(params, pd.DataFrame):
         frame = params
     else:
-        from lepton_nb.workbook.parameters import parameter_table
+        from lepton_nb.workbook.parameters import parameter_table, to_text
         frame = parameter_table(params)
+        frame = frame.assign(**{name: frame[name].map(to_text) for name in ("value", "default")})
     frame = frame.sort_values("changed", ascending=False, kind="stable").reset_index(drop=True)
     changed = frame["changed"].astype(bool)
     caption = f"Parameters of this run: {changed.sum()} of {len(frame)} changed from the usual." if changed.any() else \

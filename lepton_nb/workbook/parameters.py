@@ -268,11 +268,11 @@ def read_parameter_file(
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
-        raise ParameterError([f"{path}{line}: not a parameter file; write one parameter a line, as in `horizon: 28`"]) from None
+        raise ParameterError([f"{path}{line}: not a parameter file; write one parameter a line, as in `seed: 8`"]) from None
     if root is None:
         return []
     if not isinstance(root, yaml.MappingNode):
-        raise ParameterError([f"{path}: found no names; write one parameter a line, as in `horizon: 28`"])
+        raise ParameterError([f"{path}: found no names; write one parameter a line, as in `seed: 8`"])
     return [(str(key.value), _node_text(path, key, value)) for key, value in root.value]
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-038

@@ -117,7 +117,7 @@ def plan(
     own = own_folder(params.source)
     code, name = code_hashes(), notebook_sha256(notebook)
     return Plan(case, params, notebook, name, code,
-                run_key(case.name, name, code, params, folder_sha256(own) if own else ""))
+                run_key(case.name, name, code, params, folder_sha256(own, ("*",)) if own else ""))
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-015
 @contextmanager
@@ -196,7 +196,7 @@ def settle(
 STORAGE = {
     errno.ENOSPC: "no space is left", errno.EDQUOT: "your quota is used up", errno.EFBIG: "the file would be too large",
     errno.EROFS: "the disk is read-only", errno.EACCES: "you may not write there", errno.EPERM: "you may not write there",
-    errno.EEXIST: "a file is in the way", errno.ENOTDIR: "a file is in the way", errno.ENAMETOOLONG: "the path is too long",
+    errno.ENOENT: "there is no such place, or it was removed meanwhile", errno.EEXIST: "a file is in the way", errno.ENOTDIR: "a file is in the way", errno.ENAMETOOLONG: "the path is too long",
 }
 
 
