@@ -42,7 +42,7 @@ class Parameters(CaseParameters):
     order_line_cost: float = param(0.30, ge=0, le=50, unit="money per order line", meaning="handling one item's order in one store")
     goodwill: float = param(0.0, ge=0, le=100, unit="money per unit", meaning="cost of a unit not served, on top of its lost margin")
     weekly_budget: float | None = param(None, ge=0, unit="money per week", meaning="most that may be ordered in a week; none takes the dearest week of the past year")
-    dock_capacity: float | None = param(None, ge=0, unit="litres per day", meaning="most that can be unloaded in a day; none takes the fullest day of the past year")
+    dock_capacity: float | None = param(None, gt=0, unit="litres per day", meaning="most that can be unloaded in a day; none takes the fullest day of the past year")
     project_cost: float = param(40_000.0, ge=0, unit="money", meaning="building this once: people, data work, training")
     running_cost: float = param(12_000.0, ge=0, unit="money per year", meaning="running it: upkeep, checks, computing")
 
@@ -136,7 +136,10 @@ def usual_limits(
     start: int,                  # only columns before this one are used
 ) -> tuple[float, float]:        # money per week, litres per day
     """Take the dearest week and the fullest day of the past year as limits; without a record of deliveries, twice the sales' fullest day."""
-    moved = np.nan_to_num(panel.y) if arrived is None else arrived
+    sold = np.nan_to_num(panel.y)
+    if arrived is not None and arrived[:, :start].sum() < 0.5 * sold[:, :start].sum():
+        arrived = None  # a record of a few days says nothing about a year
+    moved = sold if arrived is None else arrived
     litres = (chain.volume @ moved[:, :start])[-364:].max()
     return dearest_week(chain.cost @ moved[:, :start]), float(litres * (2 if arrived is None else 1))
 
@@ -150,6 +153,8 @@ def build_chain(
     """Bring items, stores and suppliers into the order of the panel, with the limits of the run."""
     chain = chain_from_tables(data.tables, list(panel.ids), panel.ds[start], yearly_rate=params.holding_rate,
                               order_line_cost=params.order_line_cost, goodwill=params.goodwill)
+    if chain.lead_time.max() >= 14:
+        raise UserError(f"suppliers: a lead_time of {chain.lead_time.max()} days was found; this case looks 14 days ahead, give 13 or fewer.")
     arrived = daily_table(data.tables["deliveries"], "units", panel) if "deliveries" in data.tables else None
     budget, dock = usual_limits(panel, chain, arrived, start)
     return replace(chain, weekly_budget=budget if params.weekly_budget is None else params.weekly_budget,
@@ -300,19 +305,18 @@ def demand_paths(
     forecaster: object,       # a fitted model
     spread: Calibrated,
     log_book: History,        # history(panel): nothing in its column t is later than t
-    evenings: Iterable[int],  # days of the run, 0 is the first; -1 is the evening before it
+    evenings: list[int],      # days of the run, 0 is the first; -1 is the evening before it
     start: int,               # column of the run's first day
     horizon: int,             # days ahead, H
     n: int,                   # number of paths
     seed: int,
 ) -> Paths:
     """Forecast on every evening from what was known then, and draw sample paths of the days that follow."""
-    made = {}
-    for t in evenings:
+    def one(t: int) -> np.ndarray:
         origin = start + t + 1
         mean = forecaster.predict(log_book, origin, horizon)
-        made[t + 1] = spread.paths(mean, n, seed=(seed, t + 1), variability=dispersion(log_book.panel, origin)).astype(np.float32)
-    return Paths(made)
+        return spread.paths(mean, n, seed=(seed, t + 1), variability=dispersion(log_book.panel, origin)).astype(np.float32)
+    return Paths({t + 1: drawn for t, drawn in zip(evenings, side_by_side(one, evenings))})
 
 # %% ../../nbs/cases/retail.ipynb #cell-068
 def what_ifs(
@@ -320,7 +324,7 @@ def what_ifs(
 ) -> dict[str, tuple[Chain, Chain]]:  # assumption -> chain with less of it, chain with more of it
     """Vary one assumption at a time."""
     half, double = lambda name: replace(chain, **{name: getattr(chain, name) * 0.5}), lambda name: replace(chain, **{name: getattr(chain, name) * 2.0})
-    margin = lambda share: replace(chain, cost=chain.price - share * (chain.price - chain.cost))
+    margin = lambda share: replace(chain, cost=np.maximum(chain.price - share * (chain.price - chain.cost), 0))
     days = lambda more: replace(chain, shelf_life=np.maximum(chain.shelf_life + more, 1))
     return {
         "unit margin, 20% less or more": (margin(0.8), margin(1.2)),
@@ -348,7 +352,7 @@ def forecast_value(
     log_book: History,
     chain: Chain,
     weeks: Weeks,
-    evenings: Iterable[int],
+    evenings: list[int],
     dates: pd.DatetimeIndex,
     n: int,
     seed: int,
