@@ -57,7 +57,7 @@ def random_problem(seed, integer=False, n=8, m=6):
     return problem
 
 
-def heavy(n=50, m=30, seed=1, integer=True):
+def heavy(n=200, m=30, seed=1, integer=True):
     """Draw a knapsack of many limits, far too large for a fraction of a second."""
     rng = np.random.default_rng(seed)
     problem = pulp.LpProblem("heavy", pulp.LpMaximize)
