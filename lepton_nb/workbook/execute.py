@@ -146,6 +146,7 @@ def kernel_environment(
     """Give the environment of a kernel: the user's, with threads capped and nothing taken from a profile."""
     env = {**os.environ, **{name: str(threads) for name in THREAD_VARIABLES}}
     env |= {"PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1", "IPYTHONDIR": str(folder), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    env.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait must not spin: on busy cores that costs several times the work
     env.setdefault("MALLOC_ARENA_MAX", "2")  # glibc keeps a heap for each thread otherwise, and large arrays in each
     root = Path(__file__).parents[2] if "__file__" in globals() else Path.cwd()
     if (root / "settings.ini").exists():  # a checkout need not be installed
