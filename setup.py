@@ -50,7 +50,11 @@ setup(
     packages=find_packages(include=["lepton_nb", "lepton_nb.*"]),
     package_data={"lepton_nb": ["workbook/template/*"]},
     install_requires=lines("requirements"),
-    extras_require={"dev": lines("dev_requirements"), "bench": lines("bench_requirements")},
+    extras_require={
+        "explain": lines("explain_requirements"),
+        "dev": lines("dev_requirements") + lines("explain_requirements"),
+        "bench": lines("bench_requirements"),
+    },
     entry_points={
         "console_scripts": lines("console_scripts"),
         "nbdev": [f"{settings['lib_name']}={settings['lib_name']}._modidx:d"],
