@@ -11,7 +11,7 @@ import argparse
 import os
 import time
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -20,9 +20,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
+from lepton_nb.allocation.judging import Weeks, judge  # noqa: E402
 from lepton_nb.allocation.lots import foresight_bound, perfect_foresight, point_lp, stochastic  # noqa: E402
-from lepton_nb.allocation.replenishment import Chain, Ledger, Paths, audit, base_stock, newsvendor_policy, order_up_to_average, replay  # noqa: E402
-from lepton_nb.cases.retail import Parameters, Weeks, build_chain, build_panel, daily_table, demand_paths, evaluation_weeks_of, judge  # noqa: E402
+from lepton_nb.allocation.replenishment import Chain, Ledger, audit  # noqa: E402
+from lepton_nb.allocation.rules import Paths, base_stock, newsvendor_policy, order_up_to_average, replay  # noqa: E402
+from lepton_nb.cases.retail import Parameters, build_chain, build_panel, daily_table, demand_paths, wanted, weeks_of  # noqa: E402
 from lepton_nb.data.catalog import load  # noqa: E402
 from lepton_nb.demand.features import history  # noqa: E402
 from lepton_nb.demand.intervals import Calibrated  # noqa: E402
@@ -43,12 +45,11 @@ class Window:
     """Hold 56 days, the chain on the evening before them, and the forecast made then."""
     chain: Chain
     weeks: Weeks
-    dates: pd.DatetimeIndex
     paths: Paths
     deliveries: np.ndarray | None
 
     def run(self, policy) -> Ledger:
-        return judge(self.chain, self.weeks, {"policy": policy}, self.dates)["policy"]
+        return judge(self.chain, self.weeks, {"policy": policy})["policy"]
 
     def rule(self, name: str, settings: dict):
         if name == "newsvendor": return newsvendor_policy(self.paths, **settings)
@@ -60,13 +61,12 @@ def window(data, panel, params, known, before_end: int, model: str, n: int) -> W
     end = panel.end - before_end
     start = end - DAYS
     dates, chain, past = panel.ds[start:end], build_chain(data, panel, params, start), panel.cut(start)
-    weeks = evaluation_weeks_of(data, panel, chain, known, start)
-    weeks = replace(weeks, days=DAYS, demand=weeks.demand[:, :DAYS], price=weeks.price[:, :DAYS])
+    weeks = weeks_of(data, panel, chain, known, start, end, wanted(data, panel))
     forecaster = MODELS[model]().fit(past, start)
     evenings = {0, *(t for t in range(DAYS) if chain.may_order[:, dates[t].weekday()].any())}
     paths = demand_paths(forecaster, Calibrated.fit(forecaster, past), history(panel), sorted(evenings), start, 14, n, params.seed)
     came = daily_table(data.tables["deliveries"], "units", panel)[:, start:end] if "deliveries" in data.tables else None
-    return Window(chain, weeks, dates, paths, came)
+    return Window(chain, weeks, paths, came)
 
 
 def settings_tried(place: Window) -> dict[str, pd.Series]:
@@ -94,7 +94,7 @@ def contest(place: Window, earlier: dict[str, pd.Series] | None, here: dict[str,
         assert audit(ledger)["ok"].all(), name
         rows.append({"policy": name, "cpu_seconds": round(seconds, 2)} | ledger.summary().round(3).to_dict())
     weeks = place.weeks
-    bound = foresight_bound(place.chain, weeks.demand, weeks.stock, weeks.on_order, place.dates, weeks.price).sum()
+    bound = foresight_bound(place.chain, weeks.demand, weeks.stock, weeks.on_order, place.weeks.dates, weeks.price).sum()
     return pd.DataFrame([*rows, {"policy": "perfect foresight, bound", "profit": round(bound, 3)}])
 
 
@@ -127,8 +127,8 @@ def main() -> None:
             earlier = tried.get(min((b for b in tried if b >= before + DAYS), default=None))
             result = with_shares(contest(place, earlier, tried.get(before)))
             part = "validation" if before else "last 8 weeks"
-            tables.append(result.assign(set=source, part=part, first_day=f"{place.dates[0]:%Y-%m-%d}", days_before_end=before))
-            print(f"\n{source}, {part}, from {place.dates[0]:%Y-%m-%d}")
+            tables.append(result.assign(set=source, part=part, first_day=f"{place.weeks.dates[0]:%Y-%m-%d}", days_before_end=before))
+            print(f"\n{source}, {part}, from {place.weeks.dates[0]:%Y-%m-%d}")
             print(result[["policy", "profit", "lost_margin", "waste_cost", "order_cost", "share_closed_to_plan", "cpu_seconds"]].round(3).to_string(index=False), flush=True)
     RESULTS.mkdir(exist_ok=True)
     table = pd.concat(tables, ignore_index=True)

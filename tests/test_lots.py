@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from lepton_nb.allocation.lots import LotPlan, cumulate, lot_outcomes, outlook, stochastic
-from lepton_nb.allocation.replenishment import Chain, Paths, State, nights_to_next_order, opening, run_down, simulate
+from lepton_nb.allocation.replenishment import Chain, State, nights_to_next_order, opening, run_down, simulate
+from lepton_nb.allocation.rules import Paths
 
 
 def corner_shop(seed: int, n: int = 6) -> Chain:

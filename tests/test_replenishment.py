@@ -8,8 +8,9 @@ import pytest
 from lepton_nb.allocation.lots import (LotPlan, choose_lots, envelope, foresight_bound, leftover_worth, lot_grid, perfect_foresight, point_lp, stochastic)
 from lepton_nb.allocation.plans import limit_prices, replenishment_program, scan_limit
 from lepton_nb.allocation.programs import solve
-from lepton_nb.allocation.replenishment import (Chain, ChainError, Paths, State, audit, balance, base_stock, chain_from_tables, check_chain, commit, newsvendor_policy,
-                                                nights_to_next_order, opening, order_up_to_average, ration, run_down, simulate, smallest_order)
+from lepton_nb.allocation.replenishment import (Chain, ChainError, State, audit, balance, chain_from_tables, check_chain,
+                                                commit, nights_to_next_order, opening, ration, run_down, simulate, smallest_order)
+from lepton_nb.allocation.rules import Paths, base_stock, newsvendor_policy, order_up_to_average
 
 
 def wild_chain(seed, n=40, **limits):

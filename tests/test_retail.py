@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.allocation.replenishment import ChainError, check_chain, replay
-from lepton_nb.cases.retail import (Parameters, build_chain, build_panel, compare, daily_table, evaluation_weeks_of, judge, last_known,
-                                    last_order)
+from lepton_nb.allocation.judging import compare, judge
+from lepton_nb.allocation.replenishment import ChainError, check_chain
+from lepton_nb.allocation.rules import replay
+from lepton_nb.cases.retail import Parameters, build_chain, build_panel, daily_table, last_known, last_order, weeks_of
 from lepton_nb.data.catalog import load
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.run import run_case
@@ -148,8 +149,9 @@ def test_the_judge_replays_what_the_tills_counted():
     panel = build_panel(data)
     start = panel.end - 28
     chain = build_chain(data, panel, Parameters(), start)
-    weeks = evaluation_weeks_of(data, panel, chain, np.nan_to_num(panel.y[:, :panel.end]), start)
-    books = judge(chain, weeks, {"recorded": replay(daily_table(data.tables["deliveries"], "units", panel)[:, start:panel.end])}, panel.ds[start:panel.end])
+    known = np.nan_to_num(panel.y[:, :panel.end])
+    weeks = weeks_of(data, panel, chain, known, start, panel.end, known)
+    books = judge(chain, weeks, {"recorded": replay(daily_table(data.tables["deliveries"], "units", panel)[:, start:panel.end])})
     assert books["recorded"].sales.sum() == pytest.approx(np.nansum(panel.y[:, start:panel.end]), rel=2e-3)
     assert compare(books).loc["recorded", "fill_rate"] > 0.9
     evening, lines = last_order(books["recorded"], panel.static["group"])

@@ -4,14 +4,11 @@
 
 # %% auto #0
 __all__ = ['Parameters', 'last_known', 'build_panel', 'first_judged_day', 'hot_spots', 'dearest_week', 'daily_table',
-           'usual_limits', 'build_chain', 'Weeks', 'wanted', 'opening_state', 'evaluation_weeks_of', 'practice_weeks',
-           'best_settings', 'side_by_side', 'judge', 'compare', 'Fitted', 'TrueMean', 'demand_paths', 'what_ifs',
-           'yearly_gain', 'forecast_value', 'last_order']
+           'usual_limits', 'build_chain', 'wanted', 'opening_state', 'weeks_of', 'Fitted', 'TrueMean', 'demand_paths',
+           'forecast_value', 'last_order']
 
 # %% ../../nbs/cases/retail.ipynb #cell-002
-import os
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,7 +17,9 @@ import pandas as pd
 
 # %% ../../nbs/cases/retail.ipynb #cell-003
 from ..allocation.lots import stochastic
-from ..allocation.replenishment import Chain, Ledger, Paths, Policy, base_stock, chain_from_tables, simulate, start_ages, tune
+from ..allocation.judging import Weeks, judge, side_by_side
+from ..allocation.replenishment import Chain, Ledger, chain_from_tables, simulate, start_ages
+from ..allocation.rules import Paths, base_stock
 from ..data.catalog import Dataset
 from ..data.simulate import opening_position
 from ..demand.intervals import Calibrated, dispersion
@@ -145,18 +144,6 @@ def build_chain(
                    dock_capacity=dock if params.dock_capacity is None else params.dock_capacity)
 
 # %% ../../nbs/cases/retail.ipynb #cell-028
-@dataclass(frozen=True)
-class Weeks:
-    """Hold the weeks on which every rule and plan is judged."""
-    start: int                # column of the first day
-    days: int                 # number of days, D
-    demand: np.ndarray        # what customers wanted, units (N, D)
-    price: np.ndarray         # money per unit (N, D)
-    stock: np.ndarray         # on hand in the evening before, by days left (N, A)
-    on_order: np.ndarray      # under way then; column j arrives on day j (N, L)
-    history: np.ndarray       # demand as the chain could know it, units (N, T), run included
-
-
 def wanted(
     data: Dataset,
     panel: Panel,
@@ -188,74 +175,21 @@ def opening_state(
     return start_ages(chain, run.stock[:, -1], run.arrived), due
 
 # %% ../../nbs/cases/retail.ipynb #cell-030
-def evaluation_weeks_of(
+def weeks_of(
     data: Dataset,
     panel: Panel,
     chain: Chain,
     history: np.ndarray,      # demand as the chain could know it, units (N, T)
-    start: int,               # column of the first day judged
+    first: int,               # column of the first day
+    last: int,                # column after the last day
+    demand: np.ndarray,       # demand to serve, units (N, T)
 ) -> Weeks:
-    """Cut out the weeks kept for judging, with the state of the chain on the evening before."""
-    stock, on_order = opening_state(data, panel, chain, start)
-    days = slice(start, panel.end)
-    return Weeks(start, panel.end - start, wanted(data, panel)[:, days], np.asarray(panel.known["price"])[:, days], stock, on_order, history)
-
-
-def practice_weeks(
-    data: Dataset,
-    panel: Panel,
-    chain: Chain,
-    history: np.ndarray,      # demand as the chain could know it, units (N, T)
-    start: int,               # column of the first day judged
-    days: int = 28,
-) -> Weeks:
-    """Cut out the days before those judged, with demand as the chain knows it: the place to choose settings."""
-    first = start - days
+    """Cut out weeks to judge or to practise on, with the state of the chain on the evening before."""
     stock, on_order = opening_state(data, panel, chain, first)
-    return Weeks(first, days, history[:, first:start], np.asarray(panel.known["price"])[:, first:start], stock, on_order, history)
+    price = np.asarray(panel.known["price"])[:, first:last]
+    return Weeks(first, demand[:, first:last], price, stock, on_order, history, panel.ds[first:last])
 
-
-def best_settings(
-    chain: Chain,
-    weeks: Weeks,             # days to practise on, never those judged
-    make: Callable[..., Policy],
-    grid: dict[str, list],    # values to try for each setting
-    panel: Panel,
-) -> dict:
-    """Return the settings of a policy that earn most on the practice days."""
-    return tune(chain, weeks.demand, make, grid, start_stock=weeks.stock, start_on_order=weeks.on_order,
-                dates=panel.ds[weeks.start:weeks.start + weeks.days], price=weeks.price)[0]
-
-# %% ../../nbs/cases/retail.ipynb #cell-031
-def side_by_side(
-    work: Callable,           # spends its time in numpy, which lets other threads run
-    things: Iterable,
-) -> list:
-    """Do the same work for several things on the cores there are, in order."""
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        return list(pool.map(work, things))
-
-
-def judge(
-    chain: Chain,
-    weeks: Weeks,
-    policies: Mapping[str, Policy],
-    dates: pd.DatetimeIndex,  # the D days
-) -> dict[str, Ledger]:
-    """Run every policy through the same weeks from the same evening."""
-    def run(name: str) -> Ledger:
-        return simulate(chain, weeks.demand, policies[name], weeks.stock, weeks.on_order, dates, weeks.price, name)
-    return dict(zip(policies, side_by_side(run, policies)))
-
-
-def compare(
-    ledgers: Mapping[str, Ledger],
-) -> pd.DataFrame:            # one row a policy
-    """Lay the books of several policies side by side, the dearest first."""
-    table = pd.DataFrame({name: ledger.summary() for name, ledger in ledgers.items()}).T.rename_axis("policy")
-    return table.sort_values("profit", ascending=False)
-
-# %% ../../nbs/cases/retail.ipynb #cell-037
+# %% ../../nbs/cases/retail.ipynb #cell-036
 @dataclass(frozen=True)
 class Fitted:
     """Offer a fitted model, with its history at hand, where a model to be fitted is expected."""
@@ -270,7 +204,7 @@ class Fitted:
         """Forecast from a later morning without learning anew."""
         return self.model.predict(self.known, origin, horizon)
 
-# %% ../../nbs/cases/retail.ipynb #cell-042
+# %% ../../nbs/cases/retail.ipynb #cell-041
 @dataclass(frozen=True)
 class TrueMean:
     """Forecast with the expected demand of a simulation: the best any forecast could be."""
@@ -284,7 +218,7 @@ class TrueMean:
         """Return the truth."""
         return self.expected[:, origin:origin + horizon]
 
-# %% ../../nbs/cases/retail.ipynb #cell-049
+# %% ../../nbs/cases/retail.ipynb #cell-048
 def demand_paths(
     forecaster: object,       # a fitted model
     spread: Calibrated,
@@ -302,34 +236,7 @@ def demand_paths(
         return spread.paths(mean, n, seed=(seed, t + 1), variability=dispersion(log_book.panel, origin)).astype(np.float32)
     return Paths({t + 1: drawn for t, drawn in zip(evenings, side_by_side(one, evenings))})
 
-# %% ../../nbs/cases/retail.ipynb #cell-068
-def what_ifs(
-    chain: Chain,
-) -> dict[str, tuple[Chain, Chain]]:  # assumption -> chain with less of it, chain with more of it
-    """Vary one assumption at a time."""
-    half, double = lambda name: replace(chain, **{name: getattr(chain, name) * 0.5}), lambda name: replace(chain, **{name: getattr(chain, name) * 2.0})
-    margin = lambda share: replace(chain, cost=np.maximum(chain.price - share * (chain.price - chain.cost), 0))
-    days = lambda more: replace(chain, shelf_life=np.maximum(chain.shelf_life + more, 1))
-    return {
-        "unit margin, 20% less or more": (margin(0.8), margin(1.2)),
-        "shelf life, one day less or more": (days(-1), days(1)),
-        "cost of an order line, half or double": (half("order_line_cost"), double("order_line_cost")),
-        "holding cost, half or double": (half("holding"), double("holding")),
-    }
-
-
-def yearly_gain(
-    chain: Chain,
-    weeks: Weeks,
-    plan: Policy,
-    rule: Policy,
-    dates: pd.DatetimeIndex,
-) -> float:                   # money per year
-    """Return what a plan earns over a rule, scaled to a year."""
-    run = judge(chain, weeks, {"plan": plan, "rule": rule}, dates)
-    return float((run["plan"].summary()["profit"] - run["rule"].summary()["profit"]) * 365 / weeks.days)
-
-# %% ../../nbs/cases/retail.ipynb #cell-071
+# %% ../../nbs/cases/retail.ipynb #cell-069
 def forecast_value(
     forecasters: Mapping[str, object],  # name -> fitted model
     spreads: Mapping[str, Calibrated],  # name -> its calibrated errors
@@ -337,7 +244,6 @@ def forecast_value(
     chain: Chain,
     weeks: Weeks,
     evenings: list[int],
-    dates: pd.DatetimeIndex,
     n: int,
     seed: int,
 ) -> pd.Series:                         # profit of the stochastic plan, money
@@ -345,10 +251,10 @@ def forecast_value(
     profit = {}
     for name, forecaster in forecasters.items():
         paths = demand_paths(forecaster, spreads[name], log_book, evenings, weeks.start, 14, n, seed)
-        profit[name] = judge(chain, weeks, {name: stochastic(paths)}, dates)[name].summary()["profit"]
+        profit[name] = judge(chain, weeks, {name: stochastic(paths)})[name].summary()["profit"]
     return pd.Series(profit)
 
-# %% ../../nbs/cases/retail.ipynb #cell-078
+# %% ../../nbs/cases/retail.ipynb #cell-076
 def last_order(
     ledger: Ledger,
     groups: pd.Series,        # item group of each series
