@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EMPTY', 'POINT', 'COMMA', 'ORNAMENT', 'FORMATS', 'PARTS', 'YES', 'NO', 'PARSERS', 'Parsed', 'is_empty', 'parse_text',
            'parse_number', 'decide', 'readings', 'from_serial', 'undecided', 'parse_date', 'clock', 'parse_yes_no',
-           'parse_whole']
+           'parse_whole', 'parse_birthday']
 
 # %% ../../nbs/data/02_parsing.ipynb #cell-003
 from dataclasses import dataclass, field
@@ -118,8 +118,8 @@ def undecided(
     return f"dates are written in different forms, such as {first} and {second}"
 
 
-def parse_date(texts: pd.Series, semicolon: bool = False) -> Parsed:
-    """Read dates in the one format that fits them all."""
+def parse_date(texts: pd.Series, semicolon: bool = False, earliest: int = 1980) -> Parsed:
+    """Read dates in the one format that fits them all; a year before `earliest` is a fault."""
     empty, parts = is_empty(texts), texts.str.extract(PARTS)
     days = parts.day.where(~empty).astype(object)
     found = readings(days)
@@ -130,7 +130,7 @@ def parse_date(texts: pd.Series, semicolon: bool = False) -> Parsed:
     rivals = [name for name in best[1:] if found[name].notna().sum() == values.notna().sum() and not found[name].equals(values)]
     if rivals:
         parsed.refused = (undecided(texts, (best[0], values), (rivals[0], found[rivals[0]])), parsed.mend)
-    strange = values.notna() & ~values.dt.year.between(1980, 2100)
+    strange = values.notna() & ~values.dt.year.between(earliest, 2100)
     parsed.bad |= strange.to_numpy()
     if best and best[0] != "YYYY-MM-DD":
         parsed.said.append(("date format", texts[~empty].iloc[0], f"read as {best[0]}, the only form that fits the whole column"))
@@ -168,4 +168,9 @@ def parse_whole(texts: pd.Series, semicolon: bool = False) -> Parsed:
     return parsed
 
 
-PARSERS = {"date": parse_date, "text": parse_text, "number": parse_number, "whole": parse_whole, "yes/no": parse_yes_no}
+def parse_birthday(texts: pd.Series, semicolon: bool = False) -> Parsed:
+    """Read dates of birth."""
+    return parse_date(texts, semicolon, earliest=1900)
+
+
+PARSERS = {"date": parse_date, "birthday": parse_birthday, "text": parse_text, "number": parse_number, "whole": parse_whole, "yes/no": parse_yes_no}

@@ -6,7 +6,8 @@
 __all__ = ['GOODS', 'LEAST_DAYS', 'GIFTS', 'BRANDS', 'OUNCE', 'WEEK_ONE', 'JUICE', 'Logistics', 'speed', 'by_speed',
            'assumed_items', 'assumed_stores', 'assumed_suppliers', 'in_words', 'keeping', 'assume_logistics',
            'fit_suppliers', 'm5_long', 'm5_tables', 'since_listed', 'm5_calendar', 'leave_out', 'look_at_invoices',
-           'same_day', 'goods_sold', 'online_retail_tables', 'clean_parts', 'dominicks_tables', 'juice_terms']
+           'same_day', 'goods_sold', 'online_retail_tables', 'clean_parts', 'invoice_purchases', 'dominicks_tables',
+           'juice_terms']
 
 # %% ../../nbs/data/06_public.ipynb #cell-003
 import zlib
@@ -222,13 +223,15 @@ GIFTS = Logistics(shelf_life=((0.0, None),), currency="GBP")
 def online_retail_tables(lines: pd.DataFrame, least_days: int = LEAST_DAYS) -> tuple[dict, pd.DataFrame, list[str]]:
     """Make retail tables from invoice lines: one store, daily sales of items."""
     lines, said = goods_sold(lines)
+    purchases, bought = invoice_purchases(lines)
     days = lines[lines.units > 0].groupby("StockCode").InvoiceDate.agg(lambda dates: dates.dt.normalize().nunique())
     few = ~lines.StockCode.map(days).ge(least_days)
     lines, told = leave_out(lines, few, "rarely sold items", f"{(days < least_days).sum():,} items sold on fewer than {least_days} days: too short a record to plan by")
     sales = pd.DataFrame({"date": lines.InvoiceDate.astype("datetime64[ns]"), "store": "warehouse", "item": lines.StockCode.astype(object), "channel": "online",
                           "units": lines.units, "price": lines.UnitPrice.astype(float), "promotion": False})
     cleaned, log = clean_parts({"sales": sales})
-    tables, words = assume_logistics(cleaned, GIFTS)
+    tables, words = assume_logistics({**cleaned, "purchases": purchases}, GIFTS)
+    said = said + bought
     words.append("Promotions and stock on hand are not in these data: a day without sales may have been a day without stock.")
     return tables, log_table(said + told + log.to_dict("records")), words
 
@@ -240,6 +243,17 @@ def clean_parts(tables: dict) -> tuple[dict, pd.DataFrame]:
     return {**cleaned, "sales": cleaned["sales"].drop(columns="line")}, log
 
 # %% ../../nbs/data/06_public.ipynb #cell-036
+def invoice_purchases(lines: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
+    """Make the table of purchases from lines of goods: one channel, customers by their number."""
+    known = lines[lines.CustomerID.notna()]
+    when = known.InvoiceDate.astype("datetime64[ns]")
+    purchases = pd.DataFrame({"date": when.dt.normalize(), "hour": when.dt.hour.astype(float), "receipt": known.InvoiceNo.astype(object), "channel": "web",
+                              "record": known.CustomerID.astype(int).astype(str), "store": "warehouse", "item": known.StockCode.astype(object),
+                              "units": known.units, "price": known.UnitPrice.astype(float)})
+    why = "purchases of customers; anonymous lines count in the sales alone"
+    return purchases.reset_index(drop=True), [note("purchases", "known customers", len(known), f"{len(lines):,} lines", f"{len(known):,} lines", why, known.units.sum())]
+
+# %% ../../nbs/data/06_public.ipynb #cell-040
 BRANDS = {1: ("Tropicana Premium", 64), 2: ("Tropicana Premium", 96), 3: ("Florida's Natural", 64), 4: ("Tropicana", 64), 5: ("Minute Maid", 64),
           6: ("Minute Maid", 96), 7: ("Citrus Hill", 64), 8: ("Tree Fresh", 64), 9: ("Florida Gold", 64), 10: ("Dominick's", 64), 11: ("Dominick's", 128)}
 OUNCE = 0.0295735                            # litres
@@ -262,7 +276,7 @@ def dominicks_tables(weeks: pd.DataFrame) -> tuple[dict, pd.DataFrame, list[str]
     volume = pd.Series({names[brand]: round(ounces * OUNCE, 2) for brand, (_, ounces) in BRANDS.items()})
     return juice_terms(tables, cost, volume, words, log)
 
-# %% ../../nbs/data/06_public.ipynb #cell-038
+# %% ../../nbs/data/06_public.ipynb #cell-042
 def juice_terms(tables, cost, volume, words, log) -> tuple[dict, pd.DataFrame, list[str]]:
     """Put the true cost and carton sizes in place of the assumed ones."""
     items = tables["items"].assign(cost=lambda t: t.item.map(cost), volume=lambda t: t.item.map(volume))

@@ -197,7 +197,7 @@ def read_parquet(path: Path) -> Raw:
 def typed(values: pd.Series, kind: str) -> Parsed:
     """Convert values that have a type already to the kind that is wanted."""
     none = np.zeros(len(values), bool)
-    if kind == "date" and pd.api.types.is_datetime64_any_dtype(values):
+    if kind in ("date", "birthday") and pd.api.types.is_datetime64_any_dtype(values):
         said = [("time zone", str(values.dt.tz), "dropped; the day is kept as it is written")] if values.dt.tz is not None else []
         return Parsed(values.dt.tz_localize(None).to_numpy("datetime64[ns]"), none, said=said)
     if kind in ("number", "whole") and pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
@@ -216,7 +216,10 @@ ALSO = {"units": "quantity qty sold pieces sales menge amount", "item": "sku pro
         "promotion": "promo onpromotion aktion", "stock_on_hand": "stock inventory on_hand closing_stock bestand", "cost": "unit_cost purchase_price",
         "group": "category department", "volume": "litres liters", "capacity": "space", "lead_time": "leadtime lead_days", "event": "holiday",
         "sales": "transactions orders verkauf", "items": "products articles skus artikel", "stores": "shops branches filialen",
-        "suppliers": "vendors lieferanten", "calendar": "holidays events", "deliveries": "receipts arrivals"}
+        "suppliers": "vendors lieferanten", "calendar": "holidays events", "deliveries": "receipts arrivals",
+        "contacts": "customers members kunden", "purchases": "baskets tickets", "record": "customer customer_id customerid card member_id kundennummer",
+        "email": "e_mail mail email_address", "phone": "telephone mobile telefon", "postcode": "zip zip_code postal_code plz", "city": "town ort",
+        "birth_date": "birthday dob date_of_birth birthdate geburtsdatum", "receipt": "invoice ticket basket invoiceno bon"}
 
 
 def plain(name: str) -> str:

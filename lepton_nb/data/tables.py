@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['PROBLEM', 'KINDS', 'FINITE', 'CREDIBLE', 'NO_SLASH', 'WEEKDAYS', 'ORDER_DAYS', 'RENAME', 'SALES', 'ITEMS', 'STORES',
-           'SUPPLIERS', 'CALENDAR', 'WEATHER', 'DELIVERIES', 'KEYS', 'COLUMNS', 'SCHEMAS', 'REFERENCES', 'REQUIRED',
-           'MADE', 'LISTED', 'LOG', 'DataError', 'problem', 'sentence', 'column', 'at_least', 'above', 'describe',
-           'template', 'write_templates', 'grouped', 'show', 'schema', 'numbered', 'check_table', 'worded',
-           'check_references', 'check_keys', 'check_tables', 'conform', 'note', 'log_table', 'column_bytes',
-           'content_hash']
+           'SUPPLIERS', 'CALENDAR', 'WEATHER', 'DELIVERIES', 'HOUR', 'FILLED', 'CHANNEL', 'CONTACTS', 'PURCHASES',
+           'KEYS', 'COLUMNS', 'SCHEMAS', 'REFERENCES', 'REQUIRED', 'MADE', 'LISTED', 'LOG', 'DataError', 'problem',
+           'sentence', 'column', 'at_least', 'above', 'describe', 'template', 'write_templates', 'grouped', 'show',
+           'schema', 'numbered', 'check_table', 'worded', 'check_references', 'check_keys', 'check_tables', 'conform',
+           'note', 'log_table', 'column_bytes', 'content_hash']
 
 # %% ../../nbs/data/01_tables.ipynb #cell-003
 import hashlib
@@ -50,10 +50,10 @@ def sentence(fault: dict) -> str:
     return f"- {', '.join(place)}: {fault['found']}. {fault['mend']}".rstrip()
 
 # %% ../../nbs/data/01_tables.ipynb #cell-011
-KINDS = {"date": "datetime64[ns]", "text": "object", "number": "float64", "whole": "int64", "yes/no": "bool"}
+KINDS = {"date": "datetime64[ns]", "birthday": "datetime64[ns]", "text": "object", "number": "float64", "whole": "int64", "yes/no": "bool"}
 FINITE = pa.Check(lambda s: np.isfinite(s), error="is not finite", ignore_na=True)
 CREDIBLE = pa.Check(lambda s: (s.abs() <= 1e9) | np.isinf(s), error="is beyond a billion", ignore_na=True)
-NO_SLASH = pa.Check(lambda s: ~s.str.contains("/", regex=False), error="contains a slash", ignore_na=True)
+NO_SLASH = pa.Check(lambda s: ~s.isin([text for text in s.unique() if "/" in text]), error="contains a slash", ignore_na=True)
 
 
 def column(
@@ -155,19 +155,53 @@ DELIVERIES = {
 }
 
 # %% ../../nbs/data/01_tables.ipynb #cell-019
+HOUR = pa.Check(lambda s: ((s >= 0) & (s <= 23) & (s == np.round(s))) | np.isinf(s), error="is not an hour from 0 to 23", ignore_na=True)
+FILLED = pa.Check(lambda s: ~s.isin([text for text in s.unique() if not text.strip()]), error="where a value is needed", ignore_na=True)
+CHANNEL = "Write another sign, such as -: accounts are named channel/record."
+
+CONTACTS = {
+    "channel": column("text", "where the person is registered, such as till, web, app, campaign; without a slash", example=("till", "web"), check=NO_SLASH, mend=CHANNEL),
+    "record": column("text", "identifier within the channel; 007 stays 007", example=("007", "007"), check=FILLED, mend="Write the card, account or reply number."),
+    "name": column("text", "full name, as written", nullable=True, optional=True, example=("Anna Berger", "Li Wei")),
+    "email": column("text", "e-mail address", nullable=True, optional=True, example=("anna@mail.example", "")),
+    "phone": column("text", "telephone number, as text", nullable=True, optional=True, example=("0151 0000001", "")),
+    "street": column("text", "street and house number", nullable=True, optional=True, example=("Mill Lane 7", "Lake Street 2")),
+    "postcode": column("text", "postcode, as text", nullable=True, optional=True, example=("01067", "20100")),
+    "city": column("text", "town", nullable=True, optional=True, example=("Havenbrook", "Havenbrook")),
+    "birth_date": column("birthday", "date of birth", nullable=True, optional=True, example=("1971-12-20", "")),
+    "since": column("date", "day of registration", nullable=True, optional=True, example=("2024-05-01", "2025-01-15")),
+    "consent": column("yes/no", "whether the person agreed to marketing", default=False, without="no", example=("yes", "no")),
+}
+
+# %% ../../nbs/data/01_tables.ipynb #cell-020
+PURCHASES = {
+    "date": column("date", "day of the purchase", example=("2025-03-01", "2025-03-01", "2025-03-02")),
+    "hour": column("number", "hour of the day, 0 to 23", nullable=True, optional=True, example=(17, 17, 9), check=HOUR, mend="Write a whole hour from 0 to 23, or leave the cell empty."),
+    "receipt": column("text", "identifier of the receipt or order", example=("b1", "b1", "b2"), check=FILLED, mend="Write the number of the receipt."),
+    "channel": column("text", "where the person was recognised, as in contacts; without a slash", default="till", example=("till", "till", "web"), check=NO_SLASH, mend=CHANNEL),
+    "record": column("text", "who bought, as in contacts; empty: anonymous", nullable=True, example=("007", "007", "")),
+    "store": column("text", "identifier of the store, without a slash", example=("S1", "S1", "S1"), check=NO_SLASH, mend=RENAME),
+    "item": column("text", "identifier of the item; need not be in items", example=("007", "milk-1l", "007")),
+    "units": column("number", "units bought; returns as negative numbers", "units", example=(2, 1, -1)),
+    "price": column("number", "price paid per unit", "money/unit", nullable=True, example=(1.99, 1.29, 1.79), check=at_least(0),
+                    mend="Write the price paid for one unit; refunds go into negative units, not prices."),
+}
+
+# %% ../../nbs/data/01_tables.ipynb #cell-022
 KEYS = {
     "sales": ["date", "store", "item", "channel"], "items": ["item"], "stores": ["store"], "suppliers": ["supplier"],
     "calendar": ["date"], "weather": ["date"], "deliveries": ["date", "store", "item"],
+    "contacts": ["channel", "record"], "purchases": ["date", "hour", "receipt", "channel", "record", "store", "item", "price"],
 }
 COLUMNS = {"sales": SALES, "items": ITEMS, "stores": STORES, "suppliers": SUPPLIERS, "calendar": CALENDAR,
-           "weather": WEATHER, "deliveries": DELIVERIES}
+           "weather": WEATHER, "deliveries": DELIVERIES, "contacts": CONTACTS, "purchases": PURCHASES}
 SCHEMAS = {name: pa.DataFrameSchema(columns, name=name) for name, columns in COLUMNS.items()}
 REFERENCES = [("sales", "item", "items"), ("sales", "store", "stores"), ("items", "supplier", "suppliers"),
               ("deliveries", "item", "items"), ("deliveries", "store", "stores")]
 REQUIRED = ("sales",)
 MADE = ("returns", "filled")  # columns that the cleaning makes, not the user
 
-# %% ../../nbs/data/01_tables.ipynb #cell-021
+# %% ../../nbs/data/01_tables.ipynb #cell-024
 def describe(table: str | None = None) -> pd.DataFrame:
     """Tell the columns of one table, or of all: type, unit, whether required, what holds without it, meaning."""
     rows = [
@@ -177,7 +211,7 @@ def describe(table: str | None = None) -> pd.DataFrame:
     told = pd.DataFrame(rows, columns=["table", "column", "type", "unit", "required", "without it", "meaning"])
     return told if table is None else told[told.table == table].reset_index(drop=True)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-025
+# %% ../../nbs/data/01_tables.ipynb #cell-028
 def template(table: str) -> pd.DataFrame:
     """Give the example rows of one table as they would stand in a file."""
     columns = {name: list(col.metadata["example"]) for name, col in COLUMNS[table].items() if col.metadata["example"]}
@@ -196,7 +230,7 @@ def write_templates(folder: str | Path) -> list[Path]:
         template(file.stem).to_csv(file, index=False, encoding="utf-8")
     return files
 
-# %% ../../nbs/data/01_tables.ipynb #cell-028
+# %% ../../nbs/data/01_tables.ipynb #cell-031
 LISTED = 3  # rows listed of a fault that repeats
 
 
@@ -221,7 +255,7 @@ def show(value) -> str:
         return "an empty cell"
     return f"{value:g}" if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else f"'{str(value)[:60]}'"
 
-# %% ../../nbs/data/01_tables.ipynb #cell-029
+# %% ../../nbs/data/01_tables.ipynb #cell-032
 def schema(table: str, cleaned: bool = True) -> pa.DataFrameSchema:
     """Give the pandera schema of a table; before cleaning, sold units may be negative, which is how returns arrive."""
     if cleaned or table != "sales":
@@ -247,7 +281,7 @@ def check_table(frame: pd.DataFrame, table: str, file: str | None = None, rows: 
                 for fault in worded(frame, table, file, rows, name, str(check), cases)]
     return []
 
-# %% ../../nbs/data/01_tables.ipynb #cell-031
+# %% ../../nbs/data/01_tables.ipynb #cell-034
 def worded(frame, table, file, rows, name, check, cases) -> list[dict]:
     """Put pandera's failure cases of one column and check into words of the file."""
     if check == "column_in_dataframe":
@@ -263,7 +297,7 @@ def worded(frame, table, file, rows, name, check, cases) -> list[dict]:
         mend = "Write a finite number." if check == FINITE.error else "Correct the number, or write it in a larger unit."
     return grouped(rows[where], frame[name].to_numpy()[where], file, name, check, mend)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-035
+# %% ../../nbs/data/01_tables.ipynb #cell-038
 def check_references(tables: dict, files: dict, rows: dict) -> list[dict]:
     """Find identifiers that are used in one table and not listed in the other."""
     faults = []
@@ -280,17 +314,18 @@ def check_references(tables: dict, files: dict, rows: dict) -> list[dict]:
 
 
 def check_keys(tables: dict, files: dict, rows: dict) -> list[dict]:
-    """Find second rows of one identifier in items, stores and suppliers that say something else than the first."""
+    """Find second rows of one identifier in the tables that describe that say something else than the first."""
     faults = []
-    for table in tables.keys() & {"items", "stores", "suppliers", "calendar", "weather"}:
+    for table in tables.keys() & {"items", "stores", "suppliers", "calendar", "weather", "contacts"}:
         frame = tables[table].drop_duplicates()
         again = frame.duplicated(KEYS[table]).to_numpy()
         places = np.asarray(rows[table])[tables[table].index.get_indexer(frame.index[again])]
-        faults += grouped(places, frame[KEYS[table][0]].to_numpy()[again], files[table], KEYS[table][0],
+        name = KEYS[table][-1]  # of a contact, the record within its channel
+        faults += grouped(places, frame[name].to_numpy()[again], files[table], name,
                           "stands in an earlier row with other values", "Keep one row.")
     return faults
 
-# %% ../../nbs/data/01_tables.ipynb #cell-036
+# %% ../../nbs/data/01_tables.ipynb #cell-039
 def check_tables(
     tables: dict,                    # table name -> typed frame
     files: dict | None = None,       # table name -> file name, for the messages
@@ -307,11 +342,11 @@ def check_tables(
     tables = {name: numbered(frame) for name, frame in tables.items() if name in COLUMNS}
     faults += [fault for name, frame in tables.items() for fault in check_table(frame, name, files[name], rows[name], cleaned)]
     faults += [problem(files[name], found="the table has no rows", mend="Add rows below the header.") for name, frame in tables.items() if frame.empty]
-    whole = {name: frame for name, frame in tables.items() if set(KEYS[name]) <= set(frame)}
+    whole = {name: frame for name, frame in tables.items() if name == "purchases" or set(KEYS[name]) <= set(frame)}
     faults += check_keys(whole, files, rows) + check_references(whole, files, rows)
     return pd.DataFrame(faults, columns=PROBLEM)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-038
+# %% ../../nbs/data/01_tables.ipynb #cell-041
 def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """Give a table its declared columns, order and types; columns with a default are added, unknown ones left out."""
     made = frame.assign(**{name: col.metadata["default"] for name, col in COLUMNS[table].items()
@@ -322,7 +357,7 @@ def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     kinds = {name: KINDS[COLUMNS[table][name].metadata["kind"]] for name in made if name not in texts}
     return made.astype(kinds, copy=False).pipe(numbered)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-044
+# %% ../../nbs/data/01_tables.ipynb #cell-047
 LOG = ["table", "rule", "rows", "units", "before", "after", "why"]
 
 
@@ -335,7 +370,7 @@ def log_table(notes: list[dict]) -> pd.DataFrame:
     """Give notes as one table with the columns of the log, empty if there are none."""
     return pd.DataFrame(notes, columns=LOG).astype({"rows": "int64", "units": "float64"})
 
-# %% ../../nbs/data/01_tables.ipynb #cell-047
+# %% ../../nbs/data/01_tables.ipynb #cell-050
 def column_bytes(values: pd.Series) -> bytes:
     """Give the values of one column in a form that no library version changes."""
     if pd.api.types.is_datetime64_any_dtype(values):
