@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lepton_nb.data import ordering, shoppers, simulate, truth as truths, world
-from lepton_nb.data.tables import SCHEMAS
+from lepton_nb.data.tables import KEYS, SCHEMAS
 from lepton_nb.workbook.parameters import UserError
 
 DATA = Path(__file__).parents[1] / "data"
@@ -63,7 +63,7 @@ def test_data_card_states_the_measured_figures(made):
 def test_tables_keep_the_contract(small):
     for name, frame in small[0].items():
         SCHEMAS[name].validate(frame, lazy=True)
-        assert not frame.duplicated([c for c in ("date", "store", "item", "channel", "supplier") if c in frame and (name != "items" or c == "item")]).any()
+        assert not frame.duplicated(KEYS[name]).any()
 
 
 # other sizes and seeds
@@ -307,7 +307,7 @@ def test_best_possible_refuses_days_that_are_not_there(small):
 
 def test_the_planning_simulator_replays_the_chain(made):
     "Two simulators written apart agree on the last eight weeks, but for deliveries that a full store had cut to less than a case."
-    from lepton_nb.allocation import replenishment
+    from lepton_nb.allocation import replenishment, rules
 
     tables, truth = made
     first = len(truth.ds) - 56
@@ -315,7 +315,7 @@ def test_the_planning_simulator_replays_the_chain(made):
     ids, days = truth.ids[kept], truth.ds[first:]
     stock, under_way = simulate.opening_position(tables, ids, days[0])
     chain = replenishment.chain_from_tables(tables, list(ids), days[0])
-    policy = replenishment.replay(truths.delivered_units(tables, ids, days))
+    policy = rules.replay(truths.delivered_units(tables, ids, days))
     ledger = replenishment.simulate(chain, truth.demand[kept, first:], policy, start_stock=stock, start_on_order=under_way, dates=days)
     assert abs(ledger.sales.sum() / truth.sales[kept, first:].sum() - 1) < 0.002
     assert abs(ledger.waste.sum() / truth.waste[kept, first:].sum() - 1) < 0.02

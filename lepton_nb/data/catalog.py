@@ -271,7 +271,7 @@ def extent(sales: pd.DataFrame) -> dict[str, str]:
 def load_embedded(case: str) -> Dataset:
     """Load the simulated chain that comes with the package; it is regenerated where its files are not there."""
     tables, truth = embedded(None)
-    card = {"title": "A simulated supermarket chain", "what": "sales by day, store, item and channel with documented truth: expected demand, elasticities, noise",
+    card = {"title": "A simulated supermarket chain", "what": "sales by day, store, item and channel, and the members of a loyalty programme, with documented truth: expected demand, elasticities, noise, persons",
             "licence": "same as the package", "from": "data.simulate, fixed seed", "frequency": "daily"}
     return assemble("embedded", case, tables, card, log_table([]), "EUR", [], truth)
 

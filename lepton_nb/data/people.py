@@ -4,11 +4,8 @@
 
 # %% auto #0
 __all__ = ['PURPOSES', 'VISITS', 'BUSIEST', 'HEAD', 'LAUNCH', 'TASTES', 'SHARES', 'WEEKDAYS', 'MOST', 'FACTORS', 'OWN', 'CALL',
-           'REST', 'DURABLE', 'RETURNED', 'ONLY_RETURNS', 'GIVEN', 'FAMILY', 'CHINESE', 'CHINESE_GIVEN', 'STREETS',
-           'TOWNS', 'NICKNAMES', 'PICTURES', 'TAGS', 'MAIL', 'CHANNELS', 'FORGOTTEN', 'MISSING', 'ERRORS',
-           'people_streams', 'pick', 'draw_persons', 'draw_visits', 'place_visits', 'draw_tastes', 'successors',
-           'Shelf', 'fill_baskets', 'take_home', 'bring_back', 'draw_names', 'ascii_word', 'reachable', 'resembling',
-           'draw_accounts', 'known_by', 'typo', 'write_contacts', 'spell', 'transposed', 'strange', 'shelf_of',
+           'REST', 'DURABLE', 'RETURNED', 'ONLY_RETURNS', 'people_streams', 'pick', 'draw_persons', 'draw_visits',
+           'place_visits', 'draw_tastes', 'successors', 'Shelf', 'fill_baskets', 'take_home', 'bring_back', 'shelf_of',
            'loyalty_programme', 'purchase_table', 'truth_of']
 
 # %% ../../nbs/data/11_people.ipynb #cell-003
@@ -20,6 +17,7 @@ import pandas as pd
 from scipy.special import betaincinv, gammaincinv
 
 # %% ../../nbs/data/11_people.ipynb #cell-005
+from .contacts import draw_accounts, draw_names, known_by, write_contacts
 from .truth import People
 from .world import GROUPS, Known, normal
 
@@ -113,7 +111,7 @@ def draw_visits(
     lost = np.where((last < MOST) & (final < len(clock)), final, -1)
     return pd.DataFrame({"person": person, "day": day[person, turn]}), lost
 
-# %% ../../nbs/data/11_people.ipynb #cell-017
+# %% ../../nbs/data/11_people.ipynb #cell-021
 def place_visits(visits: pd.DataFrame, persons: pd.DataFrame, stores: int, rng: np.random.Generator) -> pd.DataFrame:
     "Give each visit its store, channel of sale (0 store, 1 online) and hour."
     n, who = len(visits), persons.loc[visits["person"]]
@@ -125,7 +123,7 @@ def place_visits(visits: pd.DataFrame, persons: pd.DataFrame, stores: int, rng: 
     home = who["home"].to_numpy()
     return visits.assign(store=np.where(away & (online == 0), other, home), online=online, hour=hour)
 
-# %% ../../nbs/data/11_people.ipynb #cell-019
+# %% ../../nbs/data/11_people.ipynb #cell-025
 FACTORS = 3
 OWN = 0.9  # standard deviation of a person's own liking, log
 
@@ -142,7 +140,7 @@ def draw_tastes(
     own = OWN * normal(rng, (len(persons), len(group)))
     return np.round(cluster[persons["taste"]] + latent + own, 4), np.round(cluster, 4)
 
-# %% ../../nbs/data/11_people.ipynb #cell-021
+# %% ../../nbs/data/11_people.ipynb #cell-027
 CALL = 1.2  # log boost of the successor of what was bought last time
 REST = 21.0  # days within which the wish for a durable good comes back
 DURABLE = ("household", "personal care")
@@ -155,7 +153,7 @@ def successors(group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     anyone = np.floor(n * rng.random(n)).astype(np.int64)
     return np.where(rng.random(n) < 0.25, anyone, follow)
 
-# %% ../../nbs/data/11_people.ipynb #cell-022
+# %% ../../nbs/data/11_people.ipynb #cell-028
 @dataclass(frozen=True)
 class Shelf:
     "What the chain has sold, as people find it: S stores, I items, 2 channels, T days."
@@ -171,7 +169,7 @@ class Shelf:
         "Units that one purchase of an item has on average, (I,): more of what sells fast."
         return np.round(np.clip(self.sold.sum((0, 1)).mean(0) / (12 * self.sold.shape[0]), 1.02, 4.0), 4)
 
-# %% ../../nbs/data/11_people.ipynb #cell-023
+# %% ../../nbs/data/11_people.ipynb #cell-029
 def fill_baskets(visits: pd.DataFrame, persons: pd.DataFrame, shelf: Shelf, attraction: np.ndarray, follow: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
     "Draw which items each visit wants: visit (position), item."
     durable = np.isin(shelf.group, np.flatnonzero(GROUPS["group"].isin(DURABLE)))
@@ -200,7 +198,7 @@ def fill_baskets(visits: pd.DataFrame, persons: pd.DataFrame, shelf: Shelf, attr
     lines = np.concatenate(found)
     return pd.DataFrame(lines[np.lexsort(lines.T[::-1])], columns=["visit", "item"])
 
-# %% ../../nbs/data/11_people.ipynb #cell-025
+# %% ../../nbs/data/11_people.ipynb #cell-035
 def take_home(lines: pd.DataFrame, visits: pd.DataFrame, shelf: Shelf, rng: np.random.Generator) -> pd.DataFrame:
     "Give the lines their units, cut to what the chain sold; lines that get nothing are left out."
     mean = shelf.handful[lines["item"]]
@@ -218,7 +216,7 @@ def take_home(lines: pd.DataFrame, visits: pd.DataFrame, shelf: Shelf, rng: np.r
     price = shelf.price[s, d, lines["item"]]
     return lines.assign(units=units, price=price)[units > 0].reset_index(drop=True)
 
-# %% ../../nbs/data/11_people.ipynb #cell-027
+# %% ../../nbs/data/11_people.ipynb #cell-040
 RETURNED = 0.006  # share of lines of which units come back
 ONLY_RETURNS = 0.004  # share of members known by a return alone
 
@@ -238,203 +236,6 @@ def bring_back(lines: pd.DataFrame, visits: pd.DataFrame, days: int, rng: np.ran
     kept = np.isin(hidden, returned["visit"])
     returned = returned.assign(units=units, visit=len(visits) + np.arange(len(returned)))
     return trips, returned, hidden[kept]
-
-# %% ../../nbs/data/11_people.ipynb #cell-029
-GIVEN = """Anna Marie Sophie Clara Emma Hanna Lena Laura Julia Katharina Elisabeth Margarete Johanna Theresa Helene Ingrid Ursula Monika Barbara Christina Susanne Andrea Stefanie Nicole
-Martin Thomas Michael Stefan Andreas Alexander Maximilian Johannes Friedrich Wilhelm Heinrich Robert Richard Matthias Christian Daniel Benjamin Sebastian Florian Jakob Paul Oskar Emil Anton
-Aylin Fatima Leila Yasmin Mehmet Emre Karim Olga Svetlana Natalia Ivan Dmitri Piotr Agnieszka Marta Luca Giulia Matteo Carmen Diego Elena Nora Ingmar Astrid Jean-Luc Amélie Zoë Siobhán""".split()
-FAMILY = """Berger Lindner Hartwig Mohr Steiner Brandt Falk Winter Sommer Keller Kramer Vogel Fuchs Wolter Seidel Engel Ahrens Thoma Reimann Dorn Haas Kern Lang Busch Petersen Hansen Jansen Claasen
-Nowak Kowalski Wisniewski Horvat Novotny Dvorak Petrov Sokolov Ivanova Demir Yilmaz Kaya Arslan Aydin Haddad Mansour Rossi Ferrari Moretti Garcia Navarro Ortega Silva Moreau Laurent Dubois
-O'Brien Walsh McKenna Lindqvist Bergström Nyström Virtanen Korhonen Kühn Schröder Müller-Lüdenau Grünwald Böhm Jäger Köster Weiß Großmann Schäfer Zeller Rademacher Ostermann Feldmann Bachmann
-Kirchner Stadler Pichler Gruber Huber Moser Eder Leitner Aigner Wallner Thaler Egger Auer Brunner Wieser Ziegler Kessler Sander Lorenz Arndt Paulsen Thomsen Carstens Ehlers Behrens Harms Ullrich""".split()
-CHINESE = [("王", "Wang"), ("李", "Li"), ("张", "Zhang"), ("刘", "Liu"), ("陈", "Chen"), ("杨", "Yang"), ("赵", "Zhao"), ("黄", "Huang")]
-CHINESE_GIVEN = [("芳", "Fang"), ("伟", "Wei"), ("秀英", "Xiuying"), ("娜", "Na"), ("敏", "Min"), ("静", "Jing"), ("磊", "Lei"), ("洋", "Yang"), ("婷", "Ting"), ("浩然", "Haoran")]
-STREETS = """Harbour Road;Station Street;Mill Lane;Church Street;Garden Street;Lime Avenue;Chestnut Road;Birch Lane;Rose Street;School Lane;Bridge Street;Market Square;Castle Hill;Meadow Lane;Forest Road;Lake Street;
-North Street;South Street;Bakers Row;Weavers Lane;Orchard Road;Vineyard Hill;Old Post Road;Canal Street;Ring Road;Swan Lane;Poplar Street;Quarry Road;Linden Square;Tanner Street""".replace("\n", "").split(";")
-TOWNS = [("Havenbrook", 20100), ("Havenbrook", 20200), ("Upper Millfield", 20300), ("Lindenau-on-Sea", 20400), ("Stonebridge", 20500), ("Hilltop", 20600)]
-NICKNAMES = dict(pair.split(":") for pair in """Katharina:Kathi Elisabeth:Lisa Margarete:Gretel Johanna:Hanni Theresa:Resi Helene:Leni Christina:Tina Susanne:Susi Stefanie:Steffi Johannes:Hannes Maximilian:Max
-Alexander:Alex Friedrich:Fritz Wilhelm:Willi Heinrich:Heinz Robert:Bob Richard:Rick Matthias:Matze Michael:Micha Thomas:Tom Sebastian:Basti Benjamin:Ben Andreas:Andi Daniel:Dani Natalia:Natascha Agnieszka:Aga""".split())
-PICTURES = ("🌻", "🐝", "🎸", "☕", "🦊", "✨")
-TAGS = ("<script>alert('x')</script>", "<b>{}</b>", "\"><img src=x onerror=alert(1)>", "{}<!-- -->", "<a href='javascript:alert(2)'>{}</a>", "{} &amp; {}")
-
-# %% ../../nbs/data/11_people.ipynb #cell-030
-def draw_names(persons: pd.DataFrame, start: pd.Timestamp, rng: np.random.Generator) -> pd.DataFrame:
-    "Draw what identifies each person: given and family name (twice for Chinese names), e-mail, phone, address, earlier address, birth date."
-    n, household = len(persons), persons["household"].to_numpy()
-    homes = household[-1] + 1
-
-    def which(size: int, many: int) -> np.ndarray:
-        return np.floor(many * rng.random(size)).astype(np.int64)
-
-    family, chinese = which(homes, len(FAMILY))[household], (rng.random(homes) < 0.04)[household]
-    own = (rng.random(n) < 0.15) & (persons["household"].diff().fillna(1) == 0)  # a partner who kept the name
-    family = np.where(own, which(n, len(FAMILY)), family)
-    given, sign, sign_given = which(n, len(GIVEN)), which(homes, len(CHINESE))[household], which(n, len(CHINESE_GIVEN))
-    place = [(which(homes, len(STREETS))[household], 1 + which(homes, 90)[household], which(homes, 40)[household]) for _ in range(2)]
-    town = np.where(rng.random(homes)[household] < 0.9, persons["home"] % len(TOWNS), which(homes, len(TOWNS))[household])
-    age = np.where(persons["household"].diff().fillna(1) == 0, 16 + which(n, 60), 24 + which(n, 62))
-    born = start - pd.to_timedelta(365 * age + which(n, 365), unit="D")
-    frame = pd.DataFrame({"given": np.array(GIVEN, object)[given], "family": np.array(FAMILY, object)[family], "written": None, "birth_date": born})
-    frame.loc[chinese, "given"] = [CHINESE_GIVEN[k][1] for k in sign_given[chinese]]
-    frame.loc[chinese, "family"] = [CHINESE[k][1] for k in sign[chinese]]
-    frame.loc[chinese, "written"] = [CHINESE[a][0] + CHINESE_GIVEN[b][0] for a, b in zip(sign[chinese], sign_given[chinese])]
-    for k, (street, house, district) in enumerate(place):
-        frame[f"street{k}"] = [f"{STREETS[s]} {h}" for s, h in zip(street, house)]
-        frame[f"postcode{k}"] = [f"{TOWNS[t][1] + d:05d}" for t, d in zip(town, district)]
-    frame["city"] = [TOWNS[t][0] for t in town]
-    return resembling(reachable(frame, which(n, 9_000_000), which(n, 100)), household, rng)
-
-# %% ../../nbs/data/11_people.ipynb #cell-031
-MAIL = ("mail.example", "post.example", "web.example", "inbox.example")
-
-
-def ascii_word(text: str) -> str:
-    "Write a name the way it stands in an e-mail address."
-    plain = text.lower().translate(str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e", "á": "a", "ë": "e", "'": "", "-": ""}))
-    return "".join(sign for sign in plain if sign.isascii() and sign.isalnum())
-
-
-def reachable(names: pd.DataFrame, digits: np.ndarray, draw: np.ndarray) -> pd.DataFrame:
-    "Add e-mail and phone number."
-    forms = ("{0}.{1}", "{0}{1}{2}", "{3}.{1}{2}", "{1}{2}")
-    mail = [forms[d % 4].format(ascii_word(g), ascii_word(f), d, ascii_word(g)[:1]) + f"@{MAIL[d % 3 + (d > 90)]}" for g, f, d in zip(names["given"], names["family"], draw)]
-    return names.assign(email=mail, phone=[f"0{150 + d % 29}{n:07d}" for n, d in zip(digits, draw)])
-
-
-def resembling(names: pd.DataFrame, household: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-    "Make some who are hard to tell apart: twins with one birth date, and a parent and child of one name."
-    again = np.flatnonzero(np.diff(household, prepend=-1) == 0)
-    draw = rng.random(len(again))
-    twins, named = again[draw < 0.05], again[(draw >= 0.05) & (draw < 0.10)]
-    names.loc[twins, ["birth_date", "family"]] = names.loc[twins - 1, ["birth_date", "family"]].to_numpy()
-    names.loc[named, ["given", "family", "written"]] = names.loc[named - 1, ["given", "family", "written"]].to_numpy()
-    names["birth_date"] = pd.to_datetime(names["birth_date"])
-    return names
-
-# %% ../../nbs/data/11_people.ipynb #cell-033
-CHANNELS = ("till", "web", "app", "campaign")
-FORGOTTEN = 0.05  # share of visits to a store without the card
-
-
-def draw_accounts(persons: pd.DataFrame, visits: pd.DataFrame, days: int, rng: np.random.Generator) -> pd.DataFrame:
-    "Give each person their accounts: person, channel, record, since (day); a second card replaces the first from its day on."
-    n, count = len(persons), visits.groupby("person").size().reindex(persons.index, fill_value=0).to_numpy()
-    online = np.isin(persons.index, visits.loc[visits["online"] == 1, "person"])
-    offline = np.isin(persons.index, visits.loc[visits["online"] == 0, "person"])
-    kind, curious = rng.random(n), rng.random(n)
-    web = (online & (kind < 0.7)) | (~online & (curious < 0.12))
-    app = (online & (kind > 0.45)) | (~online & (curious > 0.85))
-    joined, late = persons["joined"].to_numpy(), rng.random((4, n))
-    span = days - joined
-    second = offline & (count > 4) & (rng.random(n) < 0.09)
-    first_web = visits[visits["online"] == 1].groupby("person")["day"].min().reindex(persons.index).to_numpy()
-    opened = np.where(np.isnan(first_web), np.floor(joined + span * late[0]), first_web)
-    parts = [(offline, "till", joined), (second, "till", np.floor(joined + span * (0.2 + 0.6 * late[1]))), (web, "web", opened), (app, "app", opened),
-             (rng.random(n) < 0.25, "campaign", np.floor(joined + span * late[2]))]
-    rows = [pd.DataFrame({"person": np.flatnonzero(has), "channel": channel, "since": np.asarray(since, float)[has].astype(np.int64)}) for has, channel, since in parts]
-    accounts = pd.concat(rows, ignore_index=True)
-    place = np.argsort(rng.random(len(accounts)), kind="stable")
-    turn = accounts.iloc[place].groupby("channel").cumcount().sort_index().to_numpy()
-    width = len(str(n))
-    return accounts.assign(record=[f"{3 * k + 17:0{width + 1}d}" for k in turn]).sort_values(["channel", "record"], ignore_index=True)
-
-# %% ../../nbs/data/11_people.ipynb #cell-035
-def known_by(visits: pd.DataFrame, accounts: pd.DataFrame, hidden: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-    "Give each visit its channel and record (None: anonymous)."
-    u = rng.random(len(visits))
-    cards = accounts[accounts["channel"] == "till"].sort_values(["person", "since"])
-    first, second = cards.drop_duplicates("person").set_index("person"), cards[cards["person"].duplicated()].set_index("person")
-    who, day = visits["person"], visits["day"].to_numpy()
-    changed = day >= who.map(second["since"]).fillna(np.inf).to_numpy()
-    card = np.where(changed, who.map(second["record"]), who.map(first["record"])).astype(object)
-    web, app = (who.map(accounts[accounts["channel"] == name].set_index("person")["record"]).to_numpy(object) for name in ("web", "app"))
-    use_app = pd.isna(web) | (~pd.isna(app) & (u < 0.5))
-    online = (visits["online"] == 1).to_numpy()
-    forgot = ~online & ((u < FORGOTTEN) | np.isin(np.arange(len(visits)), hidden))
-    record = np.where(online, np.where(use_app, app, web), card).astype(object)
-    record[forgot] = None
-    return visits.assign(channel=np.where(online, np.where(use_app, "app", "web"), "till").astype(object), record=record)
-
-# %% ../../nbs/data/11_people.ipynb #cell-037
-MISSING = pd.DataFrame(
-    {"email": (0.55, 0.0, 0.02, 0.45), "phone": (0.35, 0.30, 0.15, 0.60), "street": (0.12, 0.03, 0.85, 0.02), "postcode": (0.10, 0.03, 0.40, 0.01), "city": (0.12, 0.03, 0.70, 0.01), "birth_date": (0.25, 0.45, 0.35, 0.60)},
-    index=CHANNELS,
-)
-ERRORS = pd.DataFrame(
-    {"typo": (0.10, 0.03, 0.05, 0.14), "nickname": (0.05, 0.10, 0.35, 0.04), "initial": (0.06, 0.0, 0.02, 0.05), "surname first": (0.15, 0.0, 0.0, 0.05), "capitals": (0.12, 0.01, 0.0, 0.03),
-     "street typo": (0.10, 0.03, 0.05, 0.12), "transposed": (0.05, 0.02, 0.02, 0.06), "other mail": (0.03, 0.08, 0.12, 0.05), "other phone": (0.06, 0.08, 0.06, 0.05), "shared mail": (0.2, 0.25, 0.1, 0.2)},
-    index=CHANNELS,
-)
-
-
-def typo(text: str, u: float) -> str:
-    "Make one slip of the keyboard: two letters swapped, one left out, doubled, or replaced by the next of the alphabet."
-    if len(text) < 3:
-        return text
-    step = int(u * 1_000_003)
-    at, kind = 1 + step % (len(text) - 2), step // 97 % 4
-    a, b = text[at], text[at + 1]
-    other = chr(ord(a) + 1) if a.isascii() and a.isalpha() and a not in "zZ" else a
-    return text[:at] + {0: b + a, 1: b, 2: a + a + b, 3: other + b}[kind] + text[at + 2:]
-
-# %% ../../nbs/data/11_people.ipynb #cell-040
-def write_contacts(accounts: pd.DataFrame, names: pd.DataFrame, persons: pd.DataFrame, days: pd.DatetimeIndex, rng: np.random.Generator) -> pd.DataFrame:
-    "Write one contact for each account, with the errors of its channel."
-    n, person = len(accounts), accounts["person"].to_numpy()
-    rows = names.loc[person].reset_index(drop=True)
-    at = pd.Index(CHANNELS).get_indexer(accounts["channel"])
-    wrong = {name: rng.random(n) < ERRORS[name].to_numpy()[at] for name in ERRORS}
-    slip = rng.random((3, n))
-    moved = np.where(rng.random(len(names)) < 0.10, np.floor(len(days) * rng.random(len(names))), -1)[person]
-    new = (accounts["since"].to_numpy() >= moved).astype(int)  # the address at the time of registration
-    rows["street"] = np.where(new == 1, rows["street0"], rows["street1"])
-    rows["postcode"] = np.where(new == 1, rows["postcode0"], rows["postcode1"])
-    head = names["email"].to_numpy()[np.searchsorted(persons["household"].to_numpy(), persons["household"].to_numpy()[person])]
-    other = [f"{ascii_word(f)}{int(u * 9_999)}@{MAIL[3]}" for f, u in zip(rows["family"], slip[2])]
-    rows["email"] = np.where(wrong["shared mail"], head, np.where(wrong["other mail"], other, rows["email"])).astype(object)
-    rows["phone"] = np.where(wrong["other phone"], [f"0{160 + int(u * 9)}{int(u * 9_876_543):07d}" for u in slip[1]], rows["phone"]).astype(object)
-    rows["street"] = [typo(text, u) if bad else text for text, bad, u in zip(rows["street"], wrong["street typo"], slip[1])]
-    rows["name"] = [spell(*row) for row in zip(rows["given"], rows["family"], rows["written"], accounts["channel"], slip[0], *(wrong[name] for name in ("typo", "nickname", "initial", "surname first", "capitals")))]
-    rows["birth_date"] = transposed(rows["birth_date"], wrong["transposed"])
-    for name in MISSING:
-        rows[name] = rows[name].where(rng.random(n) >= MISSING[name].to_numpy()[at], pd.NaT if name == "birth_date" else None)
-    since = pd.Series(days[accounts["since"]]).where(rng.random(n) >= 0.05)
-    consent = rng.random(n) < np.array([0.45, 0.55, 0.7, 0.95])[at]
-    kept = rows[["name", "email", "phone", "street", "postcode", "city", "birth_date"]].assign(since=since.to_numpy(), consent=consent)
-    return strange(pd.concat([accounts[["channel", "record"]], kept], axis=1), rng)
-
-# %% ../../nbs/data/11_people.ipynb #cell-041
-def spell(given, family, written, channel, u, slipped, nick, initial, turned, capitals) -> str:
-    "Write a name as one channel has it."
-    if written and channel in ("web", "app"):
-        return written
-    given = NICKNAMES.get(given, given) if nick else given
-    given = f"{given[0]}." if initial else given
-    name = f"{family}, {given}" if turned else f"{given} {family}"
-    name = typo(name, u) if slipped else name
-    return name.upper() if capitals else name
-
-
-def transposed(born: pd.Series, wrong: np.ndarray) -> pd.Series:
-    "Swap day and month where that is a date, else move the year by ten."
-    swapped = pd.to_datetime({"year": born.dt.year - 10 * (born.dt.day > 12), "month": born.dt.day.where(born.dt.day <= 12, born.dt.month), "day": born.dt.month.where(born.dt.day <= 12, born.dt.day.clip(upper=28))})
-    return born.where(~wrong, swapped)
-
-
-def strange(contacts: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    "Put pictures into a few names and HTML into a few fields, as people and pranksters do; leave a few contacts with a name alone or with nothing."
-    place = np.argsort(rng.random(len(contacts)), kind="stable")
-    k = max(len(contacts) // 400, 1)
-    pictures, tags, bare = place[:k], place[k : k + len(TAGS)], place[k + len(TAGS) : 2 * k + len(TAGS)]
-    name = contacts["name"].to_numpy(object)
-    name[pictures] = [f"{name[j]} {PICTURES[i % len(PICTURES)]}" for i, j in enumerate(pictures)]
-    name[tags] = [TAGS[i].format(name[j], name[j]) if "{}" in TAGS[i] else name[j] + TAGS[i] for i, j in enumerate(tags)]
-    name[bare[: k // 3]] = None
-    contacts = contacts.assign(name=name)
-    contacts.loc[bare, ["email", "phone", "street", "postcode", "city"]] = None
-    contacts.loc[bare, "birth_date"] = pd.NaT
-    contacts.loc[tags[:2], "street"] = "<img src=x onerror=alert(3)> Mill Lane 1"
-    return contacts
 
 # %% ../../nbs/data/11_people.ipynb #cell-043
 def shelf_of(tables: dict[str, pd.DataFrame], known: Known, closed: np.ndarray) -> Shelf:

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['CONTENT', 'SMALL', 'TEXT', 'SORTED', 'PEOPLE', 'sales_table', 'sparse_rows', 'tables_of', 'check_size', 'first_date',
-           'supermarket', 'measures', 'card_figures', 'checksum', 'content', 'frames_of', 'write_embedded',
-           'write_small', 'move_in', 'embedded_folder', 'embedded', 'stated', 'regenerate', 'read_small', 'assemble']
+           'supermarket', 'measures', 'programme_measures', 'card_figures', 'checksum', 'content', 'frames_of',
+           'write_embedded', 'write_small', 'move_in', 'embedded_folder', 'embedded', 'stated', 'regenerate',
+           'read_small', 'assemble']
 
 # %% ../../nbs/data/12_simulate.ipynb #cell-003
 import hashlib
@@ -159,7 +160,24 @@ def measures(tables: dict[str, pd.DataFrame], truth: Truth) -> pd.DataFrame:
         ("items launched in mid-period", (truth.items["first_day"] > 0).sum(), ""),
         ("items delisted", (truth.items["last_day"] < len(truth.ds) - 1).sum(), ""),
     ]
+    rows += programme_measures(tables, truth.people) if truth.people else []
     return pd.DataFrame(rows, columns=["what", "value", "unit"]).astype(str)
+
+
+def programme_measures(tables: dict[str, pd.DataFrame], people: People) -> list[tuple]:
+    "Measure the loyalty programme."
+    bought, owners = tables["purchases"], people.person_of
+    known = bought.merge(owners, on=["channel", "record"])
+    seen = known.groupby("person").agg(receipts=("receipt", "nunique"), most=("units", "max"))
+    receipts = bought.drop_duplicates("receipt")
+    spent, turnover = ((frame["units"] * frame["price"]).sum() for frame in (bought, tables["sales"]))
+    several = owners.groupby("record")["person"].nunique()
+    return [
+        ("members of the loyalty programme", f"{len(people.persons):,}", ""), ("contacts (records of members in a channel)", f"{len(owners):,}", ""),
+        ("lines of receipts", f"{len(bought):,}", ""), ("share of the chain's revenue", f"{100 * spent / turnover:.1f}", "%"),
+        ("receipts without a record", f"{100 * receipts['record'].isna().mean():.1f}", "%"), ("members known by one receipt", (seen["receipts"] == 1).sum(), ""),
+        ("members known by returns only", (seen["most"] < 0).sum(), ""), ("numbers that mean different persons in different channels", f"{(several > 1).sum():,}", ""),
+    ]
 
 
 def card_figures(measured: pd.DataFrame) -> str:
@@ -167,7 +185,7 @@ def card_figures(measured: pd.DataFrame) -> str:
     lines = [f"| {row.what} | {row.value} {row.unit}".rstrip() + " |" for row in measured.itertuples()]
     return "\n".join(["| what | value |", "| --- | --- |", *lines])
 
-# %% ../../nbs/data/12_simulate.ipynb #cell-046
+# %% ../../nbs/data/12_simulate.ipynb #cell-049
 def checksum(tables: dict[str, pd.DataFrame]) -> str:
     "Hash the content of tables: names, column names, order and values (numbers to 4 digits), not file bytes."
     digest = hashlib.sha256()
@@ -188,7 +206,7 @@ def content(column: pd.Series) -> bytes:
     codes, words = pd.factorize(column, use_na_sentinel=True)
     return codes.astype("<i4").tobytes() + "\n".join(map(str, words)).encode()
 
-# %% ../../nbs/data/12_simulate.ipynb #cell-050
+# %% ../../nbs/data/12_simulate.ipynb #cell-053
 CONTENT = "539ed4162ff91fb33e1bd8eb899fc477b1f849d7afefddb26cf82159b949f4fa"  # checksum of the embedded tables and truth
 SMALL = {"units": "int16", "stock_on_hand": "int16", "hour": "int8"}
 TEXT = ("store", "item", "channel")
@@ -203,7 +221,7 @@ def frames_of(tables: dict[str, pd.DataFrame], truth: Truth) -> dict[str, pd.Dat
     people = {name: getattr(truth.people, part) for name, part in PEOPLE.items()} if truth.people else {}
     return {**tables, "truth/items": truth.items, "truth/effects": truth.effects, "truth/lost": lost, "truth/waste": waste, **people}
 
-# %% ../../nbs/data/12_simulate.ipynb #cell-052
+# %% ../../nbs/data/12_simulate.ipynb #cell-055
 def write_embedded(
     folder: str | Path,  # made if missing; files of the same names are replaced
     tables: dict[str, pd.DataFrame] | None = None,  # None: simulate with the defaults
@@ -226,7 +244,7 @@ def write_embedded(
         move_in(made, folder)
     return sums
 
-# %% ../../nbs/data/12_simulate.ipynb #cell-054
+# %% ../../nbs/data/12_simulate.ipynb #cell-057
 def write_small(frame: pd.DataFrame, target: Path) -> None:
     "Write one Parquet file with types as small as the values allow."
     frame = frame.astype({name: kind for name, kind in SMALL.items() if name in frame})
@@ -252,7 +270,7 @@ def move_in(made: Path, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(source, target)
 
-# %% ../../nbs/data/12_simulate.ipynb #cell-056
+# %% ../../nbs/data/12_simulate.ipynb #cell-059
 def embedded_folder() -> Path:
     "Say where the embedded data lie: in the checkout, else in the user's cache."
     checkout = Path(__file__).resolve().parents[2] / "data" / "retail"
@@ -260,7 +278,7 @@ def embedded_folder() -> Path:
         return checkout
     return Path(user_cache_dir("lepton_nb")) / f"retail-{CONTENT[:12]}"
 
-# %% ../../nbs/data/12_simulate.ipynb #cell-058
+# %% ../../nbs/data/12_simulate.ipynb #cell-061
 def embedded(
     folder: str | Path | None = None,  # None: see `embedded_folder`
 ) -> tuple[dict[str, pd.DataFrame], Truth]:
@@ -299,7 +317,7 @@ def regenerate(folder: Path) -> tuple[dict[str, pd.DataFrame], Truth]:
         pass  # a cache that cannot be written costs time, not results
     return tables, truth
 
-# %% ../../nbs/data/12_simulate.ipynb #cell-060
+# %% ../../nbs/data/12_simulate.ipynb #cell-063
 def read_small(file: Path) -> pd.DataFrame:
     "Read one file with the types of the tables in memory."
     table = pq.read_table(file, read_dictionary=[*TEXT])
