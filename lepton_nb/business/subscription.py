@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from scipy.special import betaln, hyp2f1
 
 # %% ../../nbs/business/02_subscription.ipynb #cell-004
-from .sourcing import COLUMNS, SourcingError, require
+from .sourcing import litres_of, require, SourcingError
 
 # %% ../../nbs/business/02_subscription.ipynb #cell-007
 def purchase_days(
@@ -209,7 +209,7 @@ class Terms:
         require(0 <= self.skip <= 1 and 0 <= self.fresh < 1, f"skip is {self.skip} and fresh {self.fresh}; both are shares, fresh below 1")
         require(bool((np.asarray(self.rate, float) > 0).all()), "rate has values that are not above 0; give units per subscriber and month")
 
-
+# %% ../../nbs/business/02_subscription.ipynb #cell-032
 MONTHS = 12 / 52                           # months in a week
 
 
@@ -244,7 +244,7 @@ def subscription_money(
     out["churn"], out["break_even_churn"] = churn, [break_even_churn(m, terms.acquisition, terms.interest) if np.isfinite(m) else np.nan for m in out["margin"]]
     return out.assign(money=books["stock"] + out["gain"])
 
-# %% ../../nbs/business/02_subscription.ipynb #cell-037
+# %% ../../nbs/business/02_subscription.ipynb #cell-038
 def break_even_fresh(
     books: pd.DataFrame,                   # of stock_books
     market: Market,
@@ -258,7 +258,7 @@ def break_even_fresh(
     needed = (-none / slope.where(slope > 0)).where(none < 0, 0.0)
     return needed / (1 + needed)
 
-# %% ../../nbs/business/02_subscription.ipynb #cell-040
+# %% ../../nbs/business/02_subscription.ipynb #cell-041
 def subscription_offers(
     books: pd.DataFrame,                   # of stock_books
     market: Market,
@@ -273,8 +273,8 @@ def subscription_offers(
     for discount in discounts:
         made = subscription_money(books, market, terms, discount, **series)
         room = (1 - discount) * books["revenue"] * (1 - terms.least_margin) >= books["purchase"]
-        rows.append(pd.DataFrame({"mode": f"subscription, {discount:.1%} off", "money": made["money"], "litres": (1 - made["share"]) * books["litres"], "demanded": 0.0,
-                                  "delivered": made["delivered"], "off": discount, "gain": made["gain"]})[room & (made["share"] > 0)])
+        offer = litres_of(books).mul(1 - made["share"], axis=0).assign(mode=f"subscription, {discount:.1%} off", money=made["money"], demanded=0.0, delivered=made["delivered"], off=discount, gain=made["gain"])
+        rows.append(offer[room & (made["share"] > 0)])
     offers = pd.concat(rows).rename_axis("line").reset_index()
     return offers.assign(supplier=offers["line"].map(supplier) if supplier is not None else "")
 
