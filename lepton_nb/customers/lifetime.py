@@ -6,17 +6,19 @@
 __all__ = ['TERMS', 'buying_history', 'BetaGeometric', 'log_terms', 'log_likelihood', 'alive', 'comes_back', 'rate',
            'expected_visits', 'draw_visits', 'draw_customers', 'score', 'fit_visits', 'GammaGamma', 'spend_likelihood',
            'fit_spend', 'expected_spend', 'period', 'Morning', 'morning', 'blend_weights', 'traits', 'regression',
-           'forecasts']
+           'forecasts', 'judge', 'choose', 'HeldOut', 'corrected', 'outcome_after', 'held_out', 'median_visits',
+           'calibration', 'calibration_error', 'against_truth', 'margin_share', 'lifetime_value', 'WinBack', 'win_back']
 
 # %% ../../nbs/customers/03_lifetime.ipynb #cell-003
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize, nnls
-from scipy.special import digamma, expit, gammaln, hyp2f1
-from sklearn.linear_model import PoissonRegressor
+from scipy.special import digamma, expit, gammaln, hyp2f1, logit
+from sklearn.linear_model import LogisticRegression, PoissonRegressor
+from sklearn.metrics import roc_auc_score
 
 from .profiles import ProfileError, check_lines, visits
 
@@ -272,7 +274,7 @@ def regression(
     """Fit a Poisson regression on the earlier morning and apply it to this one."""
     seen, unit = traits(past, what), max(float(outcome.mean()), 1e-9)
     mean, spread = seen.mean(axis=0), np.maximum(seen.std(axis=0), 1e-9)
-    fitted = PoissonRegressor(alpha=0.01 if what == "visits" else 0.1, max_iter=1000).fit((seen - mean) / spread, outcome.clip(0) / unit)
+    fitted = PoissonRegressor(alpha=0.01 if what == "visits" else 0.1, solver="newton-cholesky", max_iter=100).fit((seen - mean) / spread, outcome.clip(0) / unit)
     return fitted.predict((traits(now, what) - mean) / spread) * unit
 
 # %% ../../nbs/customers/03_lifetime.ipynb #cell-033
@@ -295,3 +297,199 @@ def forecasts(
         for name, values in made.items():
             out.setdefault(name, {})[what] = values
     return {name: pd.DataFrame(columns, index=h.index) for name, columns in out.items()}
+
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-035
+def judge(
+    made: Mapping[str, pd.DataFrame],           # name -> visits, value
+    outcome: tuple[np.ndarray, np.ndarray],     # visits and money that followed (P,), (P,)
+) -> pd.DataFrame:                              # index name: visits_MAE, visits_RMSE, value_MAE, value_RMSE
+    """Score forecasts of visits and money by person."""
+    rows = {}
+    for name, table in made.items():
+        miss = {what: table[what].to_numpy(float) - outcome[i] for i, what in enumerate(TERMS)}
+        rows[name] = {f"{what}_{score}": value for what, e in miss.items() for score, value in (("MAE", np.abs(e).mean()), ("RMSE", np.sqrt((e**2).mean())))}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("forecast")
+
+
+def choose(scores: pd.DataFrame) -> str:
+    """Return the forecast with the smallest product of errors relative to the last period."""
+    relative = (scores / scores.loc["same as the last period"].replace(0, 1)).prod(axis=1)
+    return str(relative.drop(["mean of all", "same as the last period"]).idxmin())
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Hold what was forecast on one morning and what came."""
+    morning: Morning
+    forecasts: dict[str, pd.DataFrame]
+    chosen: str                              # the forecast chosen on the period before
+    outcome: tuple[np.ndarray, np.ndarray]   # visits and money that came (P,), (P,)
+    scores: pd.DataFrame                     # of `judge`
+    said: np.ndarray                         # probability of at least one visit, corrected on the period before (P,)
+
+    @property
+    def forecast(self) -> pd.DataFrame:
+        """The chosen forecast: visits, value."""
+        return self.forecasts[self.chosen]
+
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-036
+def corrected(
+    past_said: np.ndarray,  # probabilities given a period ago
+    past_came: np.ndarray,  # and what came of them, bool
+    said: np.ndarray,       # probabilities given now
+) -> np.ndarray:
+    """Shift and stretch the log-odds of probabilities so that those of the period before would have been true."""
+    odds = lambda p: logit(np.clip(p, 1e-4, 1 - 1e-4))
+    if past_came.all() or not past_came.any():
+        return said
+    fitted = LogisticRegression(C=100.0).fit(odds(past_said)[:, None], past_came)
+    return fitted.predict_proba(odds(said)[:, None])[:, 1]
+
+
+def outcome_after(days: pd.DataFrame, made: Morning) -> tuple[np.ndarray, np.ndarray]:
+    """Return visits and money of the period after a morning."""
+    return period(days, made.history.index, made.start, made.start + pd.Timedelta(days=made.days))
+
+
+def held_out(
+    days: pd.DataFrame,      # of `profiles.visits`
+    start: pd.Timestamp,     # the morning of the forecast
+    length: int,             # days of the period
+    least: int = 50,         # customers who came twice that a morning needs
+) -> HeldOut:
+    """Forecast the period after `start` from what was known before, and judge it."""
+    mornings = []
+    for back in (2, 1, 0):
+        try: made = morning(days, start - back * pd.Timedelta(days=length), length)
+        except ProfileError:
+            if back == 0: raise
+            made = None
+        mornings.append(made if made is not None and (made.history["x"] > 0).sum() >= least else made if back == 0 else None)
+    first, second, now = mornings
+    outcome = None if second is None else outcome_after(days, second)
+    chosen = "BG/NBD" if second is None else "average"
+    if first is not None and second is not None:
+        chosen = choose(judge(forecasts(second, first, outcome_after(days, first)), outcome))
+    made, came = forecasts(now, second, outcome), outcome_after(days, now)
+    said = comes_back(now.visit_model, now.history, length / 7)
+    if second is not None:
+        said = corrected(comes_back(second.visit_model, second.history, length / 7), outcome[0] > 0, said)
+    return HeldOut(now, made, chosen, came, judge(made, came), said)
+
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-041
+def median_visits(
+    made: Morning,
+    forecast: pd.DataFrame,  # visits: the mean of each customer
+    n: int = 200,            # draws
+    seed: int = 0,
+) -> np.ndarray:             # (P,)
+    """Return the median of each customer's visits, drawn at the level of a mean forecast."""
+    level = forecast["visits"].to_numpy(float) / np.maximum(made.history["model"].to_numpy(float), 1e-9)
+    return np.median(draw_visits(made.visit_model, made.history, made.days / 7, n, seed, np.clip(level, 0, 20)), axis=0)
+
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-044
+def calibration(
+    probability: np.ndarray,  # (P,)
+    happened: np.ndarray,     # bool (P,)
+    bins: int = 10,
+) -> pd.DataFrame:            # one row a bin: customers, said, came
+    """Return what was said and what came, in bins of equally many customers."""
+    order = pd.Series(probability).rank(method="first", pct=True)
+    rows = pd.DataFrame({"said": probability, "came": np.asarray(happened, float), "bin": np.ceil(order * bins).astype(int)})
+    return rows.groupby("bin").agg(customers=("said", "size"), said=("said", "mean"), came=("came", "mean"))
+
+
+def calibration_error(table: pd.DataFrame) -> float:
+    """Return the mean distance between said and came, weighted by customers."""
+    return float((table["customers"] * (table["said"] - table["came"]).abs()).sum() / table["customers"].sum())
+
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-047
+def against_truth(
+    made: Morning,
+    active: np.ndarray,     # truly still a customer, bool (P,)
+    true_rate: np.ndarray,  # visits a week while active (P,)
+) -> pd.Series:
+    """Score the probability of being active and the visit rate against the truth."""
+    said, h = alive(made.visit_model, made.history), made.history
+    off = lambda guess: float(np.sqrt(np.mean(np.log(guess / true_rate) ** 2)))
+    return pd.Series({"truly active": active.mean(), "said active": said.mean(), "AUC": roc_auc_score(active, said), "Brier": ((said - active) ** 2).mean(),
+                      "Brier of the mean": active.mean() * (1 - active.mean()), "log error of the rate": off(rate(made.visit_model, h)),
+                      "log error of visits over weeks": off((h["visits"] / h["T"]).to_numpy())})
+
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-050
+def margin_share(
+    lines: pd.DataFrame,    # person, item, units, price
+    items: pd.DataFrame,    # item, cost (money per unit)
+    trust: float = 50.0,    # money: a person who bought for this much counts as much as everybody together
+) -> pd.Series:             # person -> margin per money of sales
+    """Return the share of each person's money that is margin, drawn towards everybody's."""
+    cost = lines["item"].map(items.drop_duplicates("item").set_index("item")["cost"])
+    kept = lines[cost.notna() & (lines["units"] > 0)]
+    if kept.empty:
+        raise ProfileError("no item that a customer bought has a cost in the items table; give a margin as one number instead")
+    value = kept["units"] * kept["price"]
+    sums = pd.DataFrame({"person": kept["person"], "value": value, "margin": value - kept["units"] * cost[kept.index]}).groupby("person", observed=True).sum()
+    common = sums["margin"].sum() / sums["value"].sum()
+    return (sums["margin"] + trust * common) / (sums["value"] + trust)
+
+
+def lifetime_value(
+    made: Morning,
+    margin: pd.Series | float,   # margin per money of sales, of each person or of all
+    weeks: int = 104,            # how far ahead
+    yearly_rate: float = 0.1,    # discount rate a year
+    step: int = 4,               # weeks between two points of the sum
+    history: pd.DataFrame | None = None,  # other histories of the same persons, for a what-if
+) -> pd.Series:                  # person -> money today
+    """Return the discounted margin that each customer is expected to bring."""
+    h = made.history if history is None else history
+    at = np.arange(0, weeks + 1, step)
+    more = np.diff(np.c_[np.zeros(len(h)), expected_visits(made.visit_model, h, at[1:].astype(float))], axis=1)
+    worth = more @ (1 + yearly_rate) ** (-(at[1:] - step / 2) / 52)
+    kept = margin if np.isscalar(margin) else margin.reindex(h.index).fillna(margin.mean()).to_numpy()
+    return pd.Series(worth * expected_spend(made.spend_model, made.history) * kept, index=h.index, name="value")
+
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-053
+@dataclass(frozen=True)
+class WinBack:
+    """Hold whom to write to, and what is expected of it."""
+    people: pd.DataFrame   # index person: comes_anyway, worth_now, worth_back, prize, outlay, gain, break_even, write (bool)
+    response: float        # assumed share of those staying away who come because of the letter, just after their last visit
+
+    @property
+    def gain(self) -> float:
+        """Expected margin of the campaign less its cost, money."""
+        return float(self.people.loc[self.people["write"], "gain"].sum())
+
+    @property
+    def break_even(self) -> float:
+        """Response at which the chosen letters together earn nothing; NaN without letters."""
+        sent = self.people[self.people["write"]]
+        return float(sent["outlay"].sum() / sent["prize"].sum()) if len(sent) else float("nan")
+
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-054
+def win_back(
+    made: Morning,
+    margin: pd.Series | float,             # margin per money of sales
+    response: float = 0.05,                # of those staying away, just after their last visit, $\\rho$
+    half_life: float = 26.0,               # weeks of silence in which the response halves
+    letter: float = 0.5,                   # money a letter, $c$
+    gift: float = 2.0,                     # money a gift taken, $g$
+    weeks: float = 8.0,                    # how long the offer lasts
+    consent: pd.Series | None = None,      # person -> may be written to; nobody else is
+    worth_weeks: int = 52,                 # how far ahead a customer's worth is counted
+) -> WinBack:
+    """Choose the customers whose letter is expected to pay; raise `ProfileError` for a response that is no share."""
+    if not (0 < response <= 1 and letter >= 0 and gift >= 0 and half_life > 0):
+        raise ProfileError(f"response is {response}, letter {letter}, gift {gift}, half_life {half_life}; response must be above 0 and at most 1, the costs 0 or more, half_life above 0")
+    h = made.history
+    back = h.assign(x=h["x"] + 1, t_x=h["T"])
+    now, kept = lifetime_value(made, margin, worth_weeks), margin if np.isscalar(margin) else margin.reindex(h.index).fillna(margin.mean())
+    through_the_door = lifetime_value(made, margin, worth_weeks, history=back) + expected_spend(made.spend_model, h) * kept
+    anyway = comes_back(made.visit_model, h, weeks)
+    prize = (through_the_door - now - gift * (1 - anyway)) * 0.5 ** ((h["T"] - h["t_x"]) / half_life)
+    outlay = letter + gift * anyway
+    people = pd.DataFrame({"comes_anyway": anyway, "worth_now": now, "worth_back": through_the_door, "prize": prize, "outlay": outlay, "gain": response * prize - outlay,
+                           "break_even": np.where(prize > 0, outlay / np.where(prize > 0, prize, 1.0), np.inf)}, index=h.index)
+    allowed = True if consent is None else consent.reindex(h.index).fillna(False).astype(bool)
+    return WinBack(people.assign(write=(people["gain"] > 0) & allowed), response)
