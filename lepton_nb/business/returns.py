@@ -6,7 +6,7 @@
 __all__ = ['WEEKS_A_MONTH', 'ReturnError', 'require', 'npv', 'irr', 'per_month', 'payback', 'Stream', 'in_steps', 'shared_part',
            'gain_table', 'gain_bounds', 'resample_means', 'adoption', 'Investment', 'monthly_flows', 'present_value',
            'cash_flows', 'appraise', 'needed_gain', 'Range', 'tornado', 'check_fields', 'monte_carlo', 'chances',
-           'carried_by', 'CostLine', 'cost_line', 'BreakEven', 'break_even']
+           'carried_by', 'money_by_month', 'CostLine', 'cost_line', 'BreakEven', 'break_even']
 
 # %% ../../nbs/business/05_return.ipynb #cell-003
 from collections.abc import Mapping, Sequence
@@ -279,15 +279,15 @@ def monte_carlo(
     streams: Sequence[Stream],             # of the same weeks
     ranges: Mapping[str, Range],           # of anything but weekly_gain
     n: int = 4000,                         # draws
-    block: int = 2,                        # weeks that stay together
+    block: int = 2,                        # weeks that stay together, half of them at most
     seed: int = 0,
 ) -> pd.DataFrame:                         # a row a draw: every input, npv, payback_months (discounted), pays
     """Draw gains and ranges together and appraise every draw."""
     check_fields(ranges)
     require("weekly_gain" not in ranges, "ranges: weekly_gain comes from the streams; leave it out")
     weeks = {len(s.weekly) for s in streams}
-    require(len(weeks) == 1, f"streams: they need the same weeks; found {sorted(weeks)} weeks")
-    drawn = resample_means(np.stack([s.weekly for s in streams]), n, block, (seed, 0))
+    require(len(weeks) == 1, f"streams: they need the same weeks, and one stream at least; found {sorted(weeks)} weeks")
+    drawn = resample_means(np.stack([s.weekly for s in streams]), n, min(block, weeks.pop() // 2), (seed, 0))
     inputs = {"weekly_gain": drawn @ np.array([s.counted for s in streams])}
     rng = np.random.default_rng((seed, 1))
     inputs |= {name: r.draw(rng.permutation((np.arange(n) + rng.random(n)) / n)) for name, r in ranges.items()}
@@ -315,7 +315,21 @@ def carried_by(
     out = pd.Series({name: np.corrcoef(ranks[name], ranks["npv"])[0, 1] for name in ranks if name != "npv"}, dtype=float)
     return out.sort_values(key=abs, ascending=False)
 
-# %% ../../nbs/business/05_return.ipynb #cell-045
+# %% ../../nbs/business/05_return.ipynb #cell-041
+def money_by_month(
+    case: Investment,
+    draws: pd.DataFrame,                   # of `monte_carlo` on this case
+    inside: float = 0.9,                   # share of the draws between low and high
+) -> pd.DataFrame:                         # month, low, middle, high: money of today, cumulated
+    """Return how much the case has brought after each month, with its uncertainty."""
+    inputs = {name: draws[name].to_numpy() for name in draws if name in Investment.__dataclass_fields__}
+    many = replace(case, **inputs)
+    net = monthly_flows(many)["net"]
+    total = np.cumsum(net * (1 + np.asarray(many.rate, float)[..., None]) ** (-np.arange(net.shape[-1]) / 12), -1)
+    low, middle, high = np.quantile(total, [(1 - inside) / 2, 0.5, (1 + inside) / 2], axis=0)
+    return pd.DataFrame({"month": np.arange(1, net.shape[-1] + 1), "low": low, "middle": middle, "high": high})
+
+# %% ../../nbs/business/05_return.ipynb #cell-046
 @dataclass(frozen=True)
 class CostLine:
     """Hold the weekly gain as a straight line in the forecast error."""
@@ -337,7 +351,7 @@ class CostLine:
 def cost_line(
     wape: Mapping[str, float],             # forecast -> its WAPE on the judged weeks
     gains: Mapping[str, np.ndarray],       # forecast -> weekly gain over the present way, money (W,)
-    block: int = 2,                        # weeks that stay together
+    block: int = 2,                        # weeks that stay together, half of them at most
     n: int = 2000,                         # draws
     seed: int = 0,
 ) -> CostLine:
@@ -346,13 +360,13 @@ def cost_line(
     error = np.array([wape[name] for name in names], float)
     require(len(np.unique(error.round(6))) >= 3, f"cost_line: {len(names)} forecasts with {len(np.unique(error.round(6)))} different errors; at least 3 are needed for a line that can be doubted")
     weekly = np.stack([np.asarray(gains[name], float) for name in names])
-    drawn = resample_means(weekly, n, block, seed)
+    drawn = resample_means(weekly, n, min(block, weekly.shape[1] // 2), seed)
     inverse = np.linalg.pinv(np.column_stack([np.ones(len(error)), -error]))   # least squares as a matrix: the same for every draw
     level, slope = inverse @ weekly.mean(1)
     points = pd.DataFrame({"forecast": names, "wape": error, "gain": weekly.mean(1), "fitted": level - slope * error})
     return CostLine(points.sort_values("wape", ignore_index=True), float(level), float(slope), drawn @ inverse.T)
 
-# %% ../../nbs/business/05_return.ipynb #cell-046
+# %% ../../nbs/business/05_return.ipynb #cell-047
 @dataclass(frozen=True)
 class BreakEven:
     """Hold the forecast error at which a case stops paying."""
