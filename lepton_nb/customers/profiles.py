@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LINES', 'WEEKDAYS', 'ProfileError', 'check_lines', 'coverage', 'visits', 'rhythm', 'favourite', 'channel_shares',
            'baskets', 'notes', 'profiles', 'fifths', 'rfm_scores', 'stickiness', 'silence_check', 'features',
-           'Segments', 'cluster', 'stability', 'segment_name', 'segments', 'value_by', 'top_share',
+           'Segments', 'cluster', 'stability', 'segment_name', 'segments', 'large_enough', 'value_by', 'top_share',
            'channel_preference', 'HotSpots', 'hot_spots_by', 'hot_hours', 'hot_places']
 
 # %% ../../nbs/customers/02_profiles.ipynb #cell-003
@@ -275,13 +275,26 @@ def segments(
     return Segments(of.rename("segment"), tried, chosen)
 
 # %% ../../nbs/customers/02_profiles.ipynb #cell-046
+def large_enough(
+    group: pd.Series,       # person -> name of its group
+    least: int = 10,        # fewest persons in a group
+) -> pd.Series:
+    """Merge groups of fewer persons into `others`, and the smallest other group with them until that is large enough too."""
+    group = group.astype(object)
+    small = [name for name, n in group.value_counts().items() if n < least]
+    while small and group.isin(small).sum() < least and not group.isin(small).all():
+        small.append(group[~group.isin(small)].value_counts().index[-1])
+    return group.where(~group.isin(small), "others")
+
+
 def value_by(
     people: pd.DataFrame,   # profiles
     group: pd.Series,       # person -> name of its group
     days: int = 365,        # length of the time that the money belongs to
+    least: int = 10,        # fewest persons in a row; smaller groups are merged
 ) -> pd.DataFrame:          # index group: persons, share_of_persons, value, share_of_value, per_person_year, visits, basket, silent, returned
     """Return what each group of persons brings, dearest first."""
-    by = people.assign(group=group.reindex(people.index)).groupby("group", observed=True)
+    by = people.assign(group=large_enough(group.reindex(people.index), least)).groupby("group", observed=True)
     out = by.agg(persons=("monetary", "size"), value=("monetary", "sum"), visits=("frequency", "mean"), basket=("basket_value", "median"),
                  silent=("silent", "mean"), returned=("return_rate", "mean"))
     out.insert(1, "share_of_persons", out["persons"] / out["persons"].sum())
@@ -299,13 +312,18 @@ def top_share(
     return float(money[:int(np.ceil(best * len(money)))].sum() / money.sum())
 
 # %% ../../nbs/customers/02_profiles.ipynb #cell-049
-def channel_preference(people: pd.DataFrame) -> pd.DataFrame:
+def channel_preference(
+    people: pd.DataFrame,   # profiles
+    least: int = 10,        # fewest persons behind a number
+) -> pd.DataFrame:          # index channel: persons, strength, use_several, value, per_person, per_person_several
     """Return for each preferred channel: persons, how strongly they prefer it, who uses others too, and money a person."""
     shares = people.filter(like="share of ")
     rows = people[people["channel"].notna()].assign(several=(shares > 0).sum(axis=1) > 1)
+    rows = rows.assign(channel=large_enough(rows["channel"], least))
     out = rows.groupby("channel", observed=True).agg(persons=("several", "size"), strength=("channel_share", "mean"), use_several=("several", "mean"),
                                                      value=("monetary", "sum"), per_person=("monetary", "mean"))
-    several = rows[rows["several"]].groupby("channel", observed=True)["monetary"].mean()
+    by = rows[rows["several"]].groupby("channel", observed=True)["monetary"]
+    several = by.mean().where((by.size() >= least) & (rows.groupby("channel").size().reindex(by.size().index) - by.size() >= least))
     return out.assign(per_person_several=several).sort_values("value", ascending=False)
 
 # %% ../../nbs/customers/02_profiles.ipynb #cell-052
