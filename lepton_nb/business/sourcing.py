@@ -130,14 +130,15 @@ def merge_offers(
     offers: pd.DataFrame,                  # line, mode, money, ...
     family: pd.Series,                     # family of each line, such as its item group
 ) -> pd.DataFrame:                         # the same with families as lines
-    """Add up the offers of lines that must take the same mode; a mode that not all of them offer is dropped."""
-    named = offers.assign(family=offers["line"].map(family))
+    """Add up the offers of lines that must take the same mode; where a line lacks a mode of its family, it is stocked."""
+    lines = offers["line"].unique()
+    missing = pd.MultiIndex.from_product([lines, offers["mode"].unique()]).difference(pd.MultiIndex.from_frame(offers[["line", "mode"]]))
+    filled = offers[offers["mode"] == "stock"].set_index("line").reindex(missing.get_level_values(0)).assign(mode=missing.get_level_values(1)).reset_index(names="line")
+    named = pd.concat([offers, filled[filled["money"].notna()]], ignore_index=True).assign(family=lambda t: t["line"].map(family))
     require(bool(named["family"].notna().all()), f"no family is given for {named.loc[named['family'].isna(), 'line'].tolist()[:3]}")
     supplier = named.groupby("family")["supplier"].agg(lambda names: names.iloc[0] if names.nunique() == 1 else "several")
-    of = named.groupby(["family", "mode"], sort=False)
-    total, sizes = of.sum(numeric_only=True), named.groupby("family")["line"].nunique()
-    whole = of["line"].nunique() == sizes.reindex(total.index, level=0)
-    return total[whole].reset_index().rename(columns={"family": "line"}).assign(supplier=lambda t: t["line"].map(supplier))
+    total = named.groupby(["family", "mode"], sort=False).sum(numeric_only=True)
+    return total.reset_index().rename(columns={"family": "line"}).assign(supplier=lambda t: t["line"].map(supplier))
 
 # %% ../../nbs/business/01_sourcing.ipynb #cell-017
 def with_leaving_out(

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['MONTHS', 'purchase_days', 'regular_buyers', 'habit_churn', 'Market', 'along', 'subscribed_share', 'lifetime_value',
            'break_even_churn', 'survival', 'fit_survival', 'mixed_lifetime_value', 'uncertain_variance', 'calm',
-           'Terms', 'subscription_money', 'break_even_fresh', 'subscription_offers', 'best_discount']
+           'until_delivery', 'safety_holding', 'Terms', 'subscription_money', 'break_even_fresh', 'subscription_offers',
+           'best_discount']
 
 # %% ../../nbs/business/02_subscription.ipynb #cell-003
 from collections.abc import Sequence
@@ -42,6 +43,7 @@ def regular_buyers(
     days: int = 365,                       # length of the year looked back on
     least: int = 5,                        # purchases from which a person can be regular
     evenness: float = 0.75,                # largest coefficient of variation of the gaps
+    sold: pd.Series | None = None,         # units a line sold to anybody in these days; None: to these persons only
 ) -> tuple[pd.DataFrame, pd.DataFrame]:    # by line: buyers, regular, pool (share of units), rate (units a month of one); the regular pairs of line and person
     """Find the people who buy a line in even steps, and what part of it they take."""
     until = pd.Timestamp(until)
@@ -50,10 +52,10 @@ def regular_buyers(
     even = each[(each["times"] >= least) & (each["spread"] <= evenness * each["mean"])]
     count = lambda frame: frame.groupby(level="line", observed=True)["units"].agg(["size", "sum"])
     all_, some = count(each), count(even).reindex(each.index.unique("line"), fill_value=0)
-    table = pd.DataFrame({"buyers": all_["size"], "regular": some["size"], "pool": some["sum"] / all_["sum"], "rate": some["sum"] / some["size"].where(some["size"] > 0) * 30.4 / days})
+    table = pd.DataFrame({"buyers": all_["size"], "regular": some["size"], "pool": (some["sum"] / (all_["sum"] if sold is None else sold.reindex(all_.index))).clip(upper=1), "rate": some["sum"] / some["size"].where(some["size"] > 0) * 30.4 / days})
     return table, even.reset_index()[["line", "person"]]
 
-# %% ../../nbs/business/02_subscription.ipynb #cell-011
+# %% ../../nbs/business/02_subscription.ipynb #cell-013
 def habit_churn(
     purchases: pd.DataFrame,               # person, date, units and the line's column
     line: str,                             # column that names the line of goods
@@ -70,7 +72,7 @@ def habit_churn(
     gone = 1 - seen["back"] / seen["habits"]
     return pd.DataFrame({"habits": seen["habits"], "gone": gone, "churn": 1 - (1 - gone).clip(lower=1e-6) ** (30.4 / window)})
 
-# %% ../../nbs/business/02_subscription.ipynb #cell-014
+# %% ../../nbs/business/02_subscription.ipynb #cell-016
 @dataclass(frozen=True)
 class Market:
     """Hold how a discount moves people in and out of a subscription."""
@@ -104,7 +106,7 @@ def subscribed_share(
     join, churn = along(market.join, discount), along(market.churn, discount)
     return market.pool * join / (join + churn) * (1 - (1 - join - churn) ** month)
 
-# %% ../../nbs/business/02_subscription.ipynb #cell-018
+# %% ../../nbs/business/02_subscription.ipynb #cell-020
 def lifetime_value(
     margin: float,                         # money per subscriber and month, $m$
     churn: float,                          # share leaving a month, $c$
@@ -127,7 +129,7 @@ def break_even_churn(
     if acquisition == 0: return 1.0 if margin >= 0 else 0.0
     return float(np.clip(margin * (1 + rate) / acquisition - rate, 0, 1))
 
-# %% ../../nbs/business/02_subscription.ipynb #cell-021
+# %% ../../nbs/business/02_subscription.ipynb #cell-023
 def survival(
     alpha: float,                          # $\alpha$
     beta: float,                           # $\beta$; the mean churn of new subscribers is alpha / (alpha + beta)
@@ -164,7 +166,7 @@ def mixed_lifetime_value(
     require(rate > 0 and alpha > 0 and beta > 0, f"rate, alpha and beta must be above 0; they are {rate}, {alpha} and {beta}")
     return float(margin * hyp2f1(1, beta, alpha + beta, 1 / (1 + rate)) - acquisition)
 
-# %% ../../nbs/business/02_subscription.ipynb #cell-025
+# %% ../../nbs/business/02_subscription.ipynb #cell-027
 def uncertain_variance(
     mean: np.ndarray,                      # units until the next delivery, $\mu$
     variance: np.ndarray,                  # of it around the forecast, $\sigma^2$
@@ -193,6 +195,36 @@ def calm(
     return (total["after"] / total["before"].where(total["before"] > 0)).fillna(1.0)
 
 # %% ../../nbs/business/02_subscription.ipynb #cell-031
+def until_delivery(
+    line: np.ndarray,                      # line of goods of each series (N,)
+    actual: np.ndarray,                    # what came, by series, origin and day ahead (N, O, H); missing where unknown
+    forecast: np.ndarray,                  # made without it (N, O, H)
+    days: np.ndarray,                      # days that an order must last, lead time and review; H at most (N,)
+) -> tuple[np.ndarray, np.ndarray]:        # mean (N,), variance (N,), units
+    """Return mean and error variance of demand over each series' protection interval."""
+    actual, forecast = np.asarray(actual, float), np.asarray(forecast, float)
+    require(actual.ndim == 3 and actual.shape == forecast.shape and len(line) == len(days) == len(actual), f"actual {actual.shape} and forecast {forecast.shape} must be (series, origins, days), with a line and days for each of {len(line)} series")
+    require(bool((np.asarray(days) >= 1).all()), "days has values below 1; an order lasts at least a day")
+    inside = np.arange(actual.shape[2]) < np.minimum(days, actual.shape[2])[:, None, None]
+    add = lambda a: np.where(inside, a, 0).sum(2)
+    error, mean = add(actual) - add(forecast), np.maximum(add(forecast), 0)
+    known = np.isfinite(error)
+    sums = pd.DataFrame({"square": np.where(known, error, 0) ** 2 @ np.ones(error.shape[1]), "mean": np.where(known, mean, 0).sum(1)}).groupby(np.asarray(line)).sum()
+    ratio = (sums["square"] / sums["mean"].where(sums["mean"] > 0)).fillna(1.0)
+    level = mean.mean(1)
+    return level, level * ratio.reindex(line).to_numpy()
+
+
+def safety_holding(
+    line: np.ndarray,                      # line of goods of each series (N,)
+    variance: np.ndarray,                  # until the next delivery, units squared (N,)
+    holding: np.ndarray,                   # money per unit and night (N,)
+    z: float = 1.645,                      # standard quantile of the service level
+) -> pd.Series:                            # money per week, by line
+    """Return what holding the safety stock costs."""
+    return pd.Series(7 * z * np.sqrt(variance) * np.asarray(holding)).groupby(np.asarray(line)).sum().rename_axis("line")
+
+# %% ../../nbs/business/02_subscription.ipynb #cell-037
 @dataclass(frozen=True)
 class Terms:
     """Hold what a subscription costs to run; numbers, or Series by line where said."""
@@ -209,7 +241,7 @@ class Terms:
         require(0 <= self.skip <= 1 and 0 <= self.fresh < 1, f"skip is {self.skip} and fresh {self.fresh}; both are shares, fresh below 1")
         require(bool((np.asarray(self.rate, float) > 0).all()), "rate has values that are not above 0; give units per subscriber and month")
 
-# %% ../../nbs/business/02_subscription.ipynb #cell-032
+# %% ../../nbs/business/02_subscription.ipynb #cell-038
 MONTHS = 12 / 52                           # months in a week
 
 
@@ -244,7 +276,7 @@ def subscription_money(
     out["churn"], out["break_even_churn"] = churn, [break_even_churn(m, terms.acquisition, terms.interest) if np.isfinite(m) else np.nan for m in out["margin"]]
     return out.assign(money=books["stock"] + out["gain"])
 
-# %% ../../nbs/business/02_subscription.ipynb #cell-038
+# %% ../../nbs/business/02_subscription.ipynb #cell-044
 def break_even_fresh(
     books: pd.DataFrame,                   # of stock_books
     market: Market,
@@ -258,7 +290,7 @@ def break_even_fresh(
     needed = (-none / slope.where(slope > 0)).where(none < 0, 0.0)
     return needed / (1 + needed)
 
-# %% ../../nbs/business/02_subscription.ipynb #cell-041
+# %% ../../nbs/business/02_subscription.ipynb #cell-047
 def subscription_offers(
     books: pd.DataFrame,                   # of stock_books
     market: Market,
