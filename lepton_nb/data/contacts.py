@@ -70,6 +70,8 @@ def reachable(names: pd.DataFrame, digits: np.ndarray, draw: np.ndarray) -> pd.D
     "Add e-mail and phone number."
     forms = ("{0}.{1}", "{0}{1}{2}", "{3}.{1}{2}", "{1}{2}")
     mail = [forms[d % 4].format(ascii_word(g), ascii_word(f), d, ascii_word(g)[:1]) + f"@{MAIL[d % 3 + (d > 90)]}" for g, f, d in zip(names["given"], names["family"], draw)]
+    turn = pd.Series(mail).groupby(mail).cumcount()  # an address is given out once: the next of that name gets a number
+    mail = [address.replace("@", f".{k}@") if k else address for address, k in zip(mail, turn)]
     return names.assign(email=mail, phone=[f"0{150 + d % 29}{n:07d}" for n, d in zip(digits, draw)])
 
 
