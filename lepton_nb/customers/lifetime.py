@@ -91,10 +91,10 @@ def expected_visits(
     """Return the expected number of visits of each customer in the next weeks."""
     a = model.a if abs(model.a - 1) > 1e-6 else 1 + 1e-6
     x, T = (history[name].to_numpy(float)[:, None] for name in ("x", "T"))
-    t, shape, after = np.atleast_1d(np.asarray(weeks, float))[None], model.r + x, model.b + x
-    left = model.alpha + T + t
-    power = np.exp(shape * np.log1p(-t / left)) * hyp2f1(shape, after, a + after - 1, t / left)
-    out = alive(model, history)[:, None] * (a + after - 1) / (a - 1) * (1 - power)
+    t, c = np.atleast_1d(np.asarray(weeks, float))[None], a + model.b + x - 1
+    z = t / (model.alpha + T + t)
+    power = (1 - z) ** (a - 1) * hyp2f1(a + model.b - 1 - model.r, a - 1, c, z)
+    out = alive(model, history)[:, None] * c / (a - 1) * (1 - power)
     return out if np.ndim(weeks) else out[:, 0]
 
 # %% ../../nbs/customers/03_lifetime.ipynb #cell-017

@@ -228,7 +228,7 @@ def stability(
 ) -> pd.DataFrame:                  # index k: mean, lowest
     """Return how well clusterings of bootstrap resamples agree with that of everybody, by number of clusters."""
     rng, rows = np.random.default_rng(seed), {}
-    for k in [k for k in numbers if k < len(scaled)]:
+    for k in [k for k in numbers if k < len(np.unique(scaled, axis=0))]:
         whole, found = cluster(scaled, k, seed, 4).labels_, []
         for _ in range(resamples):
             pick = rng.integers(len(scaled), size=min(len(scaled), most))

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TERMS', 'period', 'Morning', 'morning', 'blend_weights', 'traits', 'regression', 'forecasts', 'judge', 'choose',
            'HeldOut', 'corrected', 'outcome_after', 'held_out', 'median_visits', 'calibration', 'calibration_error',
-           'against_truth', 'margin_share', 'lifetime_value', 'WinBack', 'win_back']
+           'against_truth', 'margin_share', 'lifetime_value', 'WinBack', 'win_back', 'consents']
 
 # %% ../../nbs/customers/12_worth.ipynb #cell-003
 from collections.abc import Mapping
@@ -309,3 +309,13 @@ def win_back(
                            "break_even": np.where(prize > 0, outlay / np.where(prize > 0, prize, 1.0), np.inf)}, index=h.index)
     allowed = True if consent is None else consent.reindex(h.index).fillna(False).astype(bool)
     return WinBack(people.assign(write=(people["gain"] > 0) & allowed), response)
+
+# %% ../../nbs/customers/12_worth.ipynb #cell-031
+def consents(
+    contacts: pd.DataFrame,  # channel, record, consent (yes or no; may be empty)
+    identity: pd.DataFrame,  # channel, record, person
+) -> pd.Series:              # person -> agreed in every account
+    """Return who may be written to: those who agreed in every account they have."""
+    said = contacts.merge(identity, on=["channel", "record"])
+    agreed = said["consent"].map(lambda answer: str(answer).strip().lower() in ("true", "yes", "1", "1.0"))
+    return agreed.groupby(said["person"]).all()
