@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 # %% ../../nbs/customers/11_newcomers.ipynb #cell-005
-from .recommend import History, RecommendError, Recommender, find, purchases, top
+from .recommend import History, RecommendError, Recommender, find
 
 # %% ../../nbs/customers/11_newcomers.ipynb #cell-008
 def popular_here(
@@ -50,9 +50,10 @@ def _at(lines: pd.DataFrame, column: str, wanted: str | None) -> pd.Series:
 
 def _faded_counts(lines: pd.DataFrame, until: object, half_life: float) -> pd.Series:
     """Sum purchases by item, each fading with its age; whoever bought it, known or not."""
-    kept, _ = purchases(lines.assign(person="anybody"))
-    age = (pd.Timestamp(until) - kept["day"]).dt.days.to_numpy(float)
-    return pd.Series(0.5 ** (age / half_life)).groupby(kept["item"].to_numpy()).sum()
+    taken = lines[(lines["units"] > 0) & ((lines["price"] > 0) if "price" in lines else True)]
+    age = (pd.Timestamp(until) - pd.to_datetime(taken["date"]).dt.normalize()).dt.days.to_numpy(float)
+    code, items = pd.factorize(taken["item"])
+    return pd.Series(np.bincount(code, 0.5 ** (age / half_life), len(items)), pd.Index(items.astype(str), name="item"))
 
 # %% ../../nbs/customers/11_newcomers.ipynb #cell-012
 def first_visits(
@@ -83,17 +84,17 @@ def judge_newcomers(
     if not len(new):
         raise RecommendError(f"nobody came for the first time from {pd.Timestamp(until):%Y-%m-%d} on; choose an earlier cut.")
     always, now = popular_here(lines, until, half_life=1e9).index[:k], popular_here(lines, until, half_life=half_life).index[:k]
-    places = {place: popular_here(lines, until, *place, half_life).index[:k] for place in set(zip(new["store"], new["channel"])) if _known(lines, until, place)}
+    places = {place: popular_here(lines, until, *place, half_life).index[:k] for place in _places(lines, until) & set(zip(new["store"], new["channel"]))}
     shown = {"best sellers of all time": [always] * len(new), "best sellers of now": [now] * len(new),
              "of now, in this store and channel": [places.get(place, now) for place in zip(new["store"], new["channel"])]}
     out = {name: np.mean([len(items & set(chosen)) / min(k, len(items)) for items, chosen in zip(wanted, each)]) for name, each in shown.items()}
     return pd.Series({**out, "newcomers": float(len(new))}, name="recall")
 
 
-def _known(lines: pd.DataFrame, until: object, place: tuple) -> bool:
-    """Tell whether this store and channel have sold anything before."""
-    past = lines[pd.to_datetime(lines["date"]) < pd.Timestamp(until)]
-    return place[0] in set(past["store"]) and place[1] in set(past["channel"])
+def _places(lines: pd.DataFrame, until: object) -> set[tuple]:
+    """Return the stores and channels that have sold anything before."""
+    past = lines.loc[pd.to_datetime(lines["date"]) < pd.Timestamp(until), ["store", "channel"]]
+    return set(past.drop_duplicates().itertuples(index=False, name=None))
 
 # %% ../../nbs/customers/11_newcomers.ipynb #cell-016
 def resemblance(

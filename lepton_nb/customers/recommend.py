@@ -36,14 +36,16 @@ def purchases(
     missing = [name for name in NEEDED if name not in lines]
     if missing:
         raise RecommendError(f"lines: no column {', '.join(missing)}; found {', '.join(map(str, lines.columns))}. Each line needs {', '.join(NEEDED)}.")
-    known = lines["person"].notna() & (lines["person"].astype(str).str.strip() != "")
-    taken = (lines["units"] > 0) & ((lines["price"] > 0) if "price" in lines else True)
+    code, names = pd.factorize(lines["person"])
+    named = np.array([str(name).strip() != "" for name in names] + [False])  # the last one is for no person at all
+    known, names = named[code] & lines["item"].notna().to_numpy(), np.append(names.astype(str), "")
+    taken = ((lines["units"] > 0) & ((lines["price"] > 0) if "price" in lines else True)).to_numpy()
     kept = lines[known & taken]
-    back = set(lines.loc[known, "person"].astype(str)) - set(kept["person"].astype(str))
-    out = pd.DataFrame({"person": kept["person"].astype(str).to_numpy(), "day": pd.to_datetime(kept["date"]).dt.normalize().to_numpy(),
-                        "item": kept["item"].astype(str).to_numpy()})
-    return out, {"lines without a person": int((~known).sum()), "returns and gifts (lines)": int((known & ~taken).sum()),
-                 "persons with returns or gifts only": len(back)}
+    item, items = pd.factorize(kept["item"])
+    back = len(np.unique(code[known])) - len(np.unique(code[known & taken]))
+    out = pd.DataFrame({"person": names[code[known & taken]], "day": pd.to_datetime(kept["date"]).dt.normalize().to_numpy(), "item": items.astype(str).to_numpy()[item]})
+    return out, {"lines without a person or item": int((~known).sum()), "returns and gifts (lines)": int((known & ~taken).sum()),
+                 "persons with returns or gifts only": back}
 
 # %% ../../nbs/customers/05_recommend.ipynb #cell-010
 @dataclass(frozen=True)
