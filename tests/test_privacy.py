@@ -1,0 +1,464 @@
+"""Privacy as a whole: what attackers, backups, crashes and careless cells do; and canary people that must not reach any artefact of a run."""
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tiny_case
+from lepton_nb.customers import vault as vault_module
+from lepton_nb.customers.differential import Budget, BudgetError, laplace_counts, private_counts, spend
+from lepton_nb.customers.disclosure import DisclosureError, cells, guard, k_anonymity, publishable
+from lepton_nb.customers.erasure import ErasureError, access, erase, find_subject, reappeared, remains, retain
+from lepton_nb.customers.privacy import (KeyProblem, PrivacyError, accounts, collision_probability, new_key, parse_key, pseudonymise, read_key, rekey,
+                                         run_key)
+from lepton_nb.customers.traces import search_text, traces
+from lepton_nb.customers.vault import VaultError, read_vault, remove_from_vault, rotate, seal, unseal, write_vault
+from lepton_nb.workbook.parameters import UserError
+from lepton_nb.workbook.publish import publish
+from lepton_nb.workbook.run import run_case
+from test_retail import QUICK, small_chain
+
+KEY, OTHER = parse_key(new_key(), "your key"), parse_key(new_key(), "another key")
+HOSTILE = ["<script>alert('x')</script>", "王小明", "🦩🦩", "a/b", "a\nb", "", " ", "'; drop table people; --", "\u202eevil", "e\u0301", "é", "x" * 5000, "\0"]
+
+
+# Keys
+
+@pytest.mark.parametrize("text", ["", "tomato", "A" * 44, "A" * 43 + "=", "0" * 64, "correct horse battery staple, correct horse battery", "é" * 44, "zz" * 32])
+def test_a_bad_key_is_refused_in_words_that_do_not_repeat_it(text, monkeypatch):
+    monkeypatch.setenv("LEPTON_NB_KEY", text)
+    with pytest.raises(KeyProblem) as refused:
+        read_key()
+    assert "LEPTON_NB_KEY" in str(refused.value) and "new_key()" in str(refused.value)
+    assert len(text) < 5 or text not in str(refused.value)
+    with pytest.raises(KeyProblem):
+        run_key()
+
+
+def test_a_missing_key_names_the_variable_and_the_remedy(monkeypatch):
+    monkeypatch.delenv("LEPTON_NB_KEY", raising=False)
+    with pytest.raises(UserError, match="LEPTON_NB_KEY is not set.*new_key"):
+        read_key()
+
+
+def test_a_key_file_must_exist_be_text_and_be_private(tmp_path):
+    file = tmp_path / "key"
+    with pytest.raises(KeyProblem, match="no such key file"):
+        read_key(file)
+    with pytest.raises(KeyProblem, match="no such key file"):
+        read_key(tmp_path)
+    text = new_key()
+    file.write_text(text + "\n")
+    file.chmod(0o600)
+    assert read_key(file) == parse_key(text, f"The key file {file}")
+    file.chmod(0o644)
+    if os.name == "posix":
+        with pytest.raises(KeyProblem, match="chmod 600"):
+            read_key(file)
+    file.write_bytes(bytes(range(128, 160)))
+    file.chmod(0o600)
+    with pytest.raises(KeyProblem, match="does not hold a key as text"):
+        read_key(file)
+
+
+def test_the_key_as_hexadecimal_is_the_same_key():
+    text = new_key()
+    assert parse_key(parse_key(text, "").secret.hex(), "").id == parse_key(text, "").id
+
+
+def test_no_print_of_a_key_shows_it():
+    assert KEY.secret.hex() not in f"{KEY} {KEY!r}" and str(KEY.secret) not in f"{KEY} {KEY!r}"
+
+
+# Pseudonyms
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(min_size=1), unique=True, min_size=1, max_size=30))
+def test_different_people_get_different_pseudonyms_that_say_nothing(people):
+    made = pseudonymise(pd.Series(people), KEY)
+    assert made.is_unique and made.str.fullmatch("p[a-z2-7]{16}").all()
+    assert made.equals(pseudonymise(pd.Series(people), KEY)) and not set(made) & set(pseudonymise(pd.Series(people), OTHER))
+
+
+def test_ids_that_collide_across_channels_are_two_people():
+    frame = pd.DataFrame({"channel": ["till", "web", "web"], "record": ["17", "17", "1/7"]})
+    assert pseudonymise(accounts(frame), KEY).is_unique
+    assert accounts(pd.DataFrame({"channel": ["web"] * 3, "record": [None, "", "x"]})).isna().tolist() == [True, True, False]
+
+
+def test_too_few_bits_are_noticed_not_hoped_against():
+    with pytest.raises(PrivacyError, match="two share a pseudonym"):
+        pseudonymise(pd.Series([f"p{i}" for i in range(5000)]), KEY, bits=20)
+    assert collision_probability(5000, 20) > 0.999 and collision_probability(10**6, 80) < 1e-12
+    for bits in (7, 300, 0):
+        with pytest.raises(PrivacyError, match="bits"):
+            pseudonymise(pd.Series(["a"]), KEY, bits=bits)
+
+
+def test_pseudonyms_follow_a_new_key_only_from_the_right_old_one():
+    who = pd.Series(HOSTILE[:4] * 2)
+    assert rekey(pseudonymise(who, KEY), who, KEY, OTHER).equals(pseudonymise(who, OTHER))
+    with pytest.raises(KeyProblem, match="nothing was changed"):
+        rekey(pseudonymise(who, KEY), who, OTHER, KEY)
+    assert len(pseudonymise(pd.Series([], dtype=object), KEY)) == 0
+
+
+# Vault
+
+PEOPLE = pd.DataFrame({"channel": ["till"] * len(HOSTILE), "record": [str(i) for i in range(len(HOSTILE))], "name": HOSTILE, "since": pd.to_datetime(["2024-01-01"] * len(HOSTILE))})
+
+
+def test_hostile_text_comes_back_from_the_vault_as_it_was(tmp_path):
+    write_vault(tmp_path / "v", PEOPLE, KEY)
+    pd.testing.assert_frame_equal(read_vault(tmp_path / "v", KEY), PEOPLE)
+    assert traces([tmp_path], ["<script>", "王小明", "drop table"]).empty
+
+
+def test_a_crash_while_writing_leaves_the_old_vault_and_nothing_else(tmp_path, monkeypatch):
+    write_vault(tmp_path / "v", PEOPLE, KEY)
+    before = (tmp_path / "v").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(vault_module.os, "fsync", full)
+    for act in (lambda: write_vault(tmp_path / "v", PEOPLE.head(2), KEY), lambda: rotate(tmp_path / "v", KEY, OTHER), lambda: remove_from_vault(tmp_path / "v", {"till/1"}, KEY)):
+        with pytest.raises(VaultError, match="No space left.*as it was before"):
+            act()
+    assert (tmp_path / "v").read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["v"]
+
+
+@pytest.mark.parametrize("content", [b"", b"LNBVAULT", b"name,email\nA,b@c.d\n", b"LNBVAULT\x09" + bytes(60)])
+def test_what_is_no_vault_is_refused_in_words(tmp_path, content):
+    (tmp_path / "v").write_bytes(content)
+    for act in (lambda: read_vault(tmp_path / "v", KEY), lambda: write_vault(tmp_path / "v", PEOPLE, KEY), lambda: rotate(tmp_path / "v", KEY, OTHER)):
+        with pytest.raises(VaultError):
+            act()
+    assert (tmp_path / "v").read_bytes() == content
+
+
+def test_missing_places_are_refused_in_words(tmp_path):
+    with pytest.raises(VaultError, match="No such file"):
+        read_vault(tmp_path / "v", KEY)
+    with pytest.raises(VaultError, match="No such file"):
+        write_vault(tmp_path / "none" / "v", PEOPLE, KEY)
+
+
+def test_two_writings_never_share_a_nonce():
+    assert len({seal(PEOPLE, KEY)[15:27] for _ in range(50)}) == 50
+    with pytest.raises(KeyProblem, match=f"made with key {KEY.id}.*another key is key {OTHER.id}"):
+        unseal(seal(PEOPLE, KEY), OTHER)
+
+
+# Disclosure
+
+def square(numbers: np.ndarray) -> pd.DataFrame:
+    """A table of counts with all its totals."""
+    rows, columns = numbers.shape
+    full = np.block([[numbers, numbers.sum(1, keepdims=True)], [numbers.sum(0, keepdims=True), numbers.sum(keepdims=True)]])
+    names = [*map(str, range(rows)), "all"], [*map(str, range(columns)), "all"]
+    return pd.DataFrame([(a, b, int(full[i, j])) for i, a in enumerate(names[0]) for j, b in enumerate(names[1])], columns=["a", "b", "persons"])
+
+
+def possible(published: pd.DataFrame, shape: tuple[int, int], top: int) -> np.ndarray:
+    """Every table of whole numbers up to `top` that a reader cannot rule out, by trying all of them (tables, cells)."""
+    shown = published.set_index(["a", "b"]).persons
+    names = [(str(i), str(j)) for i in range(shape[0]) for j in range(shape[1])]
+    free = [name for name in names if pd.isna(shown[name])]
+    guesses = np.stack(np.meshgrid(*[np.arange(top + 1)] * len(free), indexing="ij"), -1).reshape(-1, len(free))
+    tables = np.tile([0 if name in free else int(shown[name]) for name in names], (len(guesses), 1))
+    tables[:, [names.index(name) for name in free]] = guesses
+    cube = tables.reshape(-1, *shape)
+    fits = np.ones(len(cube), bool)
+    for (a, b), total in shown.dropna().items():
+        rows, columns = slice(None) if a == "all" else [int(a)], slice(None) if b == "all" else [int(b)]
+        fits &= cube[:, rows, :][:, :, columns].sum(axis=(1, 2)) == total
+    return tables[fits]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3, 16, 25, 43])
+def test_trying_every_table_does_not_find_a_suppressed_cell(seed):
+    numbers = np.random.default_rng(seed).choice([0, 1, 2, 4, 5, 6, 8], (2, 3), p=[0.1, 0.15, 0.1, 0.05, 0.2, 0.2, 0.2])
+    table = square(numbers)
+    held = guard(table, ["a", "b"], k=3)
+    inner = held.frame.persons.isna()[(table.a != "all") & (table.b != "all")].to_numpy()
+    assert 0 < inner.sum() <= 4  # so few that all tables can be tried
+    tables = possible(held.frame, numbers.shape, int(numbers.sum()))
+    assert (tables == numbers.ravel()).all(axis=1).any()
+    assert (np.ptp(tables, axis=0)[inner] >= 3).all()
+
+
+def test_no_small_cell_is_shown_in_hundreds_of_random_tables():
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        table = square(rng.poisson(rng.choice([2, 6, 20]), (rng.integers(1, 6), rng.integers(1, 5))))
+        shown = guard(table, ["a", "b"]).frame.persons.dropna()
+        assert not ((shown > 0) & (shown < 5)).any()
+        publishable(guard(table, ["a", "b"]).frame, "persons")
+
+
+def test_sums_disappear_with_their_cell_and_one_dominant_buyer_is_hidden():
+    lines = pd.DataFrame({"person": [f"c{i}" for i in range(30)], "store": ["A"] * 10 + ["B"] * 10 + ["C"] * 10, "money": [1000.0] + [1.0] * 29})
+    held = guard(cells(lines, ["store"], ["money"]), ["store"])
+    row = held.frame.set_index("store")
+    assert held.small >= 1 and pd.isna(row.loc["A", "persons"]) and row.loc["A"].isna().all() and row.isna().all(axis=1).sum() >= 2
+    assert "largest" not in held.frame
+
+
+def test_people_with_returns_only_or_one_purchase_count_as_people():
+    lines = pd.DataFrame({"person": ["a", "b", "b"], "store": ["S", "S", "T"], "money": [-5.0, 3.0, -3.0]})
+    counted = cells(lines, ["store"], ["money"]).set_index("store")
+    assert counted.loc["all", "persons"] == 2 and counted.loc["S", "money"] == -2 and 0 <= counted.largest.min() <= counted.largest.max() <= 1
+
+
+def test_an_empty_table_and_an_empty_shop_pass():
+    lines = pd.DataFrame({"person": [], "store": [], "money": []})
+    assert len(cells(lines, ["store"], ["money"])) <= 1
+    assert k_anonymity(lines, ["store"]).rows == 0
+    publishable(pd.DataFrame({"store": [], "persons": []}), "persons")
+
+
+@pytest.mark.parametrize("frame, says", [
+    (pd.DataFrame({"store": ["A", "A"], "persons": [9, 9]}), "repeats"), (pd.DataFrame({"store": ["A"], "persons": [-1]}), "count of people"),
+    (pd.DataFrame({"store": ["A"]}), "no column persons"), (pd.DataFrame({"store": ["A"], "persons": ["many"]}), "count of people"),
+])
+def test_what_is_no_table_of_cells_is_refused(frame, says):
+    with pytest.raises(DisclosureError, match=says):
+        guard(frame, ["store"])
+
+
+@pytest.mark.parametrize("frame, count", [
+    (pd.DataFrame({"Person": ["x"]}), None), (pd.DataFrame({"E-Mail": ["x"]}), None), (pd.DataFrame({"Birth date": ["x"]}), None), (pd.DataFrame({"customer_id": [1]}), None),
+    (pd.DataFrame({"x": ["till/17"]}), None), (pd.DataFrame({"n": [1]}, index=pd.Index(["p000001"], name="who")), None), (pd.DataFrame({"x": ["mail a.b@c.example now"]}), None),
+    (pd.DataFrame({"x": ["a"], "persons": [4]}), "persons"), (pd.DataFrame({"x": ["a"], "persons": [np.nan], "money": [3.0]}), "persons"), (pd.DataFrame({"x": ["a"]}), "persons"),
+])
+def test_the_door_refuses_persons_and_never_repeats_them(frame, count):
+    with pytest.raises(DisclosureError) as refused:
+        publishable(frame, count, people=["till/17", "p000001"])
+    assert not re.search(r"till/17|p000001|a\.b@c", str(refused.value))
+
+
+# Budget
+
+def test_ten_processes_cannot_overspend_a_ledger(tmp_path):
+    code = ("import sys\nfrom lepton_nb.customers.differential import Budget, BudgetError, spend\n"
+            "try: spend(Budget(1.0, sys.argv[1]), 'q', 0.3)\nexcept BudgetError: sys.exit(7)\n")
+    started = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "ledger.json")]) for _ in range(6)]
+    assert sorted(p.wait() for p in started) == [0, 0, 0, 7, 7, 7]
+    kept = json.loads((tmp_path / "ledger.json").read_text())
+    assert len(kept["entries"]) == 3 and [p.name for p in tmp_path.iterdir()] == ["ledger.json"]
+
+
+@pytest.mark.parametrize("content, says", [("", "no ledger"), ("[]", "no ledger"), ('{"total": "9", "entries": []}', "opened with a budget of 9"), ('{"total": "1.0", "entries": [{"question": 1}]}', "no ledger")])
+def test_a_foreign_ledger_is_refused(tmp_path, content, says):
+    file = tmp_path / "ledger.json"
+    file.write_text(content)
+    with pytest.raises(BudgetError, match=says):
+        spend(Budget(1.0, file), "q", 0.1)
+    assert file.read_text() == content
+
+
+def test_a_refused_question_is_not_answered_and_not_booked():
+    lines = pd.DataFrame({"person": ["a", "b"], "store": ["S", "T"]})
+    budget = Budget(0.5)
+    for bad in ({"epsilon": 0.6}, {"epsilon": 0}, {"epsilon": float("nan")}, {"epsilon": 0.1, "contributions": 0}, {"epsilon": 0.1, "groups": []}, {"epsilon": 0.1, "groups": ["S", "S"]}):
+        with pytest.raises(BudgetError):
+            private_counts(lines, "store", **{"groups": ["S"], "budget": budget, **bad})
+    assert budget.left == 0.5
+    for total in (0, -1, float("inf"), float("nan")):
+        with pytest.raises(BudgetError):
+            Budget(total)
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 0.1, 0.3, 1 / 3, 1.0, 7.7])
+@pytest.mark.parametrize("contributions", [1, 3, 7])
+def test_opendp_certifies_the_stated_epsilon(epsilon, contributions):
+    measurement, scale = laplace_counts([str(i) for i in range(7)], epsilon, contributions)
+    assert measurement.map(contributions) <= epsilon and scale == pytest.approx(contributions / epsilon)
+
+
+def test_a_person_in_many_groups_counts_in_as_many_as_allowed():
+    lines = pd.DataFrame([("a", f"g{i}") for i in range(9) for _ in range(i + 1)] + [("b", "g0")], columns=["person", "group"])
+    answer = private_counts(lines, "group", [f"g{i}" for i in range(9)] + ["王"], Budget(49.0), epsilon=48.0, contributions=2)
+    assert answer.set_index("group").persons.to_dict() == {**{f"g{i}": 0 for i in range(1, 7)}, "g0": 1, "g7": 1, "g8": 1, "王": 0}
+
+
+# Erasure
+
+def world() -> dict[str, pd.DataFrame]:
+    """People with everything that makes an erasure hard."""
+    identity = pd.DataFrame({"channel": ["till", "web", "web", "app", "till"], "record": ["17", "17", "王🦩", "<b>1</b>", "170"], "person": ["p1", "p2", "p1", "p1", "p3"]})
+    purchases = pd.DataFrame({"channel": ["till", "web", "web", "till", "till"], "record": ["17", "17", "王🦩", "170", None], "units": [1, 1, -1, 1, 1], "date": pd.to_datetime(["2025-01-01"] * 5)})
+    lines = purchases.merge(identity, on=["channel", "record"])
+    return {"identity": identity, "purchases": purchases, "lines": lines.astype({"person": "category"}), "profiles": lines.groupby("person").units.agg(["sum"]),
+            "pairs": lines.set_index(["person", "channel"])[["units"]], "partner": pd.DataFrame({"who": pseudonymise(identity.person, KEY)})}
+
+
+@pytest.mark.parametrize("who", ["p1", "till/17", "web/王🦩", "app/<b>1</b>"])
+def test_any_name_of_a_person_erases_all_of_them_and_nobody_else(who):
+    before = world()
+    subject = find_subject(who, before["identity"], KEY)
+    after, receipt = erase(before, who, KEY, at="2025-06-01")
+    assert remains(after, subject).empty and set(remains(before, subject).table) == set(before)
+    assert after["identity"].person.tolist() == ["p2", "p3"] and after["purchases"].record.tolist() == ["17", "170", None]
+    assert "p1" not in after["lines"].person.cat.categories and "p1" not in after["pairs"].index.levels[0]
+    assert before["identity"].equals(world()["identity"])
+    assert receipt.tables.set_index("table").erased.to_dict() == {"identity": 3, "purchases": 2, "lines": 2, "profiles": 1, "pairs": 2, "partner": 3}
+    same = receipt.tables.eval("sha256_before == sha256_after")
+    assert not same.any() and json.loads(receipt.to_json())["key_id"] == KEY.id
+
+
+def test_erasing_twice_and_erasing_the_unknown_are_sentences():
+    after, receipt = erase(world(), "p1", KEY, at="2025-06-01")
+    with pytest.raises(ErasureError, match="was erased on 2025-06-01"):
+        erase(after, "p1", KEY, at="later", receipts=[receipt])
+    with pytest.raises(ErasureError, match="was erased on 2025-06-01"):
+        erase(after, "web/王🦩", KEY, at="later", receipts=[receipt])
+    for who in ("p1", "p9", "17", "", "web/18", "P2"):
+        with pytest.raises(ErasureError, match="Nobody is known as"):
+            erase(after, who, KEY, at="later")
+    with pytest.raises(ErasureError, match="Nobody is known as"):
+        access(after, "p1", KEY)
+
+
+def test_who_comes_back_from_a_backup_is_found_only_with_the_key():
+    _, receipt = erase(world(), "p1", KEY, at="2025-06-01")
+    assert set(reappeared(world()["identity"], [receipt], KEY)) == {"till/17", "web/王🦩", "app/<b>1</b>"}
+    with pytest.raises(PrivacyError, match="right key"):
+        reappeared(world()["identity"], [receipt], OTHER)
+
+
+def test_a_vault_that_cannot_be_opened_stops_the_erasure(tmp_path):
+    write_vault(tmp_path / "v", PEOPLE.assign(channel="till", record="17"), KEY)
+    content = (tmp_path / "v").read_bytes()
+    with pytest.raises(KeyProblem):
+        erase(world(), "p1", OTHER, at="x", vault=tmp_path / "v", contexts=())
+    assert (tmp_path / "v").read_bytes() == content
+    _, receipt = erase(world(), "p1", KEY, at="x", vault=tmp_path / "v")
+    assert receipt.tables.table.tolist()[-1] == "vault" and len(read_vault(tmp_path / "v", KEY)) == 0
+
+
+def test_retention_keeps_the_loyal_and_logs_the_rest():
+    contacts = pd.DataFrame({"channel": "web", "record": list("abcd"), "since": pd.to_datetime(["2010-01-01", "2010-01-01", "2025-01-01", None])})
+    purchases = pd.DataFrame({"channel": "web", "record": ["a", "b", None], "date": pd.to_datetime(["2025-02-01", "2011-01-01", "2011-01-01"])})
+    bought, known, log = retain(purchases, contacts, 365, pd.Timestamp("2025-03-01"))
+    assert known.record.tolist() == ["a", "c", "d"] and len(bought) == 1 and log.rows.tolist() == [2, 1, 1]
+    for days in (0, -5, 1.5):
+        with pytest.raises(PrivacyError, match="whole number"):
+            retain(purchases, contacts, days, pd.Timestamp("2025-03-01"))
+
+
+# Canaries: people who must not reach any artefact
+
+SPECIAL = 8  # people searched for by every single value; the others by what all canaries share
+SHARED = ["zqname", "zqmail", "zqstreet", "zqcity", "zqrec", "zqbon", "zqpost"]
+NAMES = ["Zqname{i}kx Müller", "<script>document.title='zqname{i}kx'</script>", "独角兽甲{i} zqname{i}kx", "🦩🪬{i} zqname{i}kx", "<img src=x onerror=alert('zqname{i}kx')>", "O'Zqname{i}kx & \"Söhne\""]
+
+
+def canaries(folder: Path, people: int = 60, days: int = 150, stores: int = 1, items: int = 2) -> list[str]:
+    """Write people with a unique text in every field into a folder of own data; give what must not be found."""
+    rng = np.random.default_rng(11)
+    contacts, purchases = [], []
+    for i in range(people):
+        channel, record = ["till", "web", "app"][i % 3], f"zqrec{i // 2}kx"  # the same record in two channels is two people
+        contacts.append({"channel": channel, "record": record, "name": NAMES[i % len(NAMES)].format(i=i), "email": f"zqmail{i}kx@example.org", "phone": f"0151 77{i:02d}4481{i:02d}",
+                         "street": f"Zqstreet{i}kx <b>{i}</b>", "postcode": f"zqpost{i}", "city": f"Zqcity{i}kx 城", "birth_date": f"1931-07-{10 + i % 20}", "since": "2024-11-05", "consent": "yes"})
+        kind = i % 10
+        for visit in range(1 if kind == 8 else 12):  # one purchase only; returns only; the rest come often
+            day = pd.Timestamp("2025-01-01") + pd.Timedelta(days=int(rng.integers(0, days)))
+            purchases.append({"date": f"{day:%Y-%m-%d}", "hour": int(rng.integers(8, 20)), "receipt": f"zqbon{i}x{visit}", "channel": channel, "record": record, "store": f"S{i % stores}",
+                              "item": f"00{rng.integers(items)}", "units": -1 if kind == 9 else 1, "price": 2.5})
+    purchases.append({**purchases[0], "receipt": "zqbonanon", "record": ""})
+    folder.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(contacts).to_csv(folder / "contacts.csv", index=False)
+    pd.DataFrame(purchases).to_csv(folder / "purchases.csv", index=False)
+    some = [str(row[name]) for row in contacts[:SPECIAL] for name in ("name", "email", "phone", "street", "city", "record")]
+    return [*SHARED, *some, *(f"{row['channel']}/{row['record']}" for row in contacts[:SPECIAL]), *(re.sub(r"\D", "", row["phone"]) for row in contacts[:SPECIAL]), "独角兽", "1931-07-1"]
+
+
+SAFE = """
+import pandas as pd
+from pathlib import Path
+from lepton_nb.customers.disclosure import cells, guard, publishable
+from lepton_nb.customers.differential import Budget, private_counts
+from lepton_nb.customers.erasure import articles, erase
+from lepton_nb.customers.privacy import accounts, pseudonymise, run_key
+from lepton_nb.workbook.figures import Figure, say, table
+key, folder = run_key(), Path(params.trace)
+contacts, purchases = (pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False) for name in ("contacts", "purchases"))
+identity = contacts[["channel", "record"]].assign(person=pseudonymise(accounts(contacts), key))
+lines = purchases.astype({"units": float, "price": float}).merge(identity, on=["channel", "record"]).eval("money = units * price")
+held = guard(cells(lines, ["store", "channel"], ["money"]), ["store", "channel"])
+table(publishable(held.frame, "persons"), caption=held.sentence)
+with Figure(title="People", x="Channel", y="People (number)", alt="bars", caption="People.", data=publishable(held.frame, "persons")) as ax:
+    ax.bar(held.frame.channel, held.frame.persons.fillna(0).astype(int))
+table(private_counts(lines, "channel", ["till", "web", "app"], Budget(1.0), 0.5), caption="With noise.")
+left, receipt = erase({"identity": identity, "contacts": contacts, "purchases": purchases, "lines": lines}, "till/" + contacts.record[0], key, at="today")
+table(receipt.tables, caption="The receipt.")
+say(f"{receipt.erased} rows were erased.")
+table(articles(), caption="The articles.")
+"""
+LEAKS = {
+    0: "table(contacts.loc[[0]], caption='Contacts.')", 1: "contacts.loc[[1]]", 2: "record('x', contacts['name'][2], '', 0, 'a leak')", 3: "print(contacts.email[3])",
+    4: "import hashlib; hashlib.sha256(contacts.email[4].encode()).hexdigest()", 5: "import base64; base64.b64encode(contacts.loc[[5]].to_csv().encode())",
+    6: "with Figure(title='x', x='x', y='y (n)', alt='x', caption='x', data=contacts.loc[[6]]) as ax: ax.bar(['a'], [1])", 7: "say(f'Our best customer: {contacts.street[7]}')",
+}
+
+
+def run_cells(tmp_path: Path, code: list[str], monkeypatch) -> Path:
+    """Run cells of a small case on canary people; give the folder with everything that the run wrote."""
+    monkeypatch.setenv("LEPTON_NB_KEY", new_key())
+    mine, out = tmp_path / "mine", tmp_path / "runs"
+    with tiny_case.importable(tmp_path / "case") as place:
+        file = tmp_path / "case" / "shop.ipynb"
+        notebook = nbformat.read(file, 4)
+        here = next(i for i, cell in enumerate(notebook.cells) if cell.source == tiny_case.ACTS.strip())
+        notebook.cells[here:here + 1] = [nbformat.v4.new_code_cell(cell) for cell in code]
+        nbformat.write(notebook, file)
+        run = tiny_case.run(place, out, ("trace", str(mine)))
+        publish(run, tmp_path / "runs" / "reports")
+    return out
+
+
+def test_canaries_stay_out_of_a_report_that_goes_through_the_door(tmp_path, monkeypatch):
+    needles = canaries(tmp_path / "mine")
+    out = run_cells(tmp_path, [SAFE.strip()], monkeypatch)
+    assert len([file for file in out.rglob("*") if file.is_file()]) >= 6
+    found = traces([out], [*needles, os.environ["LEPTON_NB_KEY"]])
+    assert found.empty, found.to_string()
+
+
+def test_every_way_to_leak_is_caught(tmp_path, monkeypatch):
+    canaries(tmp_path / "mine")
+    out = run_cells(tmp_path, [SAFE.strip(), *LEAKS.values()], monkeypatch)
+    found = traces([out], [f"zqname{i}kx" for i in (0, 1, 2, 5, 6)] + [f"zqmail{i}kx@example.org" for i in (3, 4)] + ["Zqstreet7kx"])
+    kinds = {kind: set(part.needle) for kind, part in found.groupby(found.file.map(lambda file: Path(file).name))}
+    assert len(kinds["executed.ipynb"]) == len(LEAKS) and len(kinds["report.html"]) >= len(LEAKS) - 1 and kinds["results.json"] == {"zqname2kx"}
+    assert found[found.needle == "zqmail4kx@example.org"].form.str.contains("sha256").all()
+
+
+@pytest.mark.slow
+def test_canaries_stay_out_of_the_retail_report(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEPTON_NB_KEY", new_key())
+    needles = canaries(small_chain(tmp_path / "mine", days=150, stores=1, items=2))
+    run = run_case("retail", [("source", f"own:{tmp_path / 'mine'}"), *QUICK], out=tmp_path / "runs", progress=False)
+    publish(run, tmp_path / "runs" / "reports")
+    found = traces([tmp_path / "runs"], [*needles, os.environ["LEPTON_NB_KEY"]])
+    assert found.empty, found.to_string()
+    shown = (run / "report.html").read_text(encoding="utf-8")
+    assert "<script>document" not in shown and "onerror=" not in shown and not re.search(r"\bp0\d{5}\b", shown)
+
+
+def test_the_search_finds_nothing_where_nothing_is():
+    assert search_text("an ordinary page about tea & milk", SHARED + ["独角兽"]) == []
+    with pytest.raises(PrivacyError, match="no such file"):
+        traces([Path("nowhere")], ["abc"])
