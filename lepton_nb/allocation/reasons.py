@@ -181,11 +181,12 @@ def why(
     item, day = row["unique_id"].split("/", 1)[::-1], pd.Timestamp(row["evening"])
     packs = f" ({n(row['ordered'] / row['pack'])} packs of {n(row['pack'])})" if row["pack"] > 1 and row["ordered"] > 0 else ""
     what = f"{n(row['ordered'])} units{packs}" if row["ordered"] > 0 else "nothing"
-    span = "day" if row["covered_days"] == 1 else f"{n(row['covered_days'])} days"
-    text = (f"{day:%A %d %B}, {item[0]} in {item[1] if len(item) > 1 else 'the store'}: {what}, because {n(row['expected'])} are expected to be asked for in the {span} to cover and "
+    span = "1 day" if row["covered_days"] == 1 else f"{n(row['covered_days'])} days"
+    text = (f"{day:%A %d %B}, {item[0]} in {item[1] if len(item) > 1 else 'the store'}: {what}, because {n(row['expected'])} are expected to be asked for until a later order can arrive ({span}) and "
             f"{n(row['on_hand'])} are on the shelf, {n(row['on_order'])} under way; this ")
     text += f"holds {n(row['safety'])} in safety and lasts in {row['lasts']:.0%} of the futures" if row["safety"] >= 0 else f"leaves {n(-row['safety'])} of them short, and lasts in {row['lasts']:.0%} of the futures"
     wasted = row["wish"] - row["first"] - row["later"] - row["rest"]
+    if row["ordered"] > 0 and row["safety"] > row["daily_mean"] and row["lasts"] > 0.99: text += f"; the part beyond that saves later order lines at {row['order_line_cost']:.2f} each"
     if row["ordered"] > 0 and wasted >= 0.05: text += f"; {n(wasted)} are likely to be thrown away"
     return text + limits_told(row, n) + "."
 
@@ -194,7 +195,8 @@ def limits_told(row: pd.Series, n) -> str:
     """Say what limits changed about an order."""
     told = ""
     if row["best_lot"] > row["wish"] + 1e-9 and row["limits"] != "none":
-        told += f"; without shared limits it would be {n(row['best_lot'])}: a unit uses scarce room or money worth {row['limit_cost']:.2f} tonight ({row['limits']})"
+        names = " and ".join(part.rsplit(" ", 1)[0] for part in row["limits"].split("; "))
+        told += f"; without shared limits it would be {n(row['best_lot'])}, but a unit takes {row['limit_cost']:.2g} worth of what is scarce tonight ({names})"
     if abs(row["asked"] - row["wish"]) > 1e-9: told += f"; whole packs and the minimum order made {n(row['asked'])} of {n(row['wish'])}"
     cuts = [f"the {name} cut {n(row['cut_' + name])}" for name in ("dock", "budget") if row["cut_" + name] > 1e-9]
     return told + "".join("; " + cut for cut in cuts)
