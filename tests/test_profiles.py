@@ -9,7 +9,8 @@ import pytest
 from lepton_nb.customers.lifetime import (BetaGeometric, GammaGamma, alive, buying_history, comes_back, draw_customers, expected_spend, expected_visits, fit_spend,
                                           fit_visits, log_likelihood)
 from lepton_nb.customers.profiles import (LINES, ProfileError, channel_preference, check_lines, coverage, hot_hours, hot_places, large_enough, profiles, rfm_scores,
-                                          segments, silence_check, value_by, visits)
+                                          silence_check, visits)
+from lepton_nb.customers.segments import segments, value_by
 from lepton_nb.customers.worth import (calibration, calibration_error, choose, corrected, held_out, lifetime_value, margin_share, morning, win_back)
 from lepton_nb.workbook.figures import table_html
 
