@@ -10,7 +10,7 @@ __all__ = ['fullest_morning', 'stock_books', 'OnDemand', 'patience', 'on_demand_
 
 # %% ../../nbs/business/01_sourcing.ipynb #cell-003
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,7 @@ def stock_books(
     cost: np.ndarray,                      # money per unit (N,)
     holding: np.ndarray,                   # money per unit and night (N,)
     order_line_cost: float = 0.0,          # money per delivery of a series
+    goodwill: float = 0.0,                 # money per unit not served, on top of its margin
     volume: np.ndarray = 0.0,              # litres per unit (N,)
     store: np.ndarray | None = None,       # store of each series, where shelves are limited store by store (N,)
 ) -> pd.DataFrame:                         # per week and line: units, revenue, purchase, lost, waste, holding, orders, stock (money earned); litres, litres of each store
@@ -54,7 +55,7 @@ def stock_books(
         require(np.shape(values) == demand.shape, f"{name} has shape {np.shape(values)} and demand {demand.shape}; give one number for each series and day")
     column = lambda a: np.broadcast_to(np.asarray(a, float).reshape(-1, 1), (len(demand), 1))
     price, cost = (np.asarray(price, float) if np.ndim(price) == 2 else column(price)), column(cost)
-    parts = {"units": demand, "revenue": demand * price, "purchase": demand * cost, "lost": (demand - sales) * (price - cost), "waste": np.asarray(waste) * cost,
+    parts = {"units": demand, "revenue": demand * price, "purchase": demand * cost, "lost": (demand - sales) * (price - cost + goodwill), "waste": np.asarray(waste) * cost,
              "holding": np.asarray(stock) * column(holding), "orders": np.asarray(order_lines, float) * order_line_cost}
     weeks = demand.shape[1] / 7
     books = pd.DataFrame({name: values.sum(1) / weeks for name, values in parts.items()})
@@ -69,9 +70,10 @@ class OnDemand:
     premium: float | pd.Series = 0.15      # share of the cost on top of it, $\pi$
     handling: float | pd.Series = 0.10     # money per unit: taking the order, handing it over, $k$
     patient: float | pd.Series = 0.50      # share of demand that waits until it comes, $w$
+    goodwill: float = 0.0                  # money per unit of those who do not, $\gamma$
 
     def __post_init__(self):
-        for name, low, high in (("premium", -1, np.inf), ("handling", 0, np.inf), ("patient", 0, 1)):
+        for name, low, high in (("premium", -1, np.inf), ("handling", 0, np.inf), ("patient", 0, 1), ("goodwill", 0, np.inf)):
             values = np.asarray(getattr(self, name), float)
             require(bool(np.isfinite(values).all() and (values >= low).all() and (values <= high).all()), f"{name} is {np.round(np.ravel(values)[:3], 3).tolist()}; it must lie between {low} and {high}")
 
@@ -93,7 +95,8 @@ def on_demand_money(
     terms: OnDemand,
 ) -> pd.Series:                            # money per week, $M_d$
     """Return what each line earns when it is bought on demand."""
-    return terms.patient * (books["revenue"] - (1 + terms.premium) * books["purchase"] - terms.handling * books["units"])
+    served = books["revenue"] - (1 + terms.premium) * books["purchase"] - terms.handling * books["units"]
+    return terms.patient * served - (1 - terms.patient) * terms.goodwill * books["units"]
 
 
 def break_even_premium(
@@ -103,7 +106,8 @@ def break_even_premium(
 ) -> pd.Series:                            # share of the cost, $\pi^*$
     """Return the premium below which buying on demand earns more than the other mode."""
     other = books["stock"] if other is None else other
-    gross = books["revenue"] - terms.handling * books["units"] - other / terms.patient
+    needed = (other + (1 - terms.patient) * terms.goodwill * books["units"]) / terms.patient
+    gross = books["revenue"] - terms.handling * books["units"] - needed
     return gross / books["purchase"].where(books["purchase"] > 0) - 1
 
 # %% ../../nbs/business/01_sourcing.ipynb #cell-016
@@ -216,9 +220,9 @@ def write_program(
 ) -> tuple[pulp.LpProblem, list, list, list]:  # problem; take (rows of offers), sign (contracts), give (limits)
     """Write the choice of modes as a MILP."""
     problem = pulp.LpProblem("sourcing", pulp.LpMaximize)
-    take = [pulp.LpVariable(f"take_{i}", cat="Binary") for i in range(len(offers))]
-    sign = [pulp.LpVariable(f"sign_{j}", cat="Binary") for j in range(len(contracts))]
-    give = [pulp.LpVariable(f"give_{k}", 0) for k in range(len(limits) * slack)]
+    take = [problem.add_variable(f"take_{i}", cat="Binary") for i in range(len(offers))]
+    sign = [problem.add_variable(f"sign_{j}", cat="Binary") for j in range(len(contracts))]
+    give = [problem.add_variable(f"give_{k}", 0) for k in range(len(limits) * slack)]
     total = lambda rows, weights: pulp.LpAffineExpression({take[i]: float(weights[i]) for i in rows})
     problem += (-pulp.lpSum(g / max(limit.room, 1.0) for g, limit in zip(give, limits)) if slack else
                 total(range(len(take)), offers["money"].to_numpy()) - pulp.lpSum(c.fee * y for c, y in zip(contracts, sign)))
@@ -346,9 +350,9 @@ def flips(
 ) -> pd.DataFrame:                         # line, stock, on demand, gain, break_even, patient_needed; nearest to the flip first
     """Return by how much on demand beats the better of shelf and leaving out, and the premium and the patience at which that turns."""
     best, asked = books["stock"].clip(lower=0), on_demand_money(books, terms)
-    everybody = on_demand_money(books, OnDemand(terms.premium, terms.handling, 1.0))
+    everybody, nobody = (on_demand_money(books, replace(terms, patient=share)) for share in (1.0, 0.0))
     table = pd.DataFrame({"stock": books["stock"], "on demand": asked, "gain": asked - best, "break_even": break_even_premium(books, terms, best),
-                          "patient_needed": best / everybody.where(everybody > 0)})
+                          "patient_needed": (best - nobody) / (everybody - nobody).where(everybody > nobody)})
     return table.sort_values("break_even", ascending=False)
 
 

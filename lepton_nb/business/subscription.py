@@ -229,7 +229,7 @@ def safety_holding(
 class Terms:
     """Hold what a subscription costs to run; numbers, or Series by line where said."""
     delivery: float = 0.15                 # money per delivered unit, packing and sending, $k$
-    acquisition: float = 5.0               # money per subscriber won, $A$
+    acquisition: float = 1.0               # money per subscribed line won, $A$
     rate: float | pd.Series = 2.0          # units of the line per subscriber and month, may be by line, $u$
     skip: float = 0.05                     # share of subscribed units cancelled too late, $q$
     fresh: float = 0.25                    # share of subscribed units not bought here before, $\varphi$
@@ -315,4 +315,4 @@ def best_discount(
     offers: pd.DataFrame,                  # of subscription_offers
 ) -> pd.DataFrame:                         # one row a line, its mode named "subscription"
     """Keep the discount at which each line earns most."""
-    return offers.loc[offers.groupby("line")["money"].idxmax().sort_values()].assign(mode="subscription").reset_index(drop=True)
+    return offers.loc[offers.groupby("line", sort=False)["money"].idxmax()].assign(mode="subscription").reset_index(drop=True)
