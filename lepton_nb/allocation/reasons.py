@@ -296,4 +296,4 @@ def read_audit(
     if not path.is_file(): raise AuditError(f"there is no audit log {path}")
     if path.suffix == ".parquet": return pd.read_parquet(path)
     words = {name: str for name in ("evening", "unique_id", "limits", "forecast_hash", "data_hash", "parameters_hash", "seal")}
-    return pd.read_csv(path, dtype=words, keep_default_na=False, na_values={name: [""] for name in ("lot_less", "profit_less", "lot_more", "profit_more")})
+    return pd.read_csv(path, dtype=words, float_precision="round_trip", keep_default_na=False, na_values={name: [""] for name in ("lot_less", "profit_less", "lot_more", "profit_more")})
