@@ -24,7 +24,6 @@ from lepton_nb.customers.vault import VaultError, read_vault, remove_from_vault,
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.publish import publish
 from lepton_nb.workbook.run import run_case
-from test_retail import QUICK, small_chain
 
 KEY, OTHER = parse_key(new_key(), "your key"), parse_key(new_key(), "another key")
 HOSTILE = ["<script>alert('x')</script>", "王小明", "🦩🦩", "a/b", "a\nb", "", " ", "'; drop table people; --", "\u202eevil", "e\u0301", "é", "x" * 5000, "\0"]
@@ -452,6 +451,8 @@ def test_every_way_to_leak_is_caught(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_canaries_stay_out_of_the_retail_report(tmp_path, monkeypatch):
+    from test_retail import QUICK, small_chain
+
     monkeypatch.setenv("LEPTON_NB_KEY", new_key())
     needles = canaries(small_chain(tmp_path / "mine", days=150, stores=1, items=2))
     run = run_case("retail", [("source", f"own:{tmp_path / 'mine'}"), *QUICK], out=tmp_path / "runs", progress=False)
