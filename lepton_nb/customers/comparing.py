@@ -87,8 +87,8 @@ def letters(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def edit_distance(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Count the slips between texts, pair by pair (optimal string alignment distance)."""
     codes, words = pd.factorize(np.concatenate([left, right]))
-    pairs, back = np.unique(codes.reshape(2, -1), axis=1, return_inverse=True)
-    (a, la), (b, lb) = (letters(words[side]) for side in pairs)
+    back, pairs = pd.factorize(codes[: len(left)] * len(words) + codes[len(left) :])
+    (a, la), (b, lb) = (letters(words[side]) for side in np.divmod(pairs, max(len(words), 1)))
     rows = [np.tile(np.arange(WIDEST + 1, dtype=np.int8), (len(la), 1))]
     result = np.where(la == 0, lb, 0)
     for i in range(1, la.max(initial=0) + 1):
@@ -103,7 +103,7 @@ def edit_distance(left: np.ndarray, right: np.ndarray) -> np.ndarray:
             row[:, j] = np.minimum(best[:, j - 1], row[:, j - 1] + 1)
         rows = [rows[-1], row]
         result = np.where(la == i, row[np.arange(len(lb)), lb], result)
-    return result[back.ravel()]
+    return result[back]
 
 # %% ../../nbs/customers/01_comparing.ipynb #cell-022
 BLOCKS = (("email",), ("phone",), ("address",), ("birth", "family0"), ("birth", "given0"), ("family", "given"), ("family", "postcode"), ("given", "birth_month", "family0"), ("street", "given0"))
@@ -156,8 +156,11 @@ FIELDS = tuple(LEVELS)
 
 def near(left: np.ndarray, right: np.ndarray, every: int = 6) -> np.ndarray:
     """Tell whether texts are one slip apart, two where both have twice `every` letters."""
-    longest = np.array([min(len(a), len(b)) for a, b in zip(left, right)], int)
-    return edit_distance(left, right) <= 1 + (longest >= 2 * every)
+    sizes = np.array([np.fromiter(map(len, side), int, len(side)) for side in (left, right)])
+    slips = 1 + (sizes.min(0) >= 2 * every)
+    result = np.abs(sizes[0] - sizes[1]) <= slips  # a slip changes the length by one at most
+    result[result] = edit_distance(left[result], right[result]) <= slips[result]
+    return result
 
 
 def scale(left: np.ndarray, right: np.ndarray, *between) -> np.ndarray:
@@ -181,7 +184,8 @@ def short_form(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 def slip_of_date(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Tell whether dates (YYYYMMDD) differ in one digit or in the order of day and month."""
     turned = np.array([a[:4] + a[6:] + a[4:6] == b for a, b in zip(left, right)], bool)
-    return turned | (edit_distance(left, right) <= 1)
+    digits = [np.array(side, dtype="<U8").view("<u4").reshape(len(side), 8) for side in (left, right)]
+    return turned | ((digits[0] != digits[1]).sum(1) <= 1)
 
 
 def compare_address(a: pd.DataFrame, b: pd.DataFrame) -> np.ndarray:
