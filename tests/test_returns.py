@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lepton_nb.business.returns import (Investment, Range, ReturnError, Stream, adoption, appraise, break_even, carried_by, cash_flows, chances, cost_line, gain_bounds,
+from lepton_nb.business.returns import (Estimate, Investment, Range, ReturnError, Stream, adoption, appraise, break_even, carried_by, cash_flows, chances, cost_line, gain_bounds,
                                         in_steps, irr, money_by_month, monte_carlo, monthly_flows, needed_gain, npv, payback, present_value, resample_means, shared_part,
                                         tornado)
 from lepton_nb.business.wheels import Wheels, cut_wheels, fixed_point, learning_curve, limits, next_money, power_laws, quarters_table, standstills, turn
@@ -71,6 +71,10 @@ def test_streams_are_checked():
         monte_carlo(CASE, [Stream("x", [1.0, 2.0]), Stream("y", [1.0, 2.0, 3.0])], {})
     with pytest.raises(ReturnError, match="leave it out"):
         monte_carlo(CASE, [Stream("x", [1.0, 2.0])], {"weekly_gain": Range(0, 1, 2)})
+    with pytest.raises(ReturnError, match="estimate 'p': low <= mean <= high"):
+        Estimate("p", 1, 2, 3)
+    with pytest.raises(ReturnError, match="one stream at least"):
+        monte_carlo(CASE, [Estimate("p", 2, 1, 3)], {})
     assert np.isnan(shared_part([1, 1], [0, 0], [1, 1])) and shared_part([10, 10], [10, 10], [25, 25]) < 0
 
 

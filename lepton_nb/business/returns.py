@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['WEEKS_A_MONTH', 'ReturnError', 'require', 'npv', 'irr', 'per_month', 'payback', 'Stream', 'in_steps', 'shared_part',
-           'gain_table', 'gain_bounds', 'resample_means', 'adoption', 'Investment', 'monthly_flows', 'present_value',
-           'cash_flows', 'appraise', 'needed_gain', 'Range', 'tornado', 'check_fields', 'monte_carlo', 'chances',
-           'carried_by', 'money_by_month', 'CostLine', 'cost_line', 'BreakEven', 'break_even']
+           'Estimate', 'gain_table', 'gain_bounds', 'resample_means', 'adoption', 'Investment', 'monthly_flows',
+           'present_value', 'cash_flows', 'appraise', 'needed_gain', 'Range', 'tornado', 'check_fields', 'monte_carlo',
+           'chances', 'carried_by', 'money_by_month', 'CostLine', 'cost_line', 'BreakEven', 'break_even']
 
 # %% ../../nbs/business/05_return.ipynb #cell-003
 from collections.abc import Mapping, Sequence
@@ -89,6 +89,11 @@ class Stream:
         require(0 <= self.counted <= 1, f"stream {self.name!r}: counted is {self.counted}; it is a share, from 0 to 1")
         object.__setattr__(self, "weekly", weekly)
 
+    @property
+    def mean(self) -> float:
+        """Return the mean gain, money per week."""
+        return float(self.weekly.mean())
+
 
 def in_steps(
     profits: Mapping[str, np.ndarray],     # weekly profit of each run, money (W,): today first, each next with one change more
@@ -110,22 +115,43 @@ def shared_part(
     return 1 - float(np.mean(both) - np.mean(first)) / alone if alone != 0 else np.nan
 
 # %% ../../nbs/business/05_return.ipynb #cell-017
+@dataclass(frozen=True)
+class Estimate:
+    """Hold a gain known by an estimate and its interval."""
+    name: str
+    mean: float                            # money per week
+    low: float                             # 5% quantile
+    high: float                            # 95% quantile
+    counted: float = 1.0                   # share that no other gain counts already
+    overlap: str = ""                      # what it shares with which gain, in words
+
+    def __post_init__(self):
+        require(self.low <= self.mean <= self.high, f"estimate {self.name!r}: low <= mean <= high is needed; found {self.low:g}, {self.mean:g}, {self.high:g}")
+        require(0 <= self.counted <= 1, f"estimate {self.name!r}: counted is {self.counted}; it is a share, from 0 to 1")
+
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw gains whose 5% and 95% quantiles are those of the interval (a normal on either side of the mean)."""
+        z = rng.standard_normal(n)
+        return self.mean + np.where(z > 0, self.high - self.mean, self.mean - self.low) * z / 1.6449
+
+# %% ../../nbs/business/05_return.ipynb #cell-020
 def gain_table(
-    streams: Sequence[Stream],
-) -> pd.DataFrame:                         # a row a stream: weeks, mean, lowest, highest, counted, counted_gain, overlap
-    """Lay the streams out as measured and as counted."""
-    return pd.DataFrame([{"stream": s.name, "weeks": len(s.weekly), "mean": s.weekly.mean(), "lowest": s.weekly.min(), "highest": s.weekly.max(),
-                          "counted": s.counted, "counted_gain": s.counted * s.weekly.mean(), "overlap": s.overlap or "none known"} for s in streams])
+    streams: Sequence[Stream | Estimate],
+) -> pd.DataFrame:                         # a row a gain: known_by, mean, low, high, counted, counted_gain, overlap
+    """Lay the gains out as known and as counted; low and high are the lowest and highest week, or the ends of the interval."""
+    known = lambda s: (f"{len(s.weekly)} weeks", s.weekly.min(), s.weekly.max()) if isinstance(s, Stream) else ("an interval of 90%", s.low, s.high)
+    return pd.DataFrame([dict(zip(("gain", "known_by", "mean", "low", "high", "counted", "counted_gain", "overlap"),
+                                  (s.name, known(s)[0], s.mean, *known(s)[1:], s.counted, s.counted * s.mean, s.overlap or "none known"))) for s in streams])
 
 
 def gain_bounds(
-    streams: Sequence[Stream],
+    streams: Sequence[Stream | Estimate],
 ) -> pd.Series:                            # money per week: all_shared, counted, nothing_shared
     """Return the weekly gain if everything is shared, as counted, and if nothing is."""
-    means = np.array([s.weekly.mean() for s in streams])
-    return pd.Series({"all_shared": means.max(initial=0), "counted": sum(s.counted * s.weekly.mean() for s in streams), "nothing_shared": means.sum()}, dtype=float)
+    means = np.array([s.mean for s in streams])
+    return pd.Series({"all_shared": means.max(initial=0), "counted": sum(s.counted * s.mean for s in streams), "nothing_shared": means.sum()}, dtype=float)
 
-# %% ../../nbs/business/05_return.ipynb #cell-020
+# %% ../../nbs/business/05_return.ipynb #cell-023
 def resample_means(
     weekly: np.ndarray,                    # gains, money (W,), or of several streams of the same weeks (K, W)
     n: int = 2000,                         # draws
@@ -144,7 +170,7 @@ def resample_means(
     draws = mean + (values[:, index].mean(2).T - mean) * wider[:, None]
     return draws[:, 0] if np.ndim(weekly) == 1 else draws
 
-# %% ../../nbs/business/05_return.ipynb #cell-024
+# %% ../../nbs/business/05_return.ipynb #cell-027
 def adoption(
     months: np.ndarray,                    # since going live, $t$
     half: float | np.ndarray,              # months until half the reach, $h$; 0 is at once
@@ -155,7 +181,7 @@ def adoption(
     share = 1 / (1 + 19.0 ** np.clip(1 - months / np.maximum(half, 1e-9), -50, 50))
     return np.where(months < 0, 0.0, reach * np.where(half > 0, share, 1.0))
 
-# %% ../../nbs/business/05_return.ipynb #cell-027
+# %% ../../nbs/business/05_return.ipynb #cell-030
 @dataclass(frozen=True)
 class Investment:
     """Hold what an investment costs and brings; any number may be an array of draws (S,)."""
@@ -177,7 +203,7 @@ class Investment:
         require(bool(((np.asarray(self.fade) >= 0) & (np.asarray(self.fade) < 1)).all()), f"fade is {np.max(self.fade):g}; give a share from 0 to below 1")
         require(1 <= self.years <= 30, f"years is {self.years}; give 1 to 30")
 
-# %% ../../nbs/business/05_return.ipynb #cell-028
+# %% ../../nbs/business/05_return.ipynb #cell-031
 WEEKS_A_MONTH = 52 / 12
 
 
@@ -205,7 +231,7 @@ def present_value(
     total = (net * monthly).sum(-1)
     return float(total) if np.ndim(total) == 0 else total
 
-# %% ../../nbs/business/05_return.ipynb #cell-031
+# %% ../../nbs/business/05_return.ipynb #cell-034
 def cash_flows(
     case: Investment,
 ) -> pd.DataFrame:                         # a row a month: adoption, build, running, gain, net, discounted, cumulated
@@ -227,7 +253,7 @@ def appraise(
                       "payback_months": payback(flows["net"]), "discounted_payback_months": payback(flows["net"], monthly),
                       "benefit_cost": npv(monthly, flows["gain"]) / spent if spent > 0 else np.inf})
 
-# %% ../../nbs/business/05_return.ipynb #cell-034
+# %% ../../nbs/business/05_return.ipynb #cell-037
 def needed_gain(
     case: Investment,
 ) -> np.ndarray | float:                   # money per week where the new way is followed
@@ -236,7 +262,7 @@ def needed_gain(
     require(bool(np.all(at_one > at_none)), "no gain can break even: nothing is collected within the years of the case; give more years, or build faster")
     return -at_none / (at_one - at_none)
 
-# %% ../../nbs/business/05_return.ipynb #cell-037
+# %% ../../nbs/business/05_return.ipynb #cell-040
 @dataclass(frozen=True)
 class Range:
     """Hold what a number may be."""
@@ -273,10 +299,10 @@ def check_fields(ranges: Mapping[str, Range]) -> None:
     unknown = [name for name in ranges if name not in names]
     require(not unknown, f"ranges: no number of an investment is called {', '.join(unknown)}; there are {', '.join(names)}")
 
-# %% ../../nbs/business/05_return.ipynb #cell-040
+# %% ../../nbs/business/05_return.ipynb #cell-043
 def monte_carlo(
     case: Investment,                      # its weekly_gain is replaced by the streams' draws
-    streams: Sequence[Stream],             # of the same weeks
+    streams: Sequence[Stream | Estimate],  # of the same weeks, and estimates
     ranges: Mapping[str, Range],           # of anything but weekly_gain
     n: int = 4000,                         # draws
     block: int = 2,                        # weeks that stay together, half of them at most
@@ -285,11 +311,12 @@ def monte_carlo(
     """Draw gains and ranges together and appraise every draw."""
     check_fields(ranges)
     require("weekly_gain" not in ranges, "ranges: weekly_gain comes from the streams; leave it out")
-    weeks = {len(s.weekly) for s in streams}
+    measured, estimates = ([s for s in streams if isinstance(s, kind)] for kind in (Stream, Estimate))
+    weeks = {len(s.weekly) for s in measured}
     require(len(weeks) == 1, f"streams: they need the same weeks, and one stream at least; found {sorted(weeks)} weeks")
-    drawn = resample_means(np.stack([s.weekly for s in streams]), n, min(block, weeks.pop() // 2), (seed, 0))
-    inputs = {"weekly_gain": drawn @ np.array([s.counted for s in streams])}
-    rng = np.random.default_rng((seed, 1))
+    drawn = resample_means(np.stack([s.weekly for s in measured]), n, min(block, weeks.pop() // 2), (seed, 0))
+    rng, aside = np.random.default_rng((seed, 1)), np.random.default_rng((seed, 2))
+    inputs = {"weekly_gain": drawn @ np.array([s.counted for s in measured]) + sum((s.counted * s.draw(n, aside) for s in estimates), np.zeros(n))}
     inputs |= {name: r.draw(rng.permutation((np.arange(n) + rng.random(n)) / n)) for name, r in ranges.items()}
     many = replace(case, **inputs)
     worth, net = present_value(many), monthly_flows(many)["net"]
@@ -315,7 +342,7 @@ def carried_by(
     out = pd.Series({name: np.corrcoef(ranks[name], ranks["npv"])[0, 1] for name in ranks if name != "npv"}, dtype=float)
     return out.sort_values(key=abs, ascending=False)
 
-# %% ../../nbs/business/05_return.ipynb #cell-041
+# %% ../../nbs/business/05_return.ipynb #cell-044
 def money_by_month(
     case: Investment,
     draws: pd.DataFrame,                   # of `monte_carlo` on this case
@@ -329,7 +356,7 @@ def money_by_month(
     low, middle, high = np.quantile(total, [(1 - inside) / 2, 0.5, (1 + inside) / 2], axis=0)
     return pd.DataFrame({"month": np.arange(1, net.shape[-1] + 1), "low": low, "middle": middle, "high": high})
 
-# %% ../../nbs/business/05_return.ipynb #cell-046
+# %% ../../nbs/business/05_return.ipynb #cell-049
 @dataclass(frozen=True)
 class CostLine:
     """Hold the weekly gain as a straight line in the forecast error."""
@@ -366,7 +393,7 @@ def cost_line(
     points = pd.DataFrame({"forecast": names, "wape": error, "gain": weekly.mean(1), "fitted": level - slope * error})
     return CostLine(points.sort_values("wape", ignore_index=True), float(level), float(slope), drawn @ inverse.T)
 
-# %% ../../nbs/business/05_return.ipynb #cell-047
+# %% ../../nbs/business/05_return.ipynb #cell-050
 @dataclass(frozen=True)
 class BreakEven:
     """Hold the forecast error at which a case stops paying."""
