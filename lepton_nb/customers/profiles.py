@@ -286,7 +286,7 @@ def hot_spots_by(
     shown = persons >= least
     return HotSpots(receipts.where(shown), value.where(shown), persons.where(shown), int((persons.notna() & ~shown).sum().sum()), least)
 
-
+# %% ../../nbs/customers/02_profiles.ipynb #cell-047
 def hot_hours(lines: pd.DataFrame, least: int = 10) -> HotSpots:
     """Count visits by weekday and hour; raise `ProfileError` where no line has an hour."""
     known = check_lines(lines)

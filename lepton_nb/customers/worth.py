@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TERMS', 'period', 'Morning', 'morning', 'blend_weights', 'traits', 'regression', 'forecasts', 'judge', 'choose',
            'HeldOut', 'corrected', 'outcome_after', 'held_out', 'median_visits', 'calibration', 'calibration_error',
-           'against_truth', 'margin_share', 'lifetime_value', 'WinBack', 'win_back', 'consents']
+           'against_truth', 'margin_share', 'lifetime_value', 'value_check', 'WinBack', 'win_back', 'consents']
 
 # %% ../../nbs/customers/12_worth.ipynb #cell-003
 from collections.abc import Mapping
@@ -266,6 +266,18 @@ def lifetime_value(
     return pd.Series(worth * expected_spend(made.spend_model, made.history) * kept, index=h.index, name="value")
 
 # %% ../../nbs/customers/12_worth.ipynb #cell-028
+def value_check(
+    worth: pd.Series,      # person -> expected money
+    came: np.ndarray,      # money that came (P,)
+    bins: int = 5,
+) -> pd.DataFrame:         # index fifth, the best first: customers, expected and came (money a customer), share_of_came
+    """Return expected and actual money of customers, in bins of equally many by what was expected."""
+    rank = np.ceil(worth.rank(method="first", ascending=False, pct=True) * bins).astype(int)
+    rows = pd.DataFrame({"fifth": rank, "expected": worth, "came": came})
+    out = rows.groupby("fifth").agg(customers=("came", "size"), expected=("expected", "mean"), came=("came", "mean"), total=("came", "sum"))
+    return out.assign(share_of_came=out["total"] / out["total"].sum()).drop(columns="total")
+
+# %% ../../nbs/customers/12_worth.ipynb #cell-031
 @dataclass(frozen=True)
 class WinBack:
     """Hold whom to write to, and what is expected of it."""
@@ -283,7 +295,7 @@ class WinBack:
         sent = self.people[self.people["write"]]
         return float(sent["outlay"].sum() / sent["prize"].sum()) if len(sent) else float("nan")
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-029
+# %% ../../nbs/customers/12_worth.ipynb #cell-032
 def win_back(
     made: Morning,
     margin: pd.Series | float,             # margin per money of sales
@@ -310,7 +322,7 @@ def win_back(
     allowed = True if consent is None else consent.reindex(h.index).fillna(False).astype(bool)
     return WinBack(people.assign(write=(people["gain"] > 0) & allowed), response)
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-031
+# %% ../../nbs/customers/12_worth.ipynb #cell-034
 def consents(
     contacts: pd.DataFrame,  # channel, record, consent (yes or no; may be empty)
     identity: pd.DataFrame,  # channel, record, person
