@@ -187,7 +187,7 @@ def why(
     text += f"holds {n(row['safety'])} in safety and lasts in {row['lasts']:.0%} of the futures" if row["safety"] >= 0 else f"leaves {n(-row['safety'])} of them short, and lasts in {row['lasts']:.0%} of the futures"
     wasted = row["wish"] - row["first"] - row["later"] - row["rest"]
     if row["ordered"] > 0 and row["safety"] > row["daily_mean"] and row["lasts"] > 0.99: text += f"; the part beyond that saves later order lines at {row['order_line_cost']:.2f} each"
-    if row["ordered"] > 0 and wasted >= 0.05: text += f"; {n(wasted)} are likely to be thrown away"
+    if row["ordered"] > 0 and wasted >= 0.05: text += f"; {n(wasted)} of it are likely to be thrown away, at {row['cost']:.2f} each where a sale earns {row['price'] - row['cost']:.2f}"
     return text + limits_told(row, n) + "."
 
 
