@@ -55,13 +55,13 @@ def als(past, factors: int = 64, regularization: float = 0.01, alpha: float = 1.
     return Recommender(name, past, np.zeros(past.shape[1]), csr_array(np.asarray(model.user_factors, float)), np.asarray(model.item_factors, float).T)
 
 
-CHOSEN_ALS = {"regularization": 10.0, "factors": 128, "iterations": 30}
+CHOSEN_ALS = {"regularization": 10.0, "factors": 256, "iterations": 30}
 MODELS = {
     "popularity": popularity,
     "popularity of 30 days": lambda past: popularity(past, 30),
     "item to item": item_item,
     "ALS-64 (implicit)": als,
-    "ALS, settings chosen": lambda past: als(past, name="ALS, settings chosen", **CHOSEN_ALS),
+    "ALS-256 (settings chosen)": lambda past: als(past, name="ALS-256 (settings chosen)", **CHOSEN_ALS),
     "EASE": ease,
     "blend": blend,
 }

@@ -1,0 +1,301 @@
+"""Recommenders against brute force, bad input, and the rule that nothing looks across the cut."""
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lepton_nb.customers.blend import GRID, Settings, best_list, blend, earlier, lift, timely, tune
+from lepton_nb.customers.newcomers import (faded_counts, first_visits, hide_items, judge_newcomers, popular_here, ranked_right, resemblance,
+                                           with_new_items)
+from lepton_nb.customers.offers import margin_of, pairs, spread_of, study, trial_size, worth
+from lepton_nb.customers.recommend import (RecommendError, because, bought, buyers, compare, difference, ease, freshest, history, item_item, judge,
+                                           knowing, later, lists, matrix, per_person, popularity, rebuild, recommend, scores, taste_world, together, top)
+from lepton_nb.workbook.parameters import UserError
+
+CUT = "2024-09-01"
+
+
+@pytest.fixture(scope="module")
+def world():
+    lines, liking = taste_world(persons=300, items=60, seed=11)
+    past = history(lines, CUT)
+    return lines, liking, past, later(lines, past)
+
+
+def brute(model, lines, past, k, repeats):
+    """Recall, NDCG, coverage and novelty with sets and loops."""
+    before = lines[(lines["date"] < CUT) & (lines["units"] > 0)]
+    after = lines[(lines["date"] >= CUT) & (lines["units"] > 0)]
+    had, got = before.groupby("person")["item"].agg(set), after.groupby("person")["item"].agg(set)
+    owners = before.groupby("item")["person"].nunique()
+    recall, ndcg, shown_to_anybody, novelty = [], [], set(), []
+    for row, person in enumerate(past.persons):
+        wanted = (got.get(person, set()) & set(past.items)) - (set() if repeats else had[person])
+        if not wanted:
+            continue
+        score = scores(model, np.array([row]))[0]
+        allowed = [i for i, name in enumerate(past.items) if repeats or name not in had[person]]
+        chosen = [past.items[i] for i in sorted(allowed, key=lambda i: (-round(score[i] / np.abs(score).max(), 9), i))[:k]]
+        hits = [name in wanted for name in chosen]
+        recall.append(sum(hits) / min(k, len(wanted)))
+        ndcg.append(sum(h / np.log2(r + 2) for r, h in enumerate(hits)) / sum(1 / np.log2(r + 2) for r in range(min(k, len(wanted)))))
+        shown_to_anybody |= set(chosen)
+        novelty += [-np.log2(owners[name] / len(past.persons)) for name in chosen]
+    return np.mean(recall), np.mean(ndcg), len(shown_to_anybody) / len(past.items), np.mean(novelty)
+
+
+@pytest.mark.parametrize("make", [popularity, item_item, ease, blend])
+@pytest.mark.parametrize("repeats", [False, True])
+def test_the_judge_agrees_with_sets_and_loops(world, make, repeats):
+    lines, _, past, relevant = world
+    model = make(past)
+    found = judge(model, relevant, 7, repeats)
+    assert np.allclose(found[["recall", "ndcg", "coverage", "novelty"]], brute(model, lines, past, 7, repeats))
+
+
+@pytest.mark.parametrize("make", [popularity, item_item, ease, blend])
+def test_explanations_add_up_to_the_score(world, make):
+    past = world[2]
+    model = make(past)
+    for row in (0, 17, 101):
+        for item in (0, 5, 33):
+            parts = because(model, past.persons[row], past.items[item])
+            assert np.isclose(parts["contribution"].sum(), scores(model, np.array([row]))[0, item])
+            assert parts["contribution"].is_monotonic_decreasing
+
+
+def test_ease_is_the_minimum_of_its_problem(world):
+    past = world[2]
+    seen = bought(past).toarray()
+
+    def loss(weights):
+        return ((seen - seen @ weights) ** 2).sum() + 50 * (weights ** 2).sum()
+
+    best = rebuild(seen.T @ seen, 50.0)
+    draw = np.random.default_rng(0)
+    for _ in range(20):
+        step = draw.normal(0, 1e-3, best.shape)
+        np.fill_diagonal(step, 0.0)
+        assert loss(best + step) > loss(best)
+    assert np.allclose(np.diag(best), 0)
+
+
+def test_ease_solves_each_item_as_a_ridge_regression(world):
+    past = world[2]
+    seen, target = bought(past).toarray(), 4
+    others = np.delete(np.arange(seen.shape[1]), target)
+    left = seen[:, others].T @ seen[:, others] + 80 * np.eye(len(others))
+    assert np.allclose(np.linalg.solve(left, seen[:, others].T @ seen[:, target]), ease(past, 80.0).weights[others, target])
+
+
+@pytest.mark.parametrize("make", [popularity, item_item, ease, blend])
+def test_nothing_after_the_cut_changes_a_list(world, make):
+    lines, past = world[0], world[2]
+    after = lines["date"] >= CUT
+    shuffled = lines.copy()
+    for column in ("person", "item"):
+        shuffled.loc[after, column] = np.random.default_rng(1).permutation(lines.loc[after, column])
+    people = list(past.persons)
+    for changed in (shuffled, lines[~after], lines.assign(units=np.where(after, -1, 1))):
+        pd.testing.assert_frame_equal(recommend(make(history(changed, CUT)), people), recommend(make(past), people))
+
+
+def test_tuning_sees_nothing_from_the_cut_on(world):
+    lines, grid = world[0], {"trend": (0.0, 0.5), "own": (0.1, 1.0)}
+    known = lines["date"] < CUT
+    first, trials = tune(lines, CUT, grid, span=60)
+    pd.testing.assert_frame_equal(tune(lines[known], CUT, grid, span=60)[1], trials)
+    past, relevant = earlier(lines, CUT, 60)
+    assert past.until == pd.Timestamp("2024-07-03")
+    best = trials.loc[trials["taken"], "recall"].max() if trials["taken"].any() else None
+    if best is not None:
+        model = blend(past, first)
+        assert np.isclose(np.mean([judge(model, relevant, repeats=r)["recall"] for r in (False, True)]), best)
+
+
+def test_order_of_the_rows_does_not_matter(world):
+    lines, past = world[0], world[2]
+    mixed = lines.sample(frac=1, random_state=3)
+    pd.testing.assert_frame_equal(recommend(blend(history(mixed, CUT)), list(past.persons[:50])), recommend(blend(past), list(past.persons[:50])))
+
+
+def test_the_seed_repeats_the_world():
+    pd.testing.assert_frame_equal(taste_world(50, 20, seed=4)[0], taste_world(50, 20, seed=4)[0])
+    assert not taste_world(50, 20, seed=4)[0].equals(taste_world(50, 20, seed=5)[0])
+
+
+def test_nobody_is_shown_what_they_have(world):
+    past = world[2]
+    shown = lists(blend(past), np.arange(past.shape[0]), 10)
+    had = bought(past).toarray() > 0
+    assert not any(had[u, i] for u, row in enumerate(shown) for i in row if i >= 0)
+    assert all(len(set(row[row >= 0])) == (row >= 0).sum() for row in shown)
+
+
+def test_a_list_ends_where_items_end():
+    day = pd.Timestamp("2024-01-01")
+    lines = pd.DataFrame({"person": ["a", "a", "b"], "date": day, "item": ["x", "y", "x"], "units": 1})
+    past = history(lines, least=1)
+    assert recommend(popularity(past), ["a", "b"], 5)[["person", "item"]].values.tolist() == [["b", "y"]]
+    assert lists(popularity(past), np.array([0]), 5).tolist() == [[-1] * 5]
+
+
+def test_ties_go_to_the_first_name():
+    assert top(np.array([[2.0, 2.0 + 1e-14, 5.0, 2.0]]), 3).tolist() == [[2, 0, 1]]
+    assert top(np.zeros((1, 4)), 2).tolist() == [[0, 1]]
+
+
+def test_odd_customers():
+    day = pd.Timestamp("2024-01-01")
+    rows = [("once", "tea", 1), ("back", "tea", -1), ("", "tea", 1), (None, "milk", 1), ("李雷", "tea", 2), ("🙂", "milk", 1),
+            ("<script>alert(1)</script>", "milk", 1), ("both", "tea", 1), ("both", "tea", -1), ("both", "milk", 1), ("gift", "milk", 1)]
+    lines = pd.DataFrame(rows, columns=["person", "item", "units"]).assign(date=day, price=[1.0] * 10 + [0.0])
+    past = history(lines, "2024-01-02", least=1)
+    assert list(past.persons) == sorted(["once", "李雷", "🙂", "<script>alert(1)</script>", "both"])
+    assert past.left_out["lines without a person or item"] == 2 and past.left_out["persons with returns or gifts only"] == 2
+    assert list(recommend(ease(past, 1.0), ["once"])["item"]) == ["milk"]
+    with pytest.raises(RecommendError, match="'back' is not among the 5 known ones.*newcomers"):
+        recommend(ease(past, 1.0), ["back"])
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda t: t.drop(columns=["person", "units"]), "no column person, units"),
+    (lambda t: t[:0], "0 purchases"),
+    (lambda t: t.assign(units=-1), "0 purchases"),
+    (lambda t: t.assign(person=None), "0 purchases"),
+    (lambda t: t.assign(item=[f"i{n}" for n in range(len(t))]), "no item among them was bought 5 times"),
+])
+def test_lines_that_teach_nothing_are_refused_in_words(world, change, words):
+    with pytest.raises(UserError, match=words):
+        history(change(world[0][:200]), CUT)
+
+
+def test_other_refusals(world):
+    lines, _, past, relevant = world
+    for call, words in ((lambda: ease(past, 0.0), "penalty is 0"), (lambda: top(np.zeros((1, 2)), 0), "k is 0"), (lambda: rebuild(np.eye(5), 1.0, most=4), "5 items.*GB"),
+                        (lambda: because(ease(past), past.persons[0], "caviar"), "item 'caviar' is not among"),
+                        (lambda: per_person(ease(past), later(lines[:0], past)), "nobody known before 2024-09-01"),
+                        (lambda: Settings(floor=1.5), "floor is 1.5"), (lambda: faded_counts(lines, "1999-01-01"), "no purchase before 1999"),
+                        (lambda: popular_here(faded_counts(lines, CUT), store="Mars"), "store 'Mars'"),
+                        (lambda: judge_newcomers(lines.assign(store="s", channel="c"), "2030-01-01"), "nobody came for the first time"),
+                        (lambda: worth(ease(past), popularity(past), relevant, np.ones(past.shape[1]), 8, acceptance=2), "acceptance 2"),
+                        (lambda: trial_size(1.0, 0.0), "effect above 0")):
+        with pytest.raises(UserError, match=words):
+            call()
+
+
+def test_too_many_items_are_cut_to_the_most_bought(world):
+    lines = world[0]
+    past = history(lines, CUT, most_items=10)
+    whole = history(lines, CUT)
+    assert past.shape[1] == 10 and past.left_out["items beyond the 10 most bought"] == whole.shape[1] - 10
+    times = lines[lines["date"] < CUT]["item"].value_counts()
+    assert times[list(past.items)].min() >= times.drop(list(past.items)).max()
+
+
+def test_freshest_and_counts_by_brute_force(world):
+    lines, _, past, _ = world
+    known = lines[(lines["date"] < CUT) & lines["item"].isin(past.items)]
+    age = (pd.Timestamp(CUT) - known.groupby(["person", "item"])["date"].max()).dt.days
+    days = known.drop_duplicates(["person", "item", "date"]).groupby(["person", "item"]).size()
+    rows, items = past.persons.get_indexer(age.index.get_level_values(0)), past.items.get_indexer(age.index.get_level_values(1))
+    assert np.allclose(freshest(past).toarray()[rows, items], age) and np.allclose(matrix(past).toarray()[rows, items], days.loc[age.index])
+    recent = known[known["date"] >= pd.Timestamp(CUT) - pd.Timedelta(days=30)].groupby("item")["person"].nunique()
+    assert np.allclose(buyers(past, 30), recent.reindex(past.items, fill_value=0))
+
+
+def test_the_blend_without_time_is_ease(world):
+    past = world[2]
+    plain = Settings(half_life=1e9, row_power=0.0, count_power=0.0, trend=0.0, own=0.0, penalty=60.0)
+    rows = np.arange(past.shape[0])
+    assert np.allclose(scores(blend(past, plain), rows), scores(ease(past, 60.0), rows))
+    assert np.allclose(lift(past, 1e6, 2.0), 1.0)
+
+
+def test_a_method_differs_from_itself_by_nothing(world):
+    past, relevant = world[2:]
+    assert (difference(ease(past), ease(past), relevant) == 0).all()
+    gap = difference(ease(past), popularity(past), relevant)
+    marks = compare([ease(past), popularity(past)], relevant)
+    assert np.isclose(gap["mean"], marks["recall"].diff().iloc[1] * -1) and gap["low"] < gap["mean"] < gap["high"]
+
+
+def test_knowing_everything_is_best(world):
+    _, liking, past, relevant = world
+    marks = compare([popularity(past), ease(past), knowing(past, liking)], relevant)
+    assert marks["recall"].idxmax() == "best possible"
+
+
+def test_newcomers_by_brute_force():
+    day = pd.Timestamp("2024-01-10")
+    rows = [("a", 1, "s", "till", "tea"), ("a", 2, "s", "till", "milk"), ("b", 3, "t", "web", "milk"), ("c", 12, "t", "web", "tea"), ("a", 12, "s", "till", "tea"),
+            ("d", 14, "s", "till", "milk"), ("d", 15, "s", "till", "jam")]
+    lines = pd.DataFrame(rows, columns=["person", "date", "store", "channel", "item"]).assign(units=1)
+    lines["date"] = day - pd.Timedelta(days=10) + pd.to_timedelta(lines["date"], unit="D")
+    new = first_visits(lines, day)
+    assert list(new.index) == ["c", "d"] and new.loc["d", "items"] == {"milk", "jam"} and new.loc["c", "channel"] == "web"
+    marks = judge_newcomers(lines, day, k=1)
+    assert marks["newcomers"] == 2 and marks["best sellers of all time"] == 0.5
+    counts = faded_counts(lines, day, half_life=2.0)
+    assert np.isclose(counts["s", "till", "tea"], 0.5 ** (9 / 2)) and np.isclose(counts.sum(), 0.5 ** 4.5 + 0.5 ** 4 + 0.5 ** 3.5)
+
+
+def test_new_items_are_scored_and_explained_like_others(world):
+    lines, _, past, _ = world
+    rest, hidden = hide_items(lines, past, 0.1, seed=2)
+    known = history(rest, CUT)
+    texts = {item: f"{item} group{int(item[1:]) % 5}" for item in past.items}
+    model = with_new_items(blend(known), resemblance(texts, list(known.items), hidden))
+    assert not set(hidden) & set(known.items) and model.history.shape[1] == known.shape[1] + len(hidden)
+    old = scores(blend(known), np.arange(5))
+    assert np.allclose(scores(model, np.arange(5))[:, :known.shape[1]], old), "known items keep their scores"
+    parts = because(model, known.persons[3], hidden[0])
+    assert np.isclose(parts["contribution"].sum(), scores(model, np.array([3]))[0, known.shape[1]])
+    with pytest.raises(RecommendError, match="no text"):
+        resemblance({}, list(known.items), hidden)
+    with pytest.raises(RecommendError, match="no weights"):
+        with_new_items(popularity(known), resemblance(texts, list(known.items), hidden))
+
+
+def test_pairs_ranked_right_by_counting():
+    draw = np.random.default_rng(0)
+    score, buyer = draw.integers(0, 6, 40).astype(float), draw.random(40) < 0.3
+    by_hand = [(a > b) + 0.5 * (a == b) for a in score[buyer] for b in score[~buyer]]
+    assert np.isclose(ranked_right(score, buyer), np.mean(by_hand)) and np.isnan(ranked_right(score, np.zeros(40, bool)))
+
+
+def test_money_behind_the_hits_by_brute_force(world):
+    lines, _, past, relevant = world
+    items = pd.DataFrame({"item": past.items, "cost": np.linspace(0.5, 2.5, past.shape[1])})
+    margin = margin_of(lines, items, past)
+    assert np.allclose(margin, 2.0 - items["cost"])
+    model, rival = ease(past), popularity(past)
+    found = worth(model, rival, relevant, margin, weeks=13, acceptance=0.1, cost=10.0)
+    got = relevant.toarray() > 0
+    new, total = got & (bought(past).toarray() == 0), 0.0
+    for row in np.nonzero(new.any(1))[0]:
+        for sign, each in ((1, model), (-1, rival)):
+            total += sign * sum(margin[i] for i in lists(each, np.array([row]), 10)[0] if i >= 0 and new[row, i])
+    assert np.isclose(found.margin, 4 * total) and np.isclose(found.gain, 0.4 * total)
+    assert np.isclose(found.break_even, 10 / (4 * total)) if total > 0 else found.break_even == np.inf
+    assert spread_of(lines, items, CUT) > 0
+
+
+def test_pairs_show_no_handful_of_persons(world):
+    past = world[2]
+    shown = pairs(ease(past), least=25)
+    common = together(bought(past))
+    assert (shown["persons"] >= 25).all() and (shown["bought"] != shown["shown"]).all()
+    for row in shown.itertuples():
+        assert common[past.items.get_loc(row.bought), past.items.get_loc(row.shown)] == row.persons
+    assert len(pairs(ease(past), least=10 ** 6)) == 0
+
+
+def test_the_study_says_what_its_parts_say(world):
+    lines, liking, past, relevant = world
+    done = study(lines, CUT)
+    assert np.isclose(done.new.loc["blend", "recall"], judge(blend(past), relevant)["recall"])
+    assert 0 < done.weeks < 20 and np.allclose(done.model.weights, timely(past, Settings()))
+    assert best_list(past, np.log(liking)).name == "best possible" and set(GRID) <= set(Settings.__dataclass_fields__)
+    assert replace(Settings(), own=0.0) != Settings()
