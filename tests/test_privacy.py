@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import tiny_case
 from lepton_nb.customers import vault as vault_module
+from lepton_nb.customers.audit import audit
 from lepton_nb.customers.differential import Budget, BudgetError, laplace_counts, private_counts, spend
 from lepton_nb.customers.disclosure import DisclosureError, cells, guard, k_anonymity, publishable
 from lepton_nb.customers.erasure import ErasureError, access, erase, find_subject, reappeared, remains, retain
@@ -21,6 +22,7 @@ from lepton_nb.customers.privacy import (KeyProblem, PrivacyError, accounts, col
                                          run_key)
 from lepton_nb.customers.traces import search_text, traces
 from lepton_nb.customers.vault import VaultError, read_vault, remove_from_vault, rotate, seal, unseal, write_vault
+from lepton_nb.data.catalog import load
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.publish import publish
 from lepton_nb.workbook.run import run_case
@@ -196,7 +198,7 @@ def test_trying_every_table_does_not_find_a_suppressed_cell(seed):
 
 
 def test_no_small_cell_is_shown_in_hundreds_of_random_tables():
-    for seed in range(60):
+    for seed in range(30):
         rng = np.random.default_rng(seed)
         table = square(rng.poisson(rng.choice([2, 6, 20]), (rng.integers(1, 6), rng.integers(1, 5))))
         shown = guard(table, ["a", "b"]).frame.persons.dropna()
@@ -386,6 +388,38 @@ def canaries(folder: Path, people: int = 60, days: int = 150, stores: int = 1, i
     pd.DataFrame(purchases).to_csv(folder / "purchases.csv", index=False)
     some = [str(row[name]) for row in contacts[:SPECIAL] for name in ("name", "email", "phone", "street", "city", "record")]
     return [*SHARED, *some, *(f"{row['channel']}/{row['record']}" for row in contacts[:SPECIAL]), *(re.sub(r"\D", "", row["phone"]) for row in contacts[:SPECIAL]), "独角兽", "1931-07-1"]
+
+
+def sales(folder: Path, days: int = 60) -> Path:
+    """Add the sales of one store, so that the folder can be loaded."""
+    rows = [(day, "S0", f"00{i}", 5 + i, 2.5) for i in range(2) for day in pd.date_range("2025-01-01", periods=days)]
+    pd.DataFrame(rows, columns=["date", "store", "item", "units", "price"]).to_csv(folder / "sales.csv", index=False)
+    return folder
+
+
+def test_the_audit_of_hostile_people_names_none_of_them(tmp_path):
+    needles = canaries(tmp_path / "mine")
+    tables = load("retail", f"own:{sales(tmp_path / 'mine')}").tables
+    contacts, purchases = tables["contacts"], tables["purchases"]
+    identity = contacts[["channel", "record"]].assign(person=pseudonymise(accounts(contacts), KEY))
+    frames = {"contacts": contacts, "identity": identity, "purchases": purchases, "lines": purchases.merge(identity, on=["channel", "record"])}
+    done = audit(frames, ["S0"], KEY, Budget(1.0), invented=True)
+    for frame, count in [(done.table, None), (done.held.frame, "persons"), (done.answer, None), (done.receipt.tables, None)]:
+        assert search_text(publishable(frame, count, people={*identity.person, *accounts(contacts)}).to_csv(), [*needles, *identity.person[:20]]) == []
+    assert done.left == 0 and done.receipt.erased > 3 and done.held.frame.persons.notna().any()
+
+
+@pytest.mark.xfail(strict=True, reason="the messages of data.tables repeat what stands in contacts, and a failed run keeps them in its report; "
+                                       "take this mark away when they show the shape of a value (xxx@xxx.xx) and not the value")
+def test_a_refusal_of_contacts_does_not_repeat_them(tmp_path):
+    canaries(tmp_path / "mine")
+    contacts = pd.read_csv(sales(tmp_path / "mine") / "contacts.csv", dtype=str)
+    contacts.loc[3, "birth_date"] = "zqname3kx was born"
+    contacts.to_csv(tmp_path / "mine" / "contacts.csv", index=False)
+    with pytest.raises(UserError) as refused:
+        load("retail", f"own:{tmp_path / 'mine'}")
+    assert "contacts.csv" in str(refused.value) and "birth_date" in str(refused.value) and "row 5" in str(refused.value)
+    assert search_text(str(refused.value), SHARED) == []
 
 
 SAFE = """

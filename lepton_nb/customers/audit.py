@@ -93,7 +93,7 @@ def audit(
     lines, contacts, identity = frames["lines"], frames["contacts"], frames["identity"]
     people = pseudonymise(pd.Series(identity["person"].unique()), key, "audit")
     held, lost = by_store_and_age(lines, contacts, identity, k)
-    answer = private_counts(lines, "store", stores, budget, epsilon, contributions=min(2, len(stores)))
+    answer = private_counts(lines, "store", stores, budget, epsilon, contributions=len(stores))
     answer = against_truth(answer, lines, "store") if invented else answer
     receipt, left = trial_erasure(frames, key)
     quasi = [name for name in ("birth_date", "postcode") if name in contacts]

@@ -131,7 +131,7 @@ def private_counts(
     noisy = np.asarray(measurement(bounded(lines, by, groups, contributions, person).tolist()))
     return pd.DataFrame({by: groups, "persons": np.maximum(noisy, 0), "within": float(discrete_laplacian_scale_to_accuracy(scale, 0.05))})
 
-# %% ../../nbs/customers/08_differential.ipynb #cell-014
+# %% ../../nbs/customers/08_differential.ipynb #cell-016
 def against_truth(
     answer: pd.DataFrame,                  # from `private_counts`
     lines: pd.DataFrame,                   # of invented people
