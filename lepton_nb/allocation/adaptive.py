@@ -232,7 +232,7 @@ def classify(
 class Effort:
     """Say how much a learner may try."""
     states: int = 5000                     # labelled in each generation
-    scenarios: int = 256                   # futures for each candidate in the first round of halving
+    scenarios: int = 128                   # futures for each candidate in the first round of halving
     horizon: int = 24                      # days of a future; several lead times
     reach: int = 3                         # candidates: this many units to either side of the policy's order
     generations: int = 2
