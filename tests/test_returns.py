@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lepton_nb.business.returns import (Estimate, Investment, Range, ReturnError, Stream, adoption, appraise, break_even, carried_by, cash_flows, chances, cost_line, gain_bounds,
+from lepton_nb.business.accuracy import break_even, cost_line
+from lepton_nb.business.returns import (Estimate, Investment, Range, ReturnError, Stream, adoption, appraise, carried_by, cash_flows, chances, gain_bounds,
                                         in_steps, irr, money_by_month, monte_carlo, monthly_flows, needed_gain, npv, payback, present_value, resample_means, shared_part,
                                         tornado)
 from lepton_nb.business.wheels import Wheels, cut_wheels, fixed_point, learning_curve, limits, next_money, power_laws, quarters_table, standstills, turn

@@ -37,7 +37,7 @@ def covered_demand(
     total = np.cumsum(demand, 0)
     return total[np.minimum(days, len(demand)) - 1, :, np.arange(demand.shape[2])].T
 
-
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-007
 def state_columns(
     state: State,
     i: np.ndarray,                         # series that may order tonight
@@ -48,7 +48,7 @@ def state_columns(
     return {"unique_id": chain.ids[i].astype(str), "on_hand": state.on_hand[i], "on_order": state.on_order.sum(1)[i], "covered_days": days[i]} \
         | {name: getattr(chain, name)[i] for name in own} | {"order_line_cost": np.full(len(i), chain.order_line_cost)}
 
-# %% ../../nbs/allocation/13_reasons.ipynb #cell-008
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-009
 def limit_use(
     name: str,                             # of a limit, as in the plan's log
     chain: Chain,
@@ -60,7 +60,7 @@ def limit_use(
     if where != "dock": here = here & (np.asarray(chain.store_names, object)[chain.store] == where.removeprefix("store "))
     return np.where(here, chain.volume, 0.0)
 
-
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-010
 def limit_columns(
     state: State,
     prices: Mapping[str, float],           # shadow price of each limit that binds tonight
@@ -84,7 +84,7 @@ def cut_columns(
     ordered = commit(state.chain, wish, state.may_order, state.on_order, state.budget)[0]
     return {"wish": wish[i], "asked": asked[i], "cut_dock": (asked - docked)[i], "cut_budget": (docked - ordered)[i], "ordered": ordered[i]}
 
-# %% ../../nbs/allocation/13_reasons.ipynb #cell-010
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-012
 def weighed_columns(
     lots: np.ndarray,                      # units, rising (N, Q)
     profit: np.ndarray,                    # expected money (N, Q)
@@ -98,7 +98,7 @@ def weighed_columns(
     return {"best_lot": lots[each, profit.argmax(1)], "profit": profit[each, at], "lot_less": near(less, lots), "profit_less": near(less, profit),
             "lot_more": near(more, lots), "profit_more": near(more, profit)} | {name: getattr(outcome, name)[each, at] for name in ("first", "later", "rest", "nights")}
 
-
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-013
 @dataclass
 class WatchedPlan(LotPlan):
     """Order like a `LotPlan` and keep, evening by evening, why."""
@@ -124,7 +124,7 @@ class WatchedPlan(LotPlan):
         self.evenings[state.t] = row | {"safety": row["position"] - row["expected"], "lasts": (asked_for <= row["position"] + 1e-9).mean(0)}
         return wish
 
-# %% ../../nbs/allocation/13_reasons.ipynb #cell-011
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-014
 def watch(
     plan: LotPlan,                         # a plan, also one that has already run
 ) -> WatchedPlan:                          # the same plan before its first evening
@@ -132,7 +132,7 @@ def watch(
     own = {f.name: getattr(plan, f.name) for f in fields(LotPlan) if f.name not in ("log", "_known")}
     return WatchedPlan(**own)
 
-# %% ../../nbs/allocation/13_reasons.ipynb #cell-015
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-018
 def hash_of(
     thing: object,                         # array, or anything JSON can write
 ) -> str:                                  # 16 hexadecimal digits
@@ -140,7 +140,7 @@ def hash_of(
     if isinstance(thing, np.ndarray): return hashlib.sha256(np.ascontiguousarray(thing)).hexdigest()[:16]
     return hashlib.sha256(json.dumps(thing, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
-
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-019
 def seals(
     log: pd.DataFrame,                     # without or with its column `seal`
 ) -> list[str]:
@@ -172,7 +172,7 @@ def audit_log(
     if lines_only: log = log[(log["wish"] > 0) | (log["ordered"] > 0)].reset_index(drop=True)
     return log.assign(seal=seals(log))
 
-# %% ../../nbs/allocation/13_reasons.ipynb #cell-018
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-022
 def why(
     row: pd.Series,                        # of an audit log
 ) -> str:
@@ -190,7 +190,7 @@ def why(
     if row["ordered"] > 0 and wasted >= 0.05: text += f"; {n(wasted)} of it are likely to be thrown away, at {row['cost']:.2f} each where a sale earns {row['price'] - row['cost']:.2f}"
     return text + limits_told(row, n) + "."
 
-
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-024
 def limits_told(row: pd.Series, n) -> str:
     """Say what limits changed about an order."""
     told = ""
@@ -214,7 +214,7 @@ def find_line(
     if not len(found): raise AuditError(f"{unique_id} has no line on {day}; its lines are of {', '.join(mine['evening'].head(5))}{' and later' if len(mine) > 5 else ''}")
     return found.iloc[0]
 
-# %% ../../nbs/allocation/13_reasons.ipynb #cell-022
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-028
 def row_profit(
     log: pd.DataFrame,
 ) -> pd.Series:                            # money of each row's lot
@@ -225,7 +225,7 @@ def row_profit(
     return (log["sale_worth"] * log["first"] + log["later_worth"] * (log["later"] + rest) - log["cost"] * log["wish"]
             - log["holding"] * nights - log["order_line_cost"] * (log["wish"] > 0))
 
-
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-029
 def row_rounding(
     log: pd.DataFrame,
 ) -> np.ndarray:                           # units asked for after packs and minimum order
@@ -235,7 +235,7 @@ def row_rounding(
     least = np.ceil(np.maximum(log["minimum"], pack) / pack - 1e-9) * pack
     return np.where(whole >= least - 1e-9, whole, np.where((whole > 0) & (wish >= least / 2 - 1e-9), least, 0))
 
-# %% ../../nbs/allocation/13_reasons.ipynb #cell-023
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-030
 def recheck(
     log: pd.DataFrame,                     # as made or as read
     data_hash: str | None = None,          # of the data it should rest on
@@ -257,7 +257,7 @@ def recheck(
     out.append(differing(log, "limits only take", log["wish"].to_numpy(), np.minimum(log["wish"], log["best_lot"]).to_numpy(), tolerance))
     return pd.concat(out, ignore_index=True)
 
-
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-031
 def differing(log: pd.DataFrame, check: str, found: np.ndarray, expected: np.ndarray, tolerance: float) -> pd.DataFrame:
     """List the rows in which a check does not hold."""
     numbers = np.issubdtype(found.dtype, np.number)
@@ -265,7 +265,7 @@ def differing(log: pd.DataFrame, check: str, found: np.ndarray, expected: np.nda
     at = np.flatnonzero(wrong)
     return pd.DataFrame({"row": at, "unique_id": log["unique_id"].to_numpy()[at], "check": check, "found": found[at].astype(object), "expected": expected[at].astype(object)})
 
-# %% ../../nbs/allocation/13_reasons.ipynb #cell-027
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-035
 def write_audit(
     log: pd.DataFrame,
     path: str | Path,                      # .csv or .parquet
@@ -287,7 +287,7 @@ def write_audit(
         raise
     return path
 
-
+# %% ../../nbs/allocation/13_reasons.ipynb #cell-036
 def read_audit(
     path: str | Path,                      # .csv or .parquet
 ) -> pd.DataFrame:

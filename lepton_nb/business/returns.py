@@ -6,7 +6,7 @@
 __all__ = ['WEEKS_A_MONTH', 'ReturnError', 'require', 'npv', 'irr', 'per_month', 'payback', 'Stream', 'in_steps', 'shared_part',
            'Estimate', 'gain_table', 'gain_bounds', 'resample_means', 'adoption', 'Investment', 'monthly_flows',
            'present_value', 'cash_flows', 'appraise', 'needed_gain', 'Range', 'tornado', 'check_fields', 'monte_carlo',
-           'chances', 'carried_by', 'money_by_month', 'CostLine', 'cost_line', 'BreakEven', 'break_even']
+           'chances', 'carried_by', 'money_by_month']
 
 # %% ../../nbs/business/05_return.ipynb #cell-003
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ def require(condition: bool, message: str) -> None:
     """Raise ReturnError with a message unless the condition holds."""
     if not condition: raise ReturnError(message)
 
-
+# %% ../../nbs/business/05_return.ipynb #cell-007
 def npv(
     rate: float,                           # per period, $r$
     flows: np.ndarray,                     # money of periods 0, 1, .. (..., T + 1)
@@ -57,7 +57,7 @@ def per_month(
     """Return the monthly rate that compounds to a yearly one."""
     return (1 + rate) ** (1 / 12) - 1
 
-# %% ../../nbs/business/05_return.ipynb #cell-010
+# %% ../../nbs/business/05_return.ipynb #cell-011
 def payback(
     flows: np.ndarray,                     # money of periods 0, 1, .. (..., T + 1)
     rate: float = 0.0,                     # per period; above 0 for discounted payback
@@ -73,7 +73,7 @@ def payback(
         when = np.where(last < 0, 0.0, np.where(red[..., -1], np.inf, turn + before / (before - after)))
     return float(when[0]) if len(when) == 1 else when
 
-# %% ../../nbs/business/05_return.ipynb #cell-013
+# %% ../../nbs/business/05_return.ipynb #cell-014
 @dataclass(frozen=True)
 class Stream:
     """Hold one measured stream of gain."""
@@ -94,7 +94,7 @@ class Stream:
         """Return the mean gain, money per week."""
         return float(self.weekly.mean())
 
-
+# %% ../../nbs/business/05_return.ipynb #cell-015
 def in_steps(
     profits: Mapping[str, np.ndarray],     # weekly profit of each run, money (W,): today first, each next with one change more
 ) -> list[Stream]:                         # one a change; they add up by construction
@@ -114,7 +114,7 @@ def shared_part(
     alone = float(np.mean(second))
     return 1 - float(np.mean(both) - np.mean(first)) / alone if alone != 0 else np.nan
 
-# %% ../../nbs/business/05_return.ipynb #cell-017
+# %% ../../nbs/business/05_return.ipynb #cell-019
 @dataclass(frozen=True)
 class Estimate:
     """Hold a gain known by an estimate and its interval."""
@@ -134,7 +134,7 @@ class Estimate:
         z = rng.standard_normal(n)
         return self.mean + np.where(z > 0, self.high - self.mean, self.mean - self.low) * z / 1.6449
 
-# %% ../../nbs/business/05_return.ipynb #cell-020
+# %% ../../nbs/business/05_return.ipynb #cell-022
 def gain_table(
     streams: Sequence[Stream | Estimate],
 ) -> pd.DataFrame:                         # a row a gain: known_by, mean, low, high, counted, counted_gain, overlap
@@ -151,7 +151,7 @@ def gain_bounds(
     means = np.array([s.mean for s in streams])
     return pd.Series({"all_shared": means.max(initial=0), "counted": sum(s.counted * s.mean for s in streams), "nothing_shared": means.sum()}, dtype=float)
 
-# %% ../../nbs/business/05_return.ipynb #cell-023
+# %% ../../nbs/business/05_return.ipynb #cell-025
 def resample_means(
     weekly: np.ndarray,                    # gains, money (W,), or of several streams of the same weeks (K, W)
     n: int = 2000,                         # draws
@@ -170,7 +170,7 @@ def resample_means(
     draws = mean + (values[:, index].mean(2).T - mean) * wider[:, None]
     return draws[:, 0] if np.ndim(weekly) == 1 else draws
 
-# %% ../../nbs/business/05_return.ipynb #cell-027
+# %% ../../nbs/business/05_return.ipynb #cell-029
 def adoption(
     months: np.ndarray,                    # since going live, $t$
     half: float | np.ndarray,              # months until half the reach, $h$; 0 is at once
@@ -181,7 +181,7 @@ def adoption(
     share = 1 / (1 + 19.0 ** np.clip(1 - months / np.maximum(half, 1e-9), -50, 50))
     return np.where(months < 0, 0.0, reach * np.where(half > 0, share, 1.0))
 
-# %% ../../nbs/business/05_return.ipynb #cell-030
+# %% ../../nbs/business/05_return.ipynb #cell-032
 @dataclass(frozen=True)
 class Investment:
     """Hold what an investment costs and brings; any number may be an array of draws (S,)."""
@@ -203,7 +203,7 @@ class Investment:
         require(bool(((np.asarray(self.fade) >= 0) & (np.asarray(self.fade) < 1)).all()), f"fade is {np.max(self.fade):g}; give a share from 0 to below 1")
         require(1 <= self.years <= 30, f"years is {self.years}; give 1 to 30")
 
-# %% ../../nbs/business/05_return.ipynb #cell-031
+# %% ../../nbs/business/05_return.ipynb #cell-033
 WEEKS_A_MONTH = 52 / 12
 
 
@@ -231,7 +231,7 @@ def present_value(
     total = (net * monthly).sum(-1)
     return float(total) if np.ndim(total) == 0 else total
 
-# %% ../../nbs/business/05_return.ipynb #cell-034
+# %% ../../nbs/business/05_return.ipynb #cell-036
 def cash_flows(
     case: Investment,
 ) -> pd.DataFrame:                         # a row a month: adoption, build, running, gain, net, discounted, cumulated
@@ -253,7 +253,7 @@ def appraise(
                       "payback_months": payback(flows["net"]), "discounted_payback_months": payback(flows["net"], monthly),
                       "benefit_cost": npv(monthly, flows["gain"]) / spent if spent > 0 else np.inf})
 
-# %% ../../nbs/business/05_return.ipynb #cell-037
+# %% ../../nbs/business/05_return.ipynb #cell-039
 def needed_gain(
     case: Investment,
 ) -> np.ndarray | float:                   # money per week where the new way is followed
@@ -262,7 +262,7 @@ def needed_gain(
     require(bool(np.all(at_one > at_none)), "no gain can break even: nothing is collected within the years of the case; give more years, or build faster")
     return -at_none / (at_one - at_none)
 
-# %% ../../nbs/business/05_return.ipynb #cell-040
+# %% ../../nbs/business/05_return.ipynb #cell-042
 @dataclass(frozen=True)
 class Range:
     """Hold what a number may be."""
@@ -280,7 +280,7 @@ class Range:
         turn, u = (self.likely - self.low) / width, np.asarray(uniform)
         return np.where(u < turn, self.low + width * np.sqrt(u * turn), self.high - width * np.sqrt((1 - u) * (1 - turn)))
 
-
+# %% ../../nbs/business/05_return.ipynb #cell-043
 def tornado(
     case: Investment,
     ranges: Mapping[str, Range],           # name of a field -> its range
@@ -299,7 +299,7 @@ def check_fields(ranges: Mapping[str, Range]) -> None:
     unknown = [name for name in ranges if name not in names]
     require(not unknown, f"ranges: no number of an investment is called {', '.join(unknown)}; there are {', '.join(names)}")
 
-# %% ../../nbs/business/05_return.ipynb #cell-043
+# %% ../../nbs/business/05_return.ipynb #cell-046
 def monte_carlo(
     case: Investment,                      # its weekly_gain is replaced by the streams' draws
     streams: Sequence[Stream | Estimate],  # of the same weeks, and estimates
@@ -323,7 +323,7 @@ def monte_carlo(
     discounted = net * (1 + np.asarray(many.rate, float)[..., None]) ** (-np.arange(net.shape[-1]) / 12)
     return pd.DataFrame(inputs).assign(npv=worth, payback_months=payback(np.broadcast_to(discounted, (n, net.shape[-1]))), pays=worth > 0)
 
-
+# %% ../../nbs/business/05_return.ipynb #cell-047
 def chances(
     draws: pd.DataFrame,                   # of `monte_carlo`
 ) -> pd.Series:                            # pays, its error, NPV at 5%, 50%, 95%, median payback in months
@@ -342,7 +342,7 @@ def carried_by(
     out = pd.Series({name: np.corrcoef(ranks[name], ranks["npv"])[0, 1] for name in ranks if name != "npv"}, dtype=float)
     return out.sort_values(key=abs, ascending=False)
 
-# %% ../../nbs/business/05_return.ipynb #cell-044
+# %% ../../nbs/business/05_return.ipynb #cell-048
 def money_by_month(
     case: Investment,
     draws: pd.DataFrame,                   # of `monte_carlo` on this case
@@ -355,63 +355,3 @@ def money_by_month(
     total = np.cumsum(net * (1 + np.asarray(many.rate, float)[..., None]) ** (-np.arange(net.shape[-1]) / 12), -1)
     low, middle, high = np.quantile(total, [(1 - inside) / 2, 0.5, (1 + inside) / 2], axis=0)
     return pd.DataFrame({"month": np.arange(1, net.shape[-1] + 1), "low": low, "middle": middle, "high": high})
-
-# %% ../../nbs/business/05_return.ipynb #cell-049
-@dataclass(frozen=True)
-class CostLine:
-    """Hold the weekly gain as a straight line in the forecast error."""
-    points: pd.DataFrame                   # forecast, wape, gain (mean money per week), fitted
-    level: float                           # gain of a forecast without error, money per week
-    slope: float                           # gain lost per unit of WAPE, money per week (above 0 where errors cost)
-    draws: np.ndarray                      # (level, slope) of resampled weeks (n, 2)
-
-    def gain(self, wape: np.ndarray) -> np.ndarray:
-        """Return the gain at an error, money per week."""
-        return self.level - self.slope * np.asarray(wape, float)
-
-    def band(self, wape: np.ndarray, inside: float = 0.9) -> np.ndarray:
-        """Return the ends of the line's interval at each error (2, ...)."""
-        lines = self.draws[:, :1] - self.draws[:, 1:] * np.ravel(wape)
-        return np.quantile(lines, [(1 - inside) / 2, (1 + inside) / 2], axis=0)
-
-
-def cost_line(
-    wape: Mapping[str, float],             # forecast -> its WAPE on the judged weeks
-    gains: Mapping[str, np.ndarray],       # forecast -> weekly gain over the present way, money (W,)
-    block: int = 2,                        # weeks that stay together, half of them at most
-    n: int = 2000,                         # draws
-    seed: int = 0,
-) -> CostLine:
-    """Fit the measured cost curve by least squares over three forecasts or more."""
-    names = [name for name in wape if name in gains]
-    error = np.array([wape[name] for name in names], float)
-    require(len(np.unique(error.round(6))) >= 3, f"cost_line: {len(names)} forecasts with {len(np.unique(error.round(6)))} different errors; at least 3 are needed for a line that can be doubted")
-    weekly = np.stack([np.asarray(gains[name], float) for name in names])
-    drawn = resample_means(weekly, n, min(block, weekly.shape[1] // 2), seed)
-    inverse = np.linalg.pinv(np.column_stack([np.ones(len(error)), -error]))   # least squares as a matrix: the same for every draw
-    level, slope = inverse @ weekly.mean(1)
-    points = pd.DataFrame({"forecast": names, "wape": error, "gain": weekly.mean(1), "fitted": level - slope * error})
-    return CostLine(points.sort_values("wape", ignore_index=True), float(level), float(slope), drawn @ inverse.T)
-
-# %% ../../nbs/business/05_return.ipynb #cell-050
-@dataclass(frozen=True)
-class BreakEven:
-    """Hold the forecast error at which a case stops paying."""
-    wape: float                            # 0 where it pays at no error, inf where it pays at every one
-    low: float                             # 5% quantile over resampled weeks
-    high: float                            # 95% quantile
-    measured: bool                         # whether it lies between the forecasts that were measured
-
-
-def break_even(
-    line: CostLine,
-    needed: float,                         # gain the case needs, money per week
-) -> BreakEven:
-    """Return the WAPE at which the gain falls to what is needed, with its interval."""
-    def at(level, slope):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            crossing = np.maximum((level - needed) / slope, 0)
-        return np.where(slope > 0, crossing, np.where(level > needed, np.inf, 0.0))
-    wape = float(at(line.level, line.slope))
-    low, high = np.quantile(at(*line.draws.T), [0.05, 0.95], method="nearest")
-    return BreakEven(wape, float(low), float(high), bool(line.points["wape"].min() <= wape <= line.points["wape"].max()))
