@@ -29,7 +29,7 @@ def checked(contacts: pd.DataFrame) -> pd.DataFrame:
     faults = faults[faults["file"] == "contacts"]
     again = frame.duplicated(["channel", "record"]).to_numpy() if {"channel", "record"} <= set(frame) else np.zeros(len(frame), bool)
     if again.any() and faults.empty:
-        found = f"'{frame.record[again].iloc[0]}' stands twice in the channel '{frame.channel[again].iloc[0]}'" + f" ({again.sum():,} such rows)" * (again.sum() > 1)
+        found = f"'{frame.record[again].iloc[0]}' stands twice in the channel '{frame.channel[again].iloc[0]}'" + f" ({again.sum():,} such rows)" * bool(again.sum() > 1)
         faults = [problem("contacts", "record", np.flatnonzero(again)[0] + 2, found, "Keep one row for each channel and record.")]
     if len(faults):
         raise DataError(faults)
