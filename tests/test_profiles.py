@@ -44,6 +44,7 @@ LINES_OF_SHOP = shop()
     (lambda d: d.drop(columns=["price", "receipt"]), "price, receipt"),
     (lambda d: d.assign(date="yesterday"), "column date"),
     (lambda d: d.assign(date=d["date"].where(d.index > 0)), "1 empty"),
+    (lambda d: d.assign(date=d["date"].dt.tz_localize("UTC")), "time zone"),
     (lambda d: d.assign(units="two"), "column units"),
     (lambda d: d.assign(price=np.nan), "column price"),
     (lambda d: d.assign(person=""), "none of 2 lines has a person"),
@@ -117,6 +118,21 @@ def test_no_published_group_is_small_and_none_can_be_subtracted(sizes):
     group = pd.Series(np.repeat([f"g{i}" for i in range(len(sizes))], sizes))
     merged = large_enough(group, 10).value_counts()
     assert merged.sum() == sum(sizes) and (merged >= min(10, sum(sizes))).all()
+
+
+@pytest.mark.parametrize("change", [{"channel": None}, {"store": None}, {"receipt": None}, {"hour": np.nan}, {"price": 0.0}, {"price": -1.0}])
+def test_a_column_that_says_nothing_leaves_the_rest_to_say(change):
+    lines = LINES_OF_SHOP.assign(**change)
+    people = profiles(lines, END)
+    assert len(people) == LINES_OF_SHOP["person"].nunique() and (people["frequency"] == profiles(LINES_OF_SHOP, END)["frequency"]).all()
+    assert value_by(people, segments(people, resamples=2).of)["persons"].sum() == len(people)
+    assert hot_places(lines).persons.shape[1] == 7 and len(channel_preference(people)) == 1
+
+
+def test_names_of_segments_are_told_apart_even_without_channels():
+    people = profiles(LINES_OF_SHOP.assign(channel=None), END)
+    found = segments(people, numbers=[5], threshold=0.0, resamples=2)
+    assert found.chosen == 5 and found.of.nunique() == 5
 
 
 def test_silence_needs_history():

@@ -31,15 +31,19 @@ def check_lines(
     missing = [name for name in LINES if name not in lines]
     if missing:
         raise ProfileError(f"lines lack the column {', '.join(missing)}; they need {', '.join(LINES)}")
-    if not pd.api.types.is_datetime64_any_dtype(lines["date"]) or lines["date"].isna().any():
-        raise ProfileError(f"column date of lines holds {lines['date'].dtype} with {int(lines['date'].isna().sum())} empty; it must be dates without holes")
+    if not isinstance(lines["date"].dtype, np.dtype) or lines["date"].dtype.kind != "M" or lines["date"].isna().any():
+        raise ProfileError(f"column date of lines holds {lines['date'].dtype} with {int(lines['date'].isna().sum())} empty; it must be dates without holes, and without a time zone")
     for name in ("units", "price"):
         if not pd.api.types.is_numeric_dtype(lines[name]) or not np.isfinite(lines[name].to_numpy(float, na_value=np.nan)).all():
             raise ProfileError(f"column {name} of lines must hold a number in every row; it is {lines[name].dtype} with {int(lines[name].isna().sum())} empty")
     known = lines[lines["person"].notna() & (lines["person"].astype(str) != "")]
     if known.empty:
         raise ProfileError(f"none of {len(lines)} lines has a person; link accounts to persons first, or leave this section out")
-    return known.assign(value=known["units"].to_numpy(float) * known["price"].to_numpy(float))
+    known = known.assign(value=known["units"].to_numpy(float) * known["price"].to_numpy(float), channel=known["channel"].astype(object).fillna("unknown"))
+    without = known["receipt"].isna()
+    if without.any():
+        known["receipt"] = known["receipt"].astype(object).where(~without, known["person"].astype(str) + known["date"].astype(str))
+    return known
 
 
 def coverage(lines: pd.DataFrame) -> float:

@@ -23,7 +23,7 @@ def features(
 ) -> pd.DataFrame:         # the same rows, scaled
     """Bring the traits that segments are made of to one scale."""
     raw = pd.DataFrame({"silence": np.log1p(people["silence"]), "visits a month": np.log(30 / people["gap"].clip(lower=0.5)),
-                        "basket": np.log1p(people["basket_value"]), "active_weeks": people["active_weeks"]})
+                        "basket": np.log1p(people["basket_value"].clip(lower=0)), "active_weeks": people["active_weeks"]})
     if people["channel"].nunique() > 1:
         usual = people["channel"].mode()[0]
         raw["other doors"] = 1 - people[f"share of {usual}"]
@@ -71,7 +71,7 @@ def segment_name(
     often = people["gap"].median() / part["gap"].median()
     pace = ("lapsed" if part["silent"].mean() > 0.5 else "new" if part["tenure"].median() < 0.4 * people["tenure"].median()
             else "frequent" if often > 1.4 else "occasional" if often < 0.7 else "steady")
-    size = part["basket_value"].median() / people["basket_value"].median()
+    size = part["basket_value"].median() / max(people["basket_value"].median(), 1e-9)
     basket = "large baskets" if size > 1.3 else "small baskets" if size < 0.75 else ""
     doors, usual = part["channel"].value_counts(normalize=True), people["channel"].mode()
     elsewhere = 1 - part[f"share of {usual.iloc[0]}"].mean()
