@@ -20,7 +20,7 @@ from lepton_nb.customers.disclosure import DisclosureError, cells, guard, k_anon
 from lepton_nb.customers.erasure import ErasureError, access, erase, find_subject, reappeared, remains, retain
 from lepton_nb.customers.privacy import (KeyProblem, PrivacyError, accounts, collision_probability, new_key, parse_key, pseudonymise, read_key, rekey,
                                          run_key)
-from lepton_nb.customers.traces import search_text, traces
+from lepton_nb.customers.traces import check_tables, published_tables, search_text, traces
 from lepton_nb.customers.vault import VaultError, read_vault, remove_from_vault, rotate, seal, unseal, write_vault
 from lepton_nb.data.catalog import load
 from lepton_nb.workbook.parameters import UserError
@@ -392,7 +392,8 @@ def canaries(folder: Path, people: int = 60, days: int = 150, stores: int = 1, i
 
 def sales(folder: Path, days: int = 60) -> Path:
     """Add the sales of one store, so that the folder can be loaded."""
-    rows = [(day, "S0", f"00{i}", 5 + i, 2.5) for i in range(2) for day in pd.date_range("2025-01-01", periods=days)]
+    rng = np.random.default_rng(2)
+    rows = [(day, "S0", f"00{i}", 30 + rng.poisson(4), 2.5) for i in range(2) for day in pd.date_range("2025-01-01", periods=days)]
     pd.DataFrame(rows, columns=["date", "store", "item", "units", "price"]).to_csv(folder / "sales.csv", index=False)
     return folder
 
@@ -472,6 +473,8 @@ def test_canaries_stay_out_of_a_report_that_goes_through_the_door(tmp_path, monk
     assert len([file for file in out.rglob("*") if file.is_file()]) >= 6
     found = traces([out], [*needles, os.environ["LEPTON_NB_KEY"]])
     assert found.empty, found.to_string()
+    page = next(out.glob("shop/*/report.html"))
+    assert len(published_tables(page)) == 6 and check_tables(page).empty
 
 
 def test_every_way_to_leak_is_caught(tmp_path, monkeypatch):
@@ -480,19 +483,20 @@ def test_every_way_to_leak_is_caught(tmp_path, monkeypatch):
     found = traces([out], [f"zqname{i}kx" for i in (0, 1, 2, 5, 6)] + [f"zqmail{i}kx@example.org" for i in (3, 4)] + ["Zqstreet7kx"])
     kinds = {kind: set(part.needle) for kind, part in found.groupby(found.file.map(lambda file: Path(file).name))}
     assert len(kinds["executed.ipynb"]) == len(LEAKS) and len(kinds["report.html"]) >= len(LEAKS) - 1 and kinds["results.json"] == {"zqname2kx"}
+    assert set(check_tables(next(out.glob("shop/*/report.html"))).table) == {"contacts.csv", "x.csv"}
     assert found[found.needle == "zqmail4kx@example.org"].form.str.contains("sha256").all()
 
 
 @pytest.mark.slow
 def test_canaries_stay_out_of_the_retail_report(tmp_path, monkeypatch):
-    from test_retail import QUICK, small_chain
-
     monkeypatch.setenv("LEPTON_NB_KEY", new_key())
-    needles = canaries(small_chain(tmp_path / "mine", days=150, stores=1, items=2))
-    run = run_case("retail", [("source", f"own:{tmp_path / 'mine'}"), *QUICK], out=tmp_path / "runs", progress=False)
+    needles, quick = canaries(tmp_path / "mine"), {"evaluation_weeks": "2", "validation_weeks": "4", "paths": "20", "model": "fast"}
+    run = run_case("retail", [("source", f"own:{sales(tmp_path / 'mine', days=150)}"), *quick.items()], out=tmp_path / "runs", progress=False)
     publish(run, tmp_path / "runs" / "reports")
     found = traces([tmp_path / "runs"], [*needles, os.environ["LEPTON_NB_KEY"]])
     assert found.empty, found.to_string()
+    problems = check_tables(run / "report.html", allow=["name"])
+    assert len(published_tables(run / "report.html")) > 5 and problems.empty, problems.to_string()
     shown = (run / "report.html").read_text(encoding="utf-8")
     assert "<script>document" not in shown and "onerror=" not in shown and not re.search(r"\bp0\d{5}\b", shown)
 
