@@ -81,7 +81,7 @@ def pipelines(
     bounds: np.ndarray,                    # most units in the last 1, 2, .. orders
     length: int,                           # orders in a pipeline
 ) -> np.ndarray:                           # every pipeline within the bounds, the next to arrive first (T, length)
-    """List the pipelines in which no tail of k orders exceeds its bound, in lexicographic order."""
+    """List the pipelines in which no k successive orders exceed their bound, in lexicographic order."""
     rows = np.zeros((1, 0), int)
     for _ in range(length):
         rows = np.hstack([np.repeat(rows, bounds[0] + 1, axis=0), np.tile(np.arange(bounds[0] + 1), len(rows))[:, None]])
