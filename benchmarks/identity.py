@@ -6,7 +6,6 @@ Needs splink and duckdb. splink is given the same cleaned fields, the same kind 
 from random sampling, its m from expectation and maximisation on two blocking passes, as its documentation recommends.
 """
 import logging
-import resource
 import time
 import warnings
 from pathlib import Path
@@ -59,7 +58,7 @@ def main() -> None:
     rows = []
     for name, make in ways.items():
         persons, seconds = timed(make)
-        rows.append({"way": name, **score(persons, truth).round(4), "cpu_s": round(seconds, 2), "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)})
+        rows.append({"way": name, **score(persons, truth).round(4).to_dict(), "cpu_s": round(seconds, 2)})
         print(rows[-1])
     RESULT.parent.mkdir(exist_ok=True)
     pd.DataFrame(rows).to_csv(RESULT, index=False)

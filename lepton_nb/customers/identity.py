@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['KINDS', 'GUESS', 'SAMPLE', 'START', 'NAMES', 'RULES', 'LINES', 'Weights', 'level_counts', 'chances', 'first_guess',
            'estimate', 'maximised', 'match_chance', 'grouped', 'inner_pairs', 'cut_groups', 'expected_scores',
-           'Linkage', 'link', 'named', 'link_by_rules', 'score', 'harmonic', 'clerical', 'accounts_of', 'unify',
-           'check_persons', 'counted']
+           'Linkage', 'link', 'named', 'apart', 'link_by_rules', 'score', 'harmonic', 'clerical', 'accounts_of',
+           'unify', 'check_persons', 'counted']
 
 # %% ../../nbs/customers/01_identity.ipynb #cell-003
 from collections.abc import Mapping
@@ -206,6 +206,11 @@ def named(contacts: pd.DataFrame, group: np.ndarray) -> pd.DataFrame:
 
 # %% ../../nbs/customers/01_identity.ipynb #cell-031
 RULES = (("email",), ("phone",), ("given", "family", "birth"), ("given", "family", "address"))
+
+
+def apart(contacts: pd.DataFrame) -> pd.DataFrame:
+    """Take every account for a person of its own: channel, record, person."""
+    return named(checked(contacts), np.arange(len(contacts)))
 
 
 def link_by_rules(contacts: pd.DataFrame, rules: tuple[tuple[str, ...], ...] = RULES) -> pd.DataFrame:
