@@ -8,7 +8,7 @@ import pytest
 from lepton_nb.customers.blend import GRID, Settings, best_list, blend, earlier, lift, timely, tune
 from lepton_nb.customers.newcomers import (faded_counts, first_visits, hide_items, judge_newcomers, popular_here, ranked_right, resemblance,
                                            with_new_items)
-from lepton_nb.customers.offers import margin_of, pairs, spread_of, study, trial_size, worth
+from lepton_nb.customers.offers import margin_of, pairs, spread_of, study, trial_size
 from lepton_nb.customers.recommend import (RecommendError, because, bought, buyers, compare, difference, ease, freshest, history, item_item, judge,
                                            knowing, later, lists, matrix, per_person, popularity, rebuild, recommend, scores, taste_world, together, top)
 from lepton_nb.workbook.parameters import UserError
@@ -179,7 +179,7 @@ def test_other_refusals(world):
                         (lambda: Settings(floor=1.5), "floor is 1.5"), (lambda: faded_counts(lines, "1999-01-01"), "no purchase before 1999"),
                         (lambda: popular_here(faded_counts(lines, CUT), store="Mars"), "store 'Mars'"),
                         (lambda: judge_newcomers(lines.assign(store="s", channel="c"), "2030-01-01"), "nobody came for the first time"),
-                        (lambda: worth(ease(past), popularity(past), relevant, np.ones(past.shape[1]), 8, acceptance=2), "acceptance 2"),
+                        (lambda: list_worth(ease(past), popularity(past), relevant, np.ones(past.shape[1]), 8, acceptance=2), "acceptance 2"),
                         (lambda: trial_size(1.0, 0.0), "effect above 0")):
         with pytest.raises(UserError, match=words):
             call()
@@ -271,7 +271,7 @@ def test_money_behind_the_hits_by_brute_force(world):
     margin = margin_of(lines, items, past)
     assert np.allclose(margin, 2.0 - items["cost"])
     model, rival = ease(past), popularity(past)
-    found = worth(model, rival, relevant, margin, weeks=13, acceptance=0.1, cost=10.0)
+    found = list_worth(model, rival, relevant, margin, weeks=13, acceptance=0.1, cost=10.0)
     got = relevant.toarray() > 0
     new, total = got & (bought(past).toarray() == 0), 0.0
     for row in np.nonzero(new.any(1))[0]:

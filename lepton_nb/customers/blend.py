@@ -82,7 +82,7 @@ def habit(
     out.data = weight * np.log1p(out.data)
     return out
 
-
+# %% ../../nbs/customers/10_blend.ipynb #cell-019
 def blend(
     past: History,
     settings: Settings = Settings(),
@@ -95,7 +95,7 @@ def blend(
     return Recommender("blend", past, np.zeros(past.shape[1]), mixed, timely(past, settings) if weights is None else weights,
                        lift(past, settings.window, settings.trend), habit(past, 2 * settings.half_life, settings.own))
 
-# %% ../../nbs/customers/10_blend.ipynb #cell-024
+# %% ../../nbs/customers/10_blend.ipynb #cell-025
 GRID = {"count_power": (0.0, 0.25, 0.5), "half_life": (90.0, 180.0, 360.0), "trend": (0.0, 0.3, 0.6, 0.9), "own": (0.1, 0.3, 1.0, 3.0), "penalty": (100.0, 200.0, 400.0)}
 
 
@@ -116,7 +116,7 @@ def both_recalls(model: Recommender, relevant: csr_array, k: int) -> float:
     """Return the mean of recall without and with repeats."""
     return float(np.mean([judge(model, relevant, k, repeats)["recall"] for repeats in (False, True)]))
 
-# %% ../../nbs/customers/10_blend.ipynb #cell-025
+# %% ../../nbs/customers/10_blend.ipynb #cell-026
 def tune(
     lines: pd.DataFrame,
     until: object,                       # first day that must not be used
@@ -141,7 +141,7 @@ def tune(
                 best, found, weights = recall, trial, new
     return found, pd.DataFrame(trials, columns=["setting", "value", "recall", "taken"])
 
-# %% ../../nbs/customers/10_blend.ipynb #cell-028
+# %% ../../nbs/customers/10_blend.ipynb #cell-029
 def true_tastes(
     people: People,                      # truth about the members of a simulated programme
     items: pd.DataFrame,                 # item, group, in the order of the data
@@ -155,7 +155,7 @@ def true_tastes(
         raise RecommendError(f"seed {seed}: these tastes are not those of the data; give the seed with which they were simulated.")
     return pd.DataFrame(attraction, pd.Index(people.persons["person"], name="person"), pd.Index(items["item"], name="item"))
 
-
+# %% ../../nbs/customers/10_blend.ipynb #cell-030
 def best_list(
     past: History,
     tastes: pd.DataFrame,                # as `true_tastes` returns them
@@ -165,7 +165,7 @@ def best_list(
     sold = np.bincount(past.item[past.age <= days], minlength=past.shape[1])
     return knowing(past, np.exp(tastes.reindex(index=past.persons, columns=past.items)) * sold)
 
-
+# %% ../../nbs/customers/10_blend.ipynb #cell-031
 def way_to_best(
     marks: pd.DataFrame,                 # as `compare` returns them, with rows popularity and best possible
     of: str = "recall",

@@ -70,7 +70,7 @@ def first_visits(
     by = new.sort_values("date", kind="stable").groupby("person")
     return pd.DataFrame({"store": by["store"].first(), "channel": by["channel"].first(), "items": by["item"].agg(lambda items: set(map(str, items)))})
 
-
+# %% ../../nbs/customers/11_newcomers.ipynb #cell-015
 def judge_newcomers(
     lines: pd.DataFrame,
     until: object,
@@ -93,7 +93,7 @@ def judge_newcomers(
     out = {name: np.mean([len(items & set(chosen)) / min(k, len(items)) for items, chosen in zip(wanted, each)]) for name, each in shown.items()}
     return pd.Series({**out, "newcomers": float(len(new))}, name="recall")
 
-# %% ../../nbs/customers/11_newcomers.ipynb #cell-018
+# %% ../../nbs/customers/11_newcomers.ipynb #cell-019
 def resemblance(
     texts: Mapping[str, str],            # what is said of each item: group, name, description
     known: Sequence[str],                # items with a history
@@ -112,7 +112,7 @@ def resemblance(
     total = alike.sum(axis=0)
     return pd.DataFrame(alike / np.where(total > 0, total, 1.0), pd.Index(known), pd.Index(new))
 
-
+# %% ../../nbs/customers/11_newcomers.ipynb #cell-020
 def with_new_items(
     model: Recommender,                  # linear in the history: EASE, item to item or the blend
     alike: pd.DataFrame,                 # as `resemblance` returns it
@@ -131,12 +131,12 @@ def with_new_items(
     return replace(model, history=grown, base=np.append(model.base, np.zeros(new)), inputs=_wider(model.inputs, new), weights=weights,
                    lift=np.append(lift, lift @ share), own=None if model.own is None else _wider(model.own, new))
 
-
+# %% ../../nbs/customers/11_newcomers.ipynb #cell-021
 def _wider(values: csr_array, new: int) -> csr_array:
     """Add empty columns."""
     return csr_array((values.data, values.indices, values.indptr), shape=(values.shape[0], values.shape[1] + new))
 
-# %% ../../nbs/customers/11_newcomers.ipynb #cell-022
+# %% ../../nbs/customers/11_newcomers.ipynb #cell-025
 def ranked_right(
     score: np.ndarray,                   # of each person (P,)
     buyer: np.ndarray,                   # bool (P,)
@@ -147,7 +147,7 @@ def ranked_right(
     rank = pd.Series(score).rank().to_numpy()
     return float((rank[buyer].sum() - p * (p + 1) / 2) / (p * rest))
 
-
+# %% ../../nbs/customers/11_newcomers.ipynb #cell-026
 def hide_items(
     lines: pd.DataFrame,
     past: History,

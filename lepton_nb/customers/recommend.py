@@ -16,6 +16,7 @@ from difflib import get_close_matches
 # %% ../../nbs/customers/05_recommend.ipynb #cell-004
 import numpy as np
 import pandas as pd
+from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.sparse import csr_array
 
 # %% ../../nbs/customers/05_recommend.ipynb #cell-005
@@ -24,11 +25,11 @@ from ..workbook.parameters import UserError
 # %% ../../nbs/customers/05_recommend.ipynb #cell-008
 NEEDED = ("person", "date", "item", "units")
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-009
 class RecommendError(UserError):
     """Say what is wrong with purchases, persons or items, and what to do."""
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-010
 def purchases(
     lines: pd.DataFrame,                # person, date, item, units; price where known
 ) -> tuple[pd.DataFrame, dict]:         # person, day, item of every purchase; counts of what was left out
@@ -47,7 +48,7 @@ def purchases(
     return out, {"lines without a person or item": int((~known).sum()), "returns and gifts (lines)": int((known & ~taken).sum()),
                  "persons with returns or gifts only": back}
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-010
+# %% ../../nbs/customers/05_recommend.ipynb #cell-012
 @dataclass(frozen=True)
 class History:
     """Hold what P persons bought of I items before a day."""
@@ -64,7 +65,7 @@ class History:
         """Return the number of persons and of items."""
         return len(self.persons), len(self.items)
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-011
+# %% ../../nbs/customers/05_recommend.ipynb #cell-013
 def history(
     lines: pd.DataFrame,                # person, date, item, units; price where known
     until: object = None,               # first day that is not known; None takes all
@@ -85,14 +86,14 @@ def history(
              "persons left with no item": past["person"].nunique() - kept["person"].nunique()}
     return _indexed(kept.drop_duplicates(), until, pd.Series(left, name="left out"))
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-014
 def _indexed(kept: pd.DataFrame, until: pd.Timestamp, left: pd.Series) -> History:
     """Turn names into positions."""
     person, persons = pd.factorize(kept["person"], sort=True)
     item, items = pd.factorize(kept["item"], sort=True)
     return History(pd.Index(persons, name="person"), pd.Index(items, name="item"), until, person, item, (until - kept["day"]).dt.days.to_numpy(float), left)
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-016
+# %% ../../nbs/customers/05_recommend.ipynb #cell-019
 def matrix(
     past: History,
     value: np.ndarray | None = None,    # of each row of the history; None counts days (M,)
@@ -103,14 +104,14 @@ def matrix(
     out.sum_duplicates()
     return out
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-020
 def bought(past: History) -> csr_array:
     """Return 1 where a person bought an item (P, I)."""
     out = matrix(past)
     out.data[:] = 1.0
     return out
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-021
 def freshest(past: History) -> csr_array:
     """Return the days since a person last bought an item, where they did (P, I)."""
     out, order = bought(past), np.lexsort((past.age, past.item, past.person))
@@ -118,7 +119,7 @@ def freshest(past: History) -> csr_array:
     out.data = past.age[order][np.unique(pair, return_index=True)[1]]
     return out
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-019
+# %% ../../nbs/customers/05_recommend.ipynb #cell-024
 @dataclass(frozen=True)
 class Recommender:
     """Score items for persons, linear in what they bought."""
@@ -130,7 +131,7 @@ class Recommender:
     lift: np.ndarray | None = None       # multiplies the sum, $\ell$ (I,)
     own: csr_array | None = None         # the person's own habit, $o$ (P, I)
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-025
 def scores(
     model: Recommender,
     rows: np.ndarray,                    # positions of persons (R,)
@@ -141,7 +142,7 @@ def scores(
         out += (model.inputs[rows] @ model.weights) * (1.0 if model.lift is None else model.lift)
     return out if model.own is None else out + model.own[rows].toarray()
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-021
+# %% ../../nbs/customers/05_recommend.ipynb #cell-027
 def top(
     score: np.ndarray,                   # -inf where an item is barred (R, I)
     k: int,                              # length of the list
@@ -156,7 +157,7 @@ def top(
     order = np.where(np.take_along_axis(barred, order, 1), -1, order)
     return np.pad(order, ((0, 0), (0, k - order.shape[1])), constant_values=-1)
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-028
 def lists(
     model: Recommender,
     rows: np.ndarray,                    # positions of persons (R,)
@@ -171,7 +172,7 @@ def lists(
         out.append(top(score if repeats else np.where(known[some].toarray() > 0, -np.inf, score), k))
     return np.concatenate(out) if out else np.empty((0, k), int)
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-024
+# %% ../../nbs/customers/05_recommend.ipynb #cell-031
 def buyers(
     past: History,
     days: float | None = None,           # count the last days only; None counts all
@@ -186,7 +187,7 @@ def popularity(past: History, days: float | None = None) -> Recommender:
     """Show everybody what most persons bought."""
     return Recommender("popularity" if days is None else f"popularity of {days:g} days", past, buyers(past, days))
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-026
+# %% ../../nbs/customers/05_recommend.ipynb #cell-033
 def together(
     seen: csr_array,                     # (P, I)
     weight: np.ndarray | None = None,    # of each person (P,)
@@ -195,7 +196,7 @@ def together(
     weighted = seen if weight is None else seen.multiply(weight[:, None]).tocsr()
     return np.asarray((weighted.T @ seen).todense(), float)
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-034
 def item_item(
     past: History,
     neighbours: int = 100,               # kept for each item
@@ -211,7 +212,7 @@ def item_item(
         cosine[cosine < -np.partition(-cosine, neighbours - 1, axis=0)[neighbours - 1]] = 0.0
     return Recommender("item to item", past, np.zeros(past.shape[1]), seen, cosine)
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-030
+# %% ../../nbs/customers/05_recommend.ipynb #cell-038
 def rebuild(
     common: np.ndarray,                  # Gram matrix of the items (I, I)
     penalty: float,                      # $\lambda$, in the unit of the Gram matrix, persons
@@ -222,18 +223,20 @@ def rebuild(
         raise RecommendError(f"penalty is {penalty}; it must be above 0, or rare items cannot be told apart")
     if len(common) > most:
         raise RecommendError(f"{len(common)} items: the matrix of EASE would take {3 * 8e-9 * len(common) ** 2:.0f} GB. Take history(most_items={most}) or item_item.")
-    inverse = np.linalg.inv(common + penalty * np.eye(len(common)))
+    half, _ = dpotrf(common + penalty * np.eye(len(common)), lower=1)
+    inverse, _ = dpotri(half, lower=1)
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
     weights = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
     return weights
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-039
 def ease(past: History, penalty: float = 200.0) -> Recommender:
     """Score items by the regression that best rebuilds baskets."""
     seen = bought(past)
     return Recommender("EASE", past, np.zeros(past.shape[1]), seen, rebuild(together(seen), penalty))
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-034
+# %% ../../nbs/customers/05_recommend.ipynb #cell-043
 def find(names: pd.Index, wanted: Sequence[str], kind: str, advice: str) -> np.ndarray:
     """Return the positions of names; raise `RecommendError` with the nearest known one."""
     at = names.get_indexer(pd.Index(wanted, dtype=object))
@@ -248,7 +251,7 @@ def find(names: pd.Index, wanted: Sequence[str], kind: str, advice: str) -> np.n
 NEWCOMER = "Somebody without purchases before that day gets the list for newcomers (customers.newcomers)."
 UNSEEN = "An item needs enough purchases before that day; for new ones see customers.newcomers."
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-044
 def recommend(
     model: Recommender,
     persons: Sequence[str],
@@ -263,10 +266,10 @@ def recommend(
     value = np.concatenate([scores(model, rows[[r]])[0, item[who == r]] for r in range(len(rows))]) if len(rows) else np.empty(0)
     return pd.DataFrame({"person": np.asarray(list(persons), object)[who], "rank": rank + 1, "item": model.history.items[item], "score": value})
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-036
+# %% ../../nbs/customers/05_recommend.ipynb #cell-046
 BECAUSE = ("you bought", "you buy this yourself", "everybody")
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-047
 def because(
     model: Recommender,
     person: str,
@@ -287,7 +290,7 @@ def because(
     frame = pd.DataFrame(rows, columns=["reason", "item", "contribution"])
     return frame.sort_values("contribution", ascending=False, key=lambda c: c, kind="stable", ignore_index=True)
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-048
 def reason(
     parts: pd.DataFrame,                 # as `because` returns them
     names: Mapping[str, str] | None = None,  # what to call an item
@@ -300,7 +303,7 @@ def reason(
     said = (["you buy it yourself"] if (best["reason"] == BECAUSE[1]).any() else []) + ([f"you bought {' and '.join(past)}"] if past else [])
     return "because " + " and ".join(said or ["many others do"])
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-040
+# %% ../../nbs/customers/05_recommend.ipynb #cell-052
 def later(
     lines: pd.DataFrame,
     past: History,
@@ -316,7 +319,7 @@ def later(
     out.data[:] = 1.0
     return out
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-041
+# %% ../../nbs/customers/05_recommend.ipynb #cell-053
 def per_person(
     model: Recommender,
     relevant: csr_array,                 # as `later` returns it (P, I)
@@ -338,7 +341,7 @@ def per_person(
                           "ndcg": hit @ gain / np.cumsum(gain)[best - 1]})
     return frame, shown
 
-
+# %% ../../nbs/customers/05_recommend.ipynb #cell-054
 def judge(model: Recommender, relevant: csr_array, k: int = 10, repeats: bool = False) -> pd.Series:
     """Return recall, NDCG, coverage, novelty and hits per person of one method."""
     frame, shown = per_person(model, relevant, k, repeats)
@@ -346,7 +349,7 @@ def judge(model: Recommender, relevant: csr_array, k: int = 10, repeats: bool = 
     return pd.Series({"recall": frame["recall"].mean(), "ndcg": frame["ndcg"].mean(), "coverage": len(np.unique(seen)) / model.history.shape[1],
                       "novelty": -np.log2(share[seen]).mean(), "hits": frame["hits"].mean(), "persons": float(len(frame))}, name=model.name)
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-045
+# %% ../../nbs/customers/05_recommend.ipynb #cell-058
 def difference(
     model: Recommender,
     against: Recommender,
@@ -360,7 +363,7 @@ def difference(
     error = gap.std(ddof=1) / np.sqrt(len(gap)) if len(gap) > 1 else np.inf
     return pd.Series({"mean": gap.mean(), "low": gap.mean() - 1.96 * error, "high": gap.mean() + 1.96 * error}, name=of)
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-047
+# %% ../../nbs/customers/05_recommend.ipynb #cell-060
 def taste_world(
     persons: int = 1000,
     items: int = 200,
@@ -384,7 +387,7 @@ def taste_world(
                           "item": [f"i{i:03d}" for i in item], "units": 1, "price": 2.0})
     return lines, pd.DataFrame(liking, [f"p{w:05d}" for w in range(persons)], [f"i{i:03d}" for i in range(items)])
 
-# %% ../../nbs/customers/05_recommend.ipynb #cell-049
+# %% ../../nbs/customers/05_recommend.ipynb #cell-062
 def knowing(
     past: History,
     liking: pd.DataFrame,                # the more, the likelier: persons down, items across
