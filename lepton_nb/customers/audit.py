@@ -32,8 +32,8 @@ def born_in(
     if "birth_date" not in contacts:
         return pd.Series(UNKNOWN, index=persons.index)
     birth = contacts[["channel", "record", "birth_date"]].dropna().merge(identity, on=["channel", "record"]).groupby("person")["birth_date"].first()
-    decade = persons.map(pd.to_datetime(birth).dt.year // 10 * 10)
-    return decade.map(lambda year: UNKNOWN if pd.isna(year) else f"{int(year)}s")
+    decade = (pd.to_datetime(birth).dt.year // 10 * 10).astype(str) + "s"
+    return persons.map(decade).fillna(UNKNOWN)
 
 
 def by_store_and_age(
