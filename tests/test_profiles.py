@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.integrate import quad
+from scipy.stats import beta
 
 from lepton_nb.customers.lifetime import (BetaGeometric, GammaGamma, alive, buying_history, comes_back, draw_customers, expected_spend, expected_visits, fit_spend,
                                           fit_visits, log_likelihood)
@@ -148,6 +150,16 @@ def test_extreme_histories_give_finite_numbers(x, t_x, T):
     assert np.isfinite(log_likelihood(model, one)).all() and 0 <= alive(model, one)[0] <= 1
     assert np.isfinite(many).all() and (np.diff(many) >= -1e-9).all() and many[0] >= 0
     assert 0 <= comes_back(model, one, 8)[0] <= alive(model, one)[0]
+
+
+@pytest.mark.parametrize("a", [0.3, 1.0, 1.4, 3.0])
+@pytest.mark.parametrize("x, t_x, T, t", [(0, 0, 30, 8), (3, 20, 40, 52), (300, 99, 100, 104)])
+def test_expected_visits_are_the_integral_over_dropout(a, x, t_x, T, t):
+    one, model = pd.DataFrame({"x": [float(x)], "t_x": [float(t_x)], "T": [float(T)]}), BetaGeometric(0.9, 2.6, a, 6.0)
+    more = lambda p: -np.expm1(-(model.r + x) * np.log1p(p * t / (model.alpha + T))) / p * beta.pdf(p, a, model.b + x)
+    top = beta.isf(1e-14, a, model.b + x)
+    integral = sum(quad(more, low, high, limit=200)[0] for low, high in zip(*(lambda cuts: (cuts[:-1], cuts[1:]))(top * np.array([0, 1e-6, 1e-4, 1e-2, 0.1, 0.4, 1]))))
+    assert np.isclose(expected_visits(model, one, t)[0], alive(model, one)[0] * integral, rtol=2e-4)
 
 
 def test_who_came_once_is_active_and_longer_silence_never_raises_it():

@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 
 from .lifetime import (BetaGeometric, GammaGamma, alive, buying_history, comes_back, draw_visits, expected_spend, expected_visits, fit_spend,
                                           fit_visits, rate)
-from .profiles import ProfileError, check_lines, visits
+from .profiles import ProfileError
 
 # %% ../../nbs/customers/12_worth.ipynb #cell-006
 def period(
