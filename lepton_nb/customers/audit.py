@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['UNKNOWN', 'born_in', 'by_store_and_age', 'Audit', 'trial_erasure', 'sealed_whole', 'audit', 'pseudonym_row',
-           'vault_row', 'anonymity_row', 'guard_row', 'budget_row', 'erasure_row']
+           'vault_row', 'anonymity_row', 'guard_row', 'budget_row', 'erasure_row', 'retainable', 'retention_row']
 
 # %% ../../nbs/customers/15_audit.ipynb #cell-003
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ import pandas as pd
 
 from .differential import Budget, against_truth, private_counts
 from .disclosure import Guarded, cells, guard, k_anonymity, publishable
-from .erasure import Receipt, erase, find_subject, remains
+from .erasure import Receipt, erase, find_subject, remains, retain
 from .privacy import BITS, Key, PrivacyError, accounts, collision_probability, pseudonymise
 from .vault import seal, unseal
 
@@ -87,6 +87,7 @@ def audit(
     budget: Budget,                        # charged with epsilon
     epsilon: float = 0.5,                  # of the private counts
     k: int = 5,                            # least number of people in a cell
+    period: int = 730,                     # retention tried, days before the last purchase
     invented: bool = False,                # whether the people are simulated, so that true counts may be shown
 ) -> Audit:
     """Run every safeguard once on the data of a run."""
@@ -98,7 +99,7 @@ def audit(
     receipt, left = trial_erasure(frames, key)
     quasi = [name for name in ("birth_date", "postcode") if name in contacts]
     rows = [pseudonym_row(len(people)), vault_row(contacts, key), *([anonymity_row(contacts, quasi)] if quasi else []), guard_row(held, lost),
-            budget_row(answer, budget), erasure_row(receipt, left)]
+            budget_row(answer, budget), erasure_row(receipt, left), *([retention_row(frames["purchases"], contacts, period)] if retainable(frames) else [])]
     return Audit(pd.DataFrame(rows, columns=["safeguard", "measured", "what it means"]), held, lost, answer, budget, receipt, left)
 
 # %% ../../nbs/customers/15_audit.ipynb #cell-013
@@ -133,3 +134,15 @@ def budget_row(answer: pd.DataFrame, budget: Budget) -> tuple[str, str, str]:
 def erasure_row(receipt: Receipt, left: int) -> tuple[str, str, str]:
     """Describe the trial erasure."""
     return "erasure, on trial", f"{receipt.erased:,} rows in {len(receipt.tables):,} tables", f"{left:,} places still name the person"
+
+
+def retainable(frames: Mapping[str, pd.DataFrame]) -> bool:
+    """Say whether the tables have the dates that a retention goes by."""
+    return "since" in frames["contacts"] and "date" in frames.get("purchases", ())
+
+
+def retention_row(purchases: pd.DataFrame, contacts: pd.DataFrame, period: int) -> tuple[str, str, str]:
+    """Describe what a retention period would drop."""
+    kept, known, _ = retain(purchases, contacts, period, purchases["date"].max())
+    return (f"retention, on trial: {period:,} days", f"{len(purchases) - len(kept):,} purchase lines, {len(contacts) - len(known):,} contacts",
+            "older, or registered earlier and without a purchase since; they would be dropped")
