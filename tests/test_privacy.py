@@ -220,6 +220,15 @@ def test_people_with_returns_only_or_one_purchase_count_as_people():
     assert counted.loc["all", "persons"] == 2 and counted.loc["S", "money"] == -2 and 0 <= counted.largest.min() <= counted.largest.max() <= 1
 
 
+@pytest.mark.parametrize("lines, says", [
+    ({"person": ["a", None], "store": ["S", "S"]}, "Column person is empty in 1 of 2"), ({"person": ["a", "b"], "store": ["S", None]}, "Column store is empty in 1 of 2"),
+    ({"person": ["a"], "store": ["all"]}, "label of totals"), ({"person": ["a"]}, "no column store"),
+])
+def test_lines_that_would_be_lost_are_refused(lines, says):
+    with pytest.raises(DisclosureError, match=says):
+        cells(pd.DataFrame(lines), ["store"])
+
+
 def test_an_empty_table_and_an_empty_shop_pass():
     lines = pd.DataFrame({"person": [], "store": [], "money": []})
     assert len(cells(lines, ["store"], ["money"])) <= 1
@@ -238,7 +247,7 @@ def test_what_is_no_table_of_cells_is_refused(frame, says):
 
 @pytest.mark.parametrize("frame, count", [
     (pd.DataFrame({"Person": ["x"]}), None), (pd.DataFrame({"E-Mail": ["x"]}), None), (pd.DataFrame({"Birth date": ["x"]}), None), (pd.DataFrame({"customer_id": [1]}), None),
-    (pd.DataFrame({"x": ["till/17"]}), None), (pd.DataFrame({"n": [1]}, index=pd.Index(["p000001"], name="who")), None), (pd.DataFrame({"x": ["mail a.b@c.example now"]}), None),
+    (pd.DataFrame({"x": ["till/17"]}), None), (pd.DataFrame({"item": ["tea"], "p000001": [2]}), None), (pd.DataFrame({"n": [1]}, index=pd.Index(["p000001"], name="who")), None), (pd.DataFrame({"x": ["mail a.b@c.example now"]}), None),
     (pd.DataFrame({"x": ["a"], "persons": [4]}), "persons"), (pd.DataFrame({"x": ["a"], "persons": [np.nan], "money": [3.0]}), "persons"), (pd.DataFrame({"x": ["a"]}), "persons"),
 ])
 def test_the_door_refuses_persons_and_never_repeats_them(frame, count):
@@ -289,6 +298,12 @@ def test_a_refused_question_is_not_answered_and_not_booked():
 def test_opendp_certifies_the_stated_epsilon(epsilon, contributions):
     measurement, scale = laplace_counts([str(i) for i in range(7)], epsilon, contributions)
     assert measurement.map(contributions) <= epsilon and scale == pytest.approx(contributions / epsilon)
+
+
+def test_groups_that_are_numbers_or_categories_are_counted():
+    for store in (pd.Series([1, 1, 2]), pd.Series(["1", "1", "2"], dtype="category")):
+        answer = private_counts(pd.DataFrame({"person": ["a", "b", "c"], "store": store}), "store", ["1", "2"], Budget(49.0), epsilon=48.0)
+        assert answer.persons.tolist() == [2, 1]
 
 
 def test_a_person_in_many_groups_counts_in_as_many_as_allowed():

@@ -85,10 +85,11 @@ def book(budget: Budget, question: str, epsilon: float) -> None:
 # %% ../../nbs/customers/08_differential.ipynb #cell-010
 def bounded(lines: pd.DataFrame, by: str, groups: Sequence[str], contributions: int, person: str) -> pd.Series:
     """Keep each person once in each of the groups in which the person has most lines, at most some."""
-    inside = lines[lines[by].isin(groups)]
+    inside = lines[[person, by]].astype({by: str})
+    inside = inside[inside[by].isin(groups)]
     size = inside.groupby([person, by], observed=True).size().rename("lines").reset_index()
     rank = size.sort_values([person, "lines", by], ascending=[True, False, True], kind="stable").groupby(person, observed=True).cumcount()
-    return size.loc[rank[rank < contributions].index, by].astype(str)
+    return size.loc[rank[rank < contributions].index, by]
 
 
 def laplace_counts(groups: Sequence[str], epsilon: float, contributions: int):
