@@ -72,7 +72,7 @@ def empty_table(store: Store) -> np.ndarray:
     state = (np.arange(values[-1]) // values[:-1, None] % top[:, None]).astype(np.int16)
     return np.where(np.arange(store.orders) <= allowed(store, state)[:, None], 0.0, np.inf).astype(np.float32)
 
-
+# %% ../../nbs/allocation/11_adaptive.ipynb #cell-015
 def q_learning(
     store: Store,
     days: int = 4000,                      # days each replication lives
@@ -108,7 +108,7 @@ def greedy(values: np.ndarray) -> np.ndarray:
     """Return the order of least value in each row."""
     return values.argmin(axis=1).astype(np.int16)
 
-# %% ../../nbs/allocation/11_adaptive.ipynb #cell-016
+# %% ../../nbs/allocation/11_adaptive.ipynb #cell-018
 def rollouts(
     store: Store,
     policy: Policy,                        # followed from the second day on
@@ -135,7 +135,7 @@ def rollouts(
         total[:, part] = money.reshape(count, -1, scenarios).sum(axis=2)
     return total
 
-# %% ../../nbs/allocation/11_adaptive.ipynb #cell-020
+# %% ../../nbs/allocation/11_adaptive.ipynb #cell-022
 def candidates(
     store: Store,
     policy: Policy,
@@ -170,7 +170,7 @@ def best_orders(
         alive, scenarios = np.take_along_axis(alive, rank[:(len(alive) + 1) // 2], axis=0), 2 * scenarios
     return np.take_along_axis(orders, alive, axis=0)[0]
 
-# %% ../../nbs/allocation/11_adaptive.ipynb #cell-024
+# %% ../../nbs/allocation/11_adaptive.ipynb #cell-026
 def visit(
     store: Store,
     policy: Policy,
@@ -193,7 +193,7 @@ def visit(
         if day >= warm_up and (day - warm_up) % apart == apart - 1: found.append(state)
     return np.concatenate(found, axis=1)[:, :count]
 
-# %% ../../nbs/allocation/11_adaptive.ipynb #cell-025
+# %% ../../nbs/allocation/11_adaptive.ipynb #cell-027
 @dataclass(frozen=True)
 class Network:
     """Hold a trained classifier as a policy."""
@@ -234,7 +234,7 @@ def classify(
     return Network(store, tuple((w.astype(np.float32), b.astype(np.float32)) for w, b in zip(model.coefs_, model.intercepts_)),
                    model.classes_.astype(np.int16), centre, scale)
 
-# %% ../../nbs/allocation/11_adaptive.ipynb #cell-027
+# %% ../../nbs/allocation/11_adaptive.ipynb #cell-029
 @dataclass(frozen=True)
 class Effort:
     """Say how much a learner may try."""
@@ -254,7 +254,7 @@ class Effort:
         require(not wrong, f"{', '.join(wrong)} of Effort must be 1 or more")
         require(0 <= self.explore <= 1, f"explore is {self.explore}; it is a share between 0 and 1")
 
-
+# %% ../../nbs/allocation/11_adaptive.ipynb #cell-030
 def learn(
     store: Store,
     begin: Policy,                         # rule to start from
@@ -282,7 +282,7 @@ def futures(effort: Effort) -> int:
     while alive > 1: total, alive, scenarios = total + alive * scenarios, (alive + 1) // 2, 2 * scenarios
     return total
 
-# %% ../../nbs/allocation/11_adaptive.ipynb #cell-032
+# %% ../../nbs/allocation/11_adaptive.ipynb #cell-035
 def learn_order(
     system: LostSales,
     effort: Effort = Effort(),

@@ -136,7 +136,7 @@ class Optimum:
         column = grid.column[np.minimum(state[1:], base - 1).T.astype(np.int64) @ places]
         return self.orders[np.minimum(state[0], len(self.orders) - 1), column]
 
-
+# %% ../../nbs/allocation/09_dynamic.ipynb #cell-018
 def value_iteration(
     system: LostSales,
     tolerance: float = 1e-6,               # money per period between the bounds
@@ -168,7 +168,7 @@ def best_moves(grid: Lattice, ahead: np.ndarray, starts: np.ndarray) -> np.ndarr
     least = np.minimum.reduceat(ahead, starts, axis=1)[:, grid.before]
     return np.minimum.reduceat(np.where(ahead <= least + 1e-12, grid.order, np.iinfo(int).max), starts, axis=1)
 
-# %% ../../nbs/allocation/09_dynamic.ipynb #cell-023
+# %% ../../nbs/allocation/09_dynamic.ipynb #cell-025
 Policy = Callable[[np.ndarray], np.ndarray]                                    # states (L, n) -> orders (n,)
 
 
@@ -181,7 +181,7 @@ class Judged:
     states: np.ndarray                     # reachable states (L, n)
     share: np.ndarray                      # long-run share of periods in each (n,)
 
-
+# %% ../../nbs/allocation/09_dynamic.ipynb #cell-027
 def reachable(
     policy: Policy,
     lead_time: int,
@@ -218,7 +218,7 @@ def successors(state: np.ndarray, order: np.ndarray, base: int) -> tuple[np.ndar
     left = np.arange(len(row)) - np.repeat(np.cumsum(state[0] + 1) - state[0] - 1, state[0] + 1)
     return (places @ ahead)[row] + left * places[0], row, left
 
-# %% ../../nbs/allocation/09_dynamic.ipynb #cell-024
+# %% ../../nbs/allocation/09_dynamic.ipynb #cell-028
 def judge(
     system: LostSales,
     policy: Policy,
@@ -245,7 +245,7 @@ def judge(
         if np.abs(share - old).sum() < 1e-10: break
     return Judged(float((change.min() + change.max()) / 2), float(change.min()), float(change.max()), states, share)
 
-# %% ../../nbs/allocation/09_dynamic.ipynb #cell-028
+# %% ../../nbs/allocation/09_dynamic.ipynb #cell-032
 def base_stock(
     level: int,                            # units on hand and under way after ordering, $S$
     cap: int | None = None,                # most units in one order, $r$; none if None
@@ -272,7 +272,7 @@ def constant_order_cost(
     balance[-1] = 1.0
     return float(cost @ np.linalg.solve(balance, np.eye(size)[-1]))
 
-# %% ../../nbs/allocation/09_dynamic.ipynb #cell-030
+# %% ../../nbs/allocation/09_dynamic.ipynb #cell-034
 def myopic(system: LostSales) -> Policy:
     """Return the policy that minimises the expected cost of the period in which its order arrives (Morton 1971)."""
     bounds = order_bounds(system)
@@ -292,7 +292,7 @@ def myopic(system: LostSales) -> Policy:
         return np.concatenate([some(state[:, k:k + 20_000]) for k in range(0, state.shape[1], 20_000)])
     return policy
 
-# %% ../../nbs/allocation/09_dynamic.ipynb #cell-032
+# %% ../../nbs/allocation/09_dynamic.ipynb #cell-036
 @dataclass(frozen=True)
 class Rule:
     """Hold a rule of thumb with its best setting and exact cost."""
@@ -312,7 +312,7 @@ def downhill(
         while (ahead := cost(here + step)) < best: here, best = here + step, ahead
     return here, best
 
-
+# %% ../../nbs/allocation/09_dynamic.ipynb #cell-038
 def best_base_stock(system: LostSales) -> Rule:
     """Return the base stock of least average cost."""
     bounds = order_bounds(system)

@@ -157,7 +157,7 @@ def sell(store: Store, stock: np.ndarray, need: np.ndarray) -> tuple[np.ndarray,
         need = left[age] - gap
     return left, need
 
-
+# %% ../../nbs/allocation/10_environment.ipynb #cell-019
 def step(
     store: Store,
     state: np.ndarray,                     # (K, n)
@@ -182,7 +182,7 @@ def step(
     fresh[goods:] = noise[1:]
     return fresh, cost
 
-# %% ../../nbs/allocation/10_environment.ipynb #cell-021
+# %% ../../nbs/allocation/10_environment.ipynb #cell-023
 Policy = Callable[[np.ndarray], np.ndarray]                                    # states (K, n) -> orders (n,)
 
 
@@ -196,7 +196,7 @@ def features(store: Store, state: np.ndarray) -> np.ndarray:
     goods = state[:store.goods].T.astype(np.float32)
     return np.hstack([goods, goods.sum(axis=1, keepdims=True), store.demand.features(state[store.goods:])])
 
-
+# %% ../../nbs/allocation/10_environment.ipynb #cell-025
 def places(store: Store) -> np.ndarray | None:
     """Return the place values that number the states (goods,), and their count last; None where they are not few."""
     top = np.full(store.goods, store.most_order + 1, float)
@@ -210,7 +210,7 @@ def code(store: Store, state: np.ndarray) -> np.ndarray:
     """Return the number of each state (n,)."""
     return places(store)[:-1] @ state
 
-
+# %% ../../nbs/allocation/10_environment.ipynb #cell-026
 def tabulate(
     store: Store,
     policy: Policy,
@@ -241,7 +241,7 @@ class Tabulated:
         for row, weight in zip(state[:-1], self.weights[:-1]): number += row * weight
         return self.table.take(number)
 
-# %% ../../nbs/allocation/10_environment.ipynb #cell-023
+# %% ../../nbs/allocation/10_environment.ipynb #cell-028
 @dataclass(frozen=True)
 class Run:
     """Hold what a policy cost in each replication."""
@@ -276,7 +276,7 @@ def run(
         if day >= warm_up: total += cost
     return Run(total / days)
 
-# %% ../../nbs/allocation/10_environment.ipynb #cell-030
+# %% ../../nbs/allocation/10_environment.ipynb #cell-035
 def observation_space(store: Store, n: int | None = None) -> gymnasium.spaces.Box:
     """Return the box of observations: goods up to the most allowed, the process unbounded."""
     sample = features(store, start(store, np.random.default_rng(0), 1))[0]
@@ -307,7 +307,7 @@ class StoreEnv(gymnasium.Env):
         self.day += 1
         return features(self.store, self.state)[0], -float(cost[0]), False, self.day >= self.days, {"ordered": int(order[0])}
 
-# %% ../../nbs/allocation/10_environment.ipynb #cell-032
+# %% ../../nbs/allocation/10_environment.ipynb #cell-037
 class StoreVectorEnv(VectorEnv):
     """Offer many replications of a store as one Gymnasium vector environment."""
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}
