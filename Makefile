@@ -43,7 +43,7 @@ reports: $(VENV)/ready
 test: export OMP_NUM_THREADS ?= 1
 test: export OPENBLAS_NUM_THREADS ?= 1
 test: $(VENV)/ready
-	$(BIN)/nbdev_test --n_workers 2 --skip_folder_re '^(cases|[_.].*)$$'
+	$(BIN)/nbdev_test --n_workers 2 --file_re '^(index|[0-9][0-9]_.*)\.ipynb$$'
 	$(BIN)/python -m pytest
 
 lab: $(VENV)/ready

@@ -24,7 +24,9 @@ from lepton_nb.allocation.judging import Weeks, judge  # noqa: E402
 from lepton_nb.allocation.lots import foresight_bound, perfect_foresight, point_lp, stochastic  # noqa: E402
 from lepton_nb.allocation.replenishment import Chain, Ledger, audit  # noqa: E402
 from lepton_nb.allocation.rules import Paths, base_stock, newsvendor_policy, order_up_to_average, replay  # noqa: E402
-from lepton_nb.cases.retail import Parameters, build_chain, build_panel, daily_table, demand_paths, wanted, weeks_of  # noqa: E402
+from lepton_nb.cases.retail import Parameters  # noqa: E402
+from lepton_nb.cases.retail_steps.outlook import demand_paths  # noqa: E402
+from lepton_nb.cases.retail_steps.setting import build_chain, build_panel, daily_table, wanted, weeks_of  # noqa: E402
 from lepton_nb.data.catalog import load  # noqa: E402
 from lepton_nb.demand.features import history  # noqa: E402
 from lepton_nb.demand.intervals import Calibrated  # noqa: E402
@@ -60,7 +62,7 @@ def window(data, panel, params, known, before_end: int, model: str, n: int) -> W
     """Fit, calibrate and draw paths for one window, with nothing of it known."""
     end = panel.end - before_end
     start = end - DAYS
-    dates, chain, past = panel.ds[start:end], build_chain(data, panel, params, start), panel.cut(start)
+    dates, chain, past = panel.ds[start:end], build_chain(data, panel, start, params.holding_rate, order_line_cost=params.order_line_cost, goodwill=params.goodwill), panel.cut(start)
     weeks = weeks_of(data, panel, chain, known, start, end, wanted(data, panel))
     forecaster = MODELS[model]().fit(past, start)
     evenings = {0, *(t for t in range(DAYS) if chain.may_order[:, dates[t].weekday()].any())}

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "customers": {"workbook", "data"},
     "cases": {"workbook", "data", "demand", "allocation", "business", "customers"},
 }
-MODULES = sorted(p for p in (ROOT / "lepton_nb").glob("*/*.py"))
+MODULES = sorted((ROOT / "lepton_nb").glob("*/**/*.py"))
 
 
 def tracked() -> list[Path]:
@@ -32,27 +32,28 @@ def tracked() -> list[Path]:
 
 def imports_of(module: Path) -> set[str]:
     """Folders of ours that a module imports, relative or absolute, at the top or inside a function."""
-    found = set()
+    found, depth = set(), len(module.relative_to(ROOT / "lepton_nb").parts)
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             parts = (node.module or "").split(".")
-            if node.level == 2 or (node.level == 0 and parts[0] == "lepton_nb"):
-                found.add(parts[0] if node.level == 2 else parts[1])
+            if node.level == depth or (node.level == 0 and parts[0] == "lepton_nb"):
+                found.add(parts[0] if node.level == depth else parts[1])
         elif isinstance(node, ast.Import):
             found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("lepton_nb.")}
     return found
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda p: f"{p.parent.name}/{p.name}")
+@pytest.mark.parametrize("module", MODULES, ids=lambda p: p.relative_to(ROOT / "lepton_nb").as_posix())
 def test_imports_keep_the_direction(module):
-    folder = module.parent.name
+    folder = module.relative_to(ROOT / "lepton_nb").parts[0]
     assert imports_of(module) <= MAY_IMPORT[folder] | {folder}
 
 
 def test_importing_the_library_loads_no_development_tool():
     code = ("import sys, importlib, pathlib\n"
-            f"for p in sorted(pathlib.Path({str(ROOT / 'lepton_nb')!r}).glob('*/*.py')):\n"
-            "    importlib.import_module(f'lepton_nb.{p.parent.name}.{p.stem}'.replace('.__init__', ''))\n"
+            f"root = pathlib.Path({str(ROOT)!r})\n"
+            "for p in sorted(root.glob('lepton_nb/*/**/*.py')):\n"
+            "    importlib.import_module('.'.join(p.relative_to(root).with_suffix('').parts).replace('.__init__', ''))\n"
             "print([m for m in ('nbdev', 'jupyterlab', 'fastcore', 'execnb') if m in sys.modules])")
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 0, run.stderr

@@ -14,7 +14,7 @@ import pytest
 from lepton_nb.allocation.judging import compare, judge
 from lepton_nb.allocation.replenishment import ChainError, check_chain
 from lepton_nb.allocation.rules import replay
-from lepton_nb.cases.retail import Parameters, build_chain, build_panel, daily_table, last_known, last_order, weeks_of
+from lepton_nb.cases.retail_steps.setting import build_chain, build_panel, daily_table, last_order, weeks_of
 from lepton_nb.data.catalog import load
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.run import run_case
@@ -135,7 +135,7 @@ def test_capacity_below_the_smallest_order_names_store_and_item(tmp_path):
     data = load("retail", f"own:{folder}")
     panel = build_panel(data)
     with pytest.raises(ChainError, match="S0/.*capacity of S0"):
-        check_chain(build_chain(data, panel, Parameters(), panel.end - 14))
+        check_chain(build_chain(data, panel, panel.end - 14, holding_rate=0.22))
 
 
 def test_weekly_data_are_refused_in_words():
@@ -148,7 +148,7 @@ def test_the_judge_replays_what_the_tills_counted():
     data = load("retail", "embedded")
     panel = build_panel(data)
     start = panel.end - 28
-    chain = build_chain(data, panel, Parameters(), start)
+    chain = build_chain(data, panel, start, holding_rate=0.22)
     known = np.nan_to_num(panel.y[:, :panel.end])
     weeks = weeks_of(data, panel, chain, known, start, panel.end, known)
     books = judge(chain, weeks, {"recorded": replay(daily_table(data.tables["deliveries"], "units", panel)[:, start:panel.end])})
@@ -157,6 +157,3 @@ def test_the_judge_replays_what_the_tills_counted():
     evening, lines = last_order(books["recorded"], panel.static["group"])
     assert lines.units.gt(0).all() and evening in panel.ds
 
-
-def test_holes_in_prices_take_the_last_known_one():
-    assert last_known(np.array([[np.nan, 2.0, np.nan, 3.0]])).tolist() == [[2.0, 2.0, 2.0, 3.0]]
