@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from lepton_nb.business.seasons import (SourcingError, character, decompose, forecastability, noise_strength, open_days, spectral_entropy, strength, weekly_sums)
-from lepton_nb.business.sourcing import (Contract, Limit, OnDemand, break_even_premium, choose_modes, compare_choices, flips, inside, merge_offers, money_of, offers_of,
-                                         on_demand_money, one_mode, patience, seasonal_rule, stock_books, taken, use_of, with_leaving_out)
-from lepton_nb.business.subscription import (Market, Terms, best_discount, break_even_churn, break_even_fresh, calm, fit_survival, habit_churn, lifetime_value,
+from lepton_nb.business.sourcing import (Contract, Limit, OnDemand, break_even_premium, cautious, choose_modes, compare_choices, flips, inside, merge_offers, money_of, offers_of,
+                                         on_demand_money, one_mode, patience, patience_by_item, seasonal_rule, stock_books, taken, use_of, with_leaving_out)
+from lepton_nb.business.subscription import (Market, Terms, all_modes, best_discount, break_even_churn, break_even_fresh, calm, fit_survival, habit_churn, habits_of, lifetime_value,
                                              mixed_lifetime_value, regular_buyers, safety_holding, subscribed_share, subscription_money, subscription_offers, survival,
                                              uncertain_variance, until_delivery)
 
@@ -235,6 +235,62 @@ def test_take_up_grows_with_the_discount_and_with_time():
     assert (subscribed_share(market, 0.15) > subscribed_share(market, 0.05)).all()
 
 
+def weekly_offers(gains):
+    """Make offers of two lines over as many weeks as there are gains of the first line's on-demand purchase."""
+    rows = lambda gain: [("a", "stock", 10.0, 5.0), ("a", "on demand", 10.0 + gain, 0.0), ("b", "stock", 4.0, 2.0), ("b", "on demand", 6.0, 0.0)]
+    return [pd.DataFrame(rows(gain), columns=["line", "mode", "money", "litres"]).assign(supplier="s") for gain in gains]
+
+
+def test_caution_takes_off_what_chance_may_have_given():
+    asked = pd.Series({"a": 3.0, "b": 3.0})
+    steady, wild = cautious(weekly_offers([2.0, 2.0, 2.0]), asked), cautious(weekly_offers([-10.0, 2.0, 14.0]), asked)
+    money = lambda offers: offers.set_index(["line", "mode"])["money"]["a", "on demand"]
+    assert money(steady) == pytest.approx(12.0)
+    assert money(wild) == pytest.approx(12.0 - 1.0607 * 12 / 3**0.5, abs=0.001)         # t with 2 degrees of freedom, one-sided 80%
+    assert choose_modes(steady).modes["a"] == "on demand" and choose_modes(wild).modes["a"] == "stock"
+    assert money(cautious(weekly_offers([-10.0, 2.0, 14.0]), asked, level=0.5)) == pytest.approx(12.0)
+
+
+def test_a_line_nobody_asked_for_stays_and_so_does_a_mode_missing_in_a_week():
+    weeks = weekly_offers([2.0, 2.0])
+    assert choose_modes(cautious(weeks, pd.Series({"a": 0.0, "b": 1.0}))).modes.to_dict() == {"a": "stock", "b": "on demand"}
+    weeks[1] = weeks[1].drop(index=3)
+    assert choose_modes(cautious(weeks, pd.Series({"a": 1.0, "b": 1.0}))).modes.to_dict() == {"a": "on demand", "b": "stock"}
+
+
+def test_litres_of_several_weeks_are_those_of_the_fullest():
+    weeks = weekly_offers([1.0, 1.0])
+    weeks[1].loc[weeks[1]["mode"] == "stock", "litres"] = [1.0, 7.0]
+    assert cautious(weeks, pd.Series({"a": 1.0, "b": 1.0})).set_index(["line", "mode"])["litres"].xs("stock", level="mode").to_dict() == {"a": 1.0, "b": 7.0}
+
+
+def test_patience_reads_lead_times_and_the_web_share_before_the_day():
+    tables = {"sales": pd.DataFrame({"date": pd.to_datetime(["2024-01-01", "2024-01-01", "2024-02-01"]), "item": ["1", "1", "1"], "channel": ["store", "online", "online"], "units": [3.0, 1.0, 99.0]}),
+              "items": pd.DataFrame({"item": [1, 2], "supplier": ["x", "y"]}), "suppliers": pd.DataFrame({"supplier": ["x", "y"], "lead_time": [2, 1]})}
+    found = patience_by_item(tables, pd.Timestamp("2024-01-15"), leaving=0.5, leaving_online=0.0)
+    assert found["1"] == pytest.approx(0.25 + 0.75 * 0.25) and found["2"] == pytest.approx(0.5)
+    without = {**tables, "sales": tables["sales"].drop(columns="channel")}
+    assert patience_by_item(without, pd.Timestamp("2024-01-15"), leaving=0.5)["1"] == pytest.approx(0.25)
+
+
+def test_without_persons_there_is_no_subscription():
+    books = random_books(np.random.default_rng(8))
+    series = dict(line=books.index, mean=books["units"].to_numpy(), variance=books["units"].to_numpy())
+    assert set(all_modes(books, OnDemand(), None, **series)["mode"]) == {"stock", "on demand", "left out"}
+    empty = pd.DataFrame({"date": pd.to_datetime([]), "channel": [], "record": [], "item": [], "units": []})
+    assert habits_of(empty, pd.Timestamp("2024-01-01")) is None and habits_of(None, pd.Timestamp("2024-01-01")) is None
+    strangers = pd.DataFrame({"date": pd.date_range("2023-01-01", periods=9, freq="20D"), "channel": "till", "record": [None] * 9, "item": "tea", "units": 1.0})
+    assert habits_of(strangers, pd.Timestamp("2024-01-01")) is None
+
+
+def test_names_of_any_script_are_only_labels():
+    purchases = pd.DataFrame({"person": ["<script>alert(1)</script>"] * 6, "date": pd.date_range("2024-01-01", periods=6, freq="20D"), "units": 1.0, "item": "茶 🍵 <b>"})
+    table, pairs = regular_buyers(purchases, "item", pd.Timestamp("2024-06-01"))
+    assert table.index.tolist() == ["茶 🍵 <b>"] and len(pairs) == 1
+    offers = offers_frame(np.random.default_rng(1), 3).assign(line=lambda t: t["line"].map({"l0": "茶 🍵", "l1": "<b>x</b>", "l2": "a'b\"c"}))
+    assert set(choose_modes(offers).modes.index) == {"茶 🍵", "<b>x</b>", "a'b\"c"}
+
+
 FRAME = pd.DataFrame([("a", "stock", 1.0, 1.0)], columns=["line", "mode", "money", "litres"])
 
 
@@ -256,6 +312,8 @@ FRAME = pd.DataFrame([("a", "stock", 1.0, 1.0)], columns=["line", "mode", "money
     (lambda: choose_modes(FRAME, [Limit("shelf", "litres", -3)]), "0 or more"),
     (lambda: taken(pd.Series({"a": "on demand"}), FRAME), "a has no offer of mode 'on demand'"),
     (lambda: merge_offers(FRAME.assign(supplier=""), pd.Series({"b": "x"})), "no family"),
+    (lambda: cautious([FRAME], pd.Series({"a": 1.0})), "2 or more"),
+    (lambda: cautious([FRAME, FRAME], pd.Series({"a": 1.0}), level=1.0), "level is"),
     (lambda: Market(join=(0.1,)), "join is"),
     (lambda: Terms(fresh=1.0), "fresh below 1"),
     (lambda: Terms(rate=pd.Series([0.0])), "rate has values"),

@@ -368,10 +368,10 @@ def compare_choices(
         broken = use[use["used"] > use["room"] * (1 + 1e-9) + 1e-9]
         money = money_of(modes, offers, contracts)
         rows.append((name, money, money - base, int((modes.reindex(offers["line"].unique()) != "stock").sum()),
-                     "; ".join(f"{r.limit}: {r.used:,.0f} of {r.room:,.0f}" for r in broken.itertuples())))
+                     "; ".join(f"{r.limit}: {r.used:,.0f} of {r.room:,.0f}" for r in broken[:2].itertuples()) + (f"; and {len(broken) - 2} more" if len(broken) > 2 else "")))
     return pd.DataFrame(rows, columns=["choice", "money", "over_stock", "changed", "broken"]).sort_values("money", ascending=False, ignore_index=True)
 
-# %% ../../nbs/business/01_sourcing.ipynb #cell-042
+# %% ../../nbs/business/01_sourcing.ipynb #cell-044
 def flips(
     books: pd.DataFrame,                   # of stock_books
     terms: OnDemand,
@@ -394,7 +394,7 @@ def regret(
     earned = money_of(modes, later, contracts)
     return earned - money_of(one_mode(later, "stock"), later, contracts), choose_modes(later, limits, contracts).money - earned
 
-# %% ../../nbs/business/01_sourcing.ipynb #cell-044
+# %% ../../nbs/business/01_sourcing.ipynb #cell-046
 def cautious(
     weekly: Sequence[pd.DataFrame],        # offers of single weeks, the recent ones and those of a year before
     units: pd.Series,                      # asked for, by line; 0 where its books say nothing
