@@ -190,6 +190,9 @@ def test_online_retail_has_the_known_dirt_and_accounts_for_it(invoices):
     sales = tables["sales"]
     assert sales.units.sum() - sales.returns.sum() == invoices.Quantity.sum() - units[[*OUT, "rarely sold items"]].sum()
     assert sales.units.max() < 74_215, "the two orders that were cancelled within minutes are no demand"
+    bought = tables["purchases"]
+    assert len(bought) == rows["known customers"] and bought.record.nunique() > 4_000 and (bought.units < 0).any() and bought.hour.between(0, 23).all()
+    assert not set(bought.item) <= set(tables["items"].item), "rarely sold items are purchases too"
 
 
 def test_both_forms_of_online_retail_are_one(invoices):
