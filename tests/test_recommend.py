@@ -8,7 +8,7 @@ import pytest
 from lepton_nb.customers.blend import GRID, Settings, best_list, blend, earlier, lift, timely, tune
 from lepton_nb.customers.newcomers import (faded_counts, first_visits, hide_items, judge_newcomers, popular_here, ranked_right, resemblance,
                                            with_new_items)
-from lepton_nb.customers.offers import margin_of, pairs, spread_of, study, trial_size
+from lepton_nb.customers.offers import list_worth, margin_of, pairs, spread_of, study, trial_size
 from lepton_nb.customers.recommend import (RecommendError, because, bought, buyers, compare, difference, ease, freshest, history, item_item, judge,
                                            knowing, later, lists, matrix, per_person, popularity, rebuild, recommend, scores, taste_world, together, top)
 from lepton_nb.workbook.parameters import UserError
@@ -243,8 +243,9 @@ def test_newcomers_by_brute_force():
 
 def test_new_items_are_scored_and_explained_like_others(world):
     lines, _, past, _ = world
-    rest, hidden = hide_items(lines, past, 0.1, seed=2)
-    known = history(rest, CUT)
+    hidden = hide_items(past, parts=10, seed=2)[0]
+    known = history(lines[~lines["item"].isin(hidden)], CUT)
+    assert sorted(sum(hide_items(past, 10, seed=2), [])) == list(past.items)
     texts = {item: f"{item} group{int(item[1:]) % 5}" for item in past.items}
     model = with_new_items(blend(known), resemblance(texts, list(known.items), hidden))
     assert not set(hidden) & set(known.items) and model.history.shape[1] == known.shape[1] + len(hidden)
@@ -262,6 +263,9 @@ def test_pairs_ranked_right_by_counting():
     draw = np.random.default_rng(0)
     score, buyer = draw.integers(0, 6, 40).astype(float), draw.random(40) < 0.3
     by_hand = [(a > b) + 0.5 * (a == b) for a in score[buyer] for b in score[~buyer]]
+    half = np.arange(40) % 2
+    within = [(a > b) + 0.5 * (a == b) for h in (0, 1) for a in score[buyer & (half == h)] for b in score[~buyer & (half == h)]]
+    assert np.isclose(ranked_right(score, buyer, half), np.mean(within))
     assert np.isclose(ranked_right(score, buyer), np.mean(by_hand)) and np.isnan(ranked_right(score, np.zeros(40, bool)))
 
 

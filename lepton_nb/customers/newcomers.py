@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
+from scipy.stats import rankdata
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 # %% ../../nbs/customers/11_newcomers.ipynb #cell-005
@@ -140,21 +141,25 @@ def _wider(values: csr_array, new: int) -> csr_array:
 def ranked_right(
     score: np.ndarray,                   # of each person (P,)
     buyer: np.ndarray,                   # bool (P,)
-) -> float:                              # share of pairs; NaN where nobody or everybody bought
+    alike: np.ndarray | None = None,     # class of each person; only pairs within a class count (P,)
+) -> float:                              # share of pairs; NaN where there are none
     """Return how often a buyer scores above a non-buyer, ties half."""
-    p, rest = int(buyer.sum()), int((~buyer).sum())
-    if not p or not rest: return float("nan")
-    rank = pd.Series(score).rank().to_numpy()
-    return float((rank[buyer].sum() - p * (p + 1) / 2) / (p * rest))
+    right = pairs = 0.0
+    for name in np.unique(np.zeros(len(score)) if alike is None else alike):
+        here = np.ones(len(score), bool) if alike is None else alike == name
+        p, rest = int(buyer[here].sum()), int((~buyer[here]).sum())
+        rank = rankdata(score[here])
+        right, pairs = right + rank[buyer[here]].sum() - p * (p + 1) / 2, pairs + p * rest
+    return float(right / pairs) if pairs else float("nan")
 
-# %% ../../nbs/customers/11_newcomers.ipynb #cell-026
+# %% ../../nbs/customers/11_newcomers.ipynb #cell-027
 def hide_items(
-    lines: pd.DataFrame,
     past: History,
-    share: float = 0.2,                  # of the items
+    parts: int = 4,                      # each item is hidden in one of them
     seed: int = 0,
-) -> tuple[pd.DataFrame, list[str]]:     # lines without the hidden items; their names
-    """Hide some items as if they were new."""
-    number = max(1, int(round(share * past.shape[1])))
-    hidden = sorted(np.random.default_rng(seed).choice(np.asarray(past.items, object), number, replace=False))
-    return lines[~lines["item"].astype(str).isin(hidden)], hidden
+) -> list[list[str]]:                    # names of the items hidden together
+    """Part the items by lot, so that each part can be hidden in turn as if it were new."""
+    if not 2 <= parts <= past.shape[1]:
+        raise RecommendError(f"parts is {parts}; it must be from 2 to the {past.shape[1]} items there are")
+    mixed = np.random.default_rng(seed).permutation(np.asarray(past.items, object))
+    return [sorted(part) for part in np.array_split(mixed, parts)]
