@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import betainc
 from scipy.stats import norm, t as student
+from sklearn import config_context
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import SplineTransformer
 
@@ -55,7 +56,8 @@ def cross_fit(
 def predicted(learner: Callable, X: np.ndarray, Y: np.ndarray, weight: np.ndarray, new: np.ndarray) -> np.ndarray:
     """Fit a learner and predict, column by column where it knows one target only."""
     if isinstance(made := learner(), Ridge):
-        return made.fit(X, Y, sample_weight=weight).predict(new).reshape(len(new), -1)
+        with config_context(assume_finite=True, skip_parameter_validation=True):
+            return made.fit(X, Y, sample_weight=weight).predict(new).reshape(len(new), -1)
     return np.column_stack([learner().fit(X, y, sample_weight=weight).predict(new) for y in Y.T])
 
 # %% ../../nbs/business/03_elasticity.ipynb #cell-010
@@ -252,6 +254,7 @@ def beyond(
 # %% ../../nbs/business/03_elasticity.ipynb #cell-030
 def normal_equations(
     X: np.ndarray,                         # columns shared by all items, the first is 1 (T, P)
+    products: np.ndarray,                  # of each two of them (T, P * P)
     D: np.ndarray,                         # treatments of each item (I, T, k)
     weight: np.ndarray,                    # (I, T)
     z: np.ndarray,                         # (I, T)
@@ -260,7 +263,7 @@ def normal_equations(
     (T, P), k = X.shape, D.shape[2]
     G, b = np.empty((len(D), P + k, P + k)), np.empty((len(D), P + k))
     heavy = weight[:, :, None] * D
-    G[:, :P, :P] = (weight @ (X[:, :, None] * X[:, None, :]).reshape(T, P * P)).reshape(-1, P, P)
+    G[:, :P, :P] = (weight @ products).reshape(-1, P, P)
     G[:, :P, P:] = np.matmul(X.T[None], heavy)
     G[:, P:, :P] = G[:, :P, P:].transpose(0, 2, 1)
     G[:, P:, P:] = np.matmul(heavy.transpose(0, 2, 1), D)
@@ -289,10 +292,11 @@ def working_response(
     censored: np.ndarray,                  # bool (S, I, T)
     X: np.ndarray,                         # surroundings (T, P)
     D: np.ndarray,                         # treatments (I, T, k)
-    rounds: int = 8,
+    rounds: int = 6,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return log demand as a regression may use it (I, T), its weights (I, T), and demand with censored days filled in (I, T)."""
     exposure, X, k = pooled["exposure"], np.column_stack([np.ones(len(X)), X]), D.shape[2]
+    products = (X[:, :, None] * X[:, None, :]).reshape(len(X), -1)
     there = exposure > 0
     offset, hidden = np.log(np.where(there, exposure, 1)), np.nonzero(censored & np.isfinite(pooled["y"]))
     prior = np.diag(np.r_[1e-4, np.ones(X.shape[1] - 1), np.full(k, 1 / 9)])
@@ -308,7 +312,7 @@ def working_response(
             size = 1 / np.clip(0.7 * phi / np.maximum((pooled["share"] ** 2).sum(0), 0.05), 0.02, 0.5)
         weight = np.where(there, 1 / (1 / information + phi[:, None]), 0)
         z = np.where(there, eta + np.clip((y - mu) / information, -5 if turn > 2 else -1, 50 if turn > 2 else 2), 0)
-        G, b = normal_equations(X, D, weight, z)
+        G, b = normal_equations(X, products, D, weight, z)
         beta = np.linalg.solve(G + prior, b[:, :, None])[:, :, 0]
         eta = beta[:, :X.shape[1]] @ X.T + np.einsum("itk,ik->it", D, beta[:, X.shape[1]:])
     return z, weight, y
