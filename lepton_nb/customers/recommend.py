@@ -191,8 +191,11 @@ def popularity(past: History, days: float | None = None) -> Recommender:
 def together(
     seen: csr_array,                     # (P, I)
     weight: np.ndarray | None = None,    # of each person (P,)
+    most: int = 15_000,                  # items beyond which the dense matrix is refused
 ) -> np.ndarray:                         # (I, I)
     """Return the Gram matrix: how much two items have in common, summed over persons."""
+    if seen.shape[1] > most:
+        raise RecommendError(f"{seen.shape[1]} items: the matrices between them would take {3 * 8e-9 * seen.shape[1] ** 2:.1f} GB. Keep the most bought with history(most_items=...), at most {most}.")
     weighted = seen if weight is None else seen.multiply(weight[:, None]).tocsr()
     return np.asarray((weighted.T @ seen).todense(), float)
 
@@ -216,13 +219,10 @@ def item_item(
 def rebuild(
     common: np.ndarray,                  # Gram matrix of the items (I, I)
     penalty: float,                      # $\lambda$, in the unit of the Gram matrix, persons
-    most: int = 15_000,                  # items beyond which the inverse is refused
 ) -> np.ndarray:                         # $B$ (I, I)
     """Return the weights of EASE from a Gram matrix."""
     if penalty <= 0:
         raise RecommendError(f"penalty is {penalty}; it must be above 0, or rare items cannot be told apart")
-    if len(common) > most:
-        raise RecommendError(f"{len(common)} items: the matrix of EASE would take {3 * 8e-9 * len(common) ** 2:.0f} GB. Take history(most_items={most}) or item_item.")
     half, _ = dpotrf(common + penalty * np.eye(len(common)), lower=1)
     inverse, _ = dpotri(half, lower=1)
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
