@@ -17,7 +17,7 @@ from lepton_nb.customers import vault as vault_module
 from lepton_nb.customers.audit import audit
 from lepton_nb.customers.differential import Budget, BudgetError, laplace_counts, private_counts, spend
 from lepton_nb.customers.disclosure import DisclosureError, cells, guard, k_anonymity, publishable
-from lepton_nb.customers.erasure import ErasureError, access, erase, find_subject, reappeared, remains, retain
+from lepton_nb.customers.erasure import ErasureError, access, erase, erase_from_folder, find_subject, reappeared, remains, retain
 from lepton_nb.customers.privacy import (KeyProblem, PrivacyError, accounts, collision_probability, new_key, parse_key, pseudonymise, read_key, rekey,
                                          run_key)
 from lepton_nb.customers.traces import check_tables, published_tables, search_text, traces
@@ -335,6 +335,28 @@ def test_any_name_of_a_person_erases_all_of_them_and_nobody_else(who):
     assert receipt.tables.set_index("table").erased.to_dict() == {"identity": 3, "purchases": 2, "lines": 2, "profiles": 1, "pairs": 2, "partner": 3}
     same = receipt.tables.eval("sha256_before == sha256_after")
     assert not same.any() and json.loads(receipt.to_json())["key_id"] == KEY.id
+
+
+@pytest.mark.parametrize("name, how", [("contacts.csv", {"encoding": "utf-8-sig"}), ("contacts.csv", {"encoding": "utf-16", "sep": "\t"}), ("contacts.csv.gz", {"sep": ";"}), ("contacts.parquet", None)])
+def test_files_of_any_usual_form_are_erased_in_their_own_form(tmp_path, name, how):
+    contacts = pd.DataFrame({"channel": ["till", "web", "web"], "record": ["17", "17", "王🦩"], "name": ["zqana", "<b>é</b>", "zqana"], "own column": ["1,50", "", "x"]})
+    file = tmp_path / name
+    contacts.to_parquet(file) if how is None else contacts.to_csv(file, index=False, **how)
+    file.chmod(0o640)
+    receipt = erase_from_folder(tmp_path, "p1", world()["identity"], KEY, at="2025-06-01")
+    left = pd.read_parquet(file) if how is None else pd.read_csv(file, dtype=str, keep_default_na=False, **how)
+    pd.testing.assert_frame_equal(left.reset_index(drop=True), contacts.iloc[[1]].reset_index(drop=True))
+    assert receipt.tables.set_index("table").erased["contacts"] == 2 and [p.name for p in tmp_path.iterdir()] == [name]
+    assert os.name != "posix" or file.stat().st_mode & 0o777 == 0o640
+    assert traces([tmp_path], ["zqana"]).empty
+
+
+@pytest.mark.parametrize("content, says", [(b"", "is empty"), (b"sep=;\nchannel;record\n", "first line"), (b"channel,name\ntill,x\n", "no column record"), (b"\x89PNG\r\n\x1a\n\0\0", "not a text file")])
+def test_a_file_that_cannot_be_erased_is_named_and_left_alone(tmp_path, content, says):
+    (tmp_path / "contacts.csv").write_bytes(content)
+    with pytest.raises(ErasureError, match=says):
+        erase_from_folder(tmp_path, "p1", world()["identity"], KEY, at="x")
+    assert (tmp_path / "contacts.csv").read_bytes() == content
 
 
 def test_erasing_twice_and_erasing_the_unknown_are_sentences():

@@ -5,11 +5,14 @@
 # %% auto #0
 __all__ = ['ARTICLES', 'ErasureError', 'Subject', 'find_subject', 'flat', 'is_text', 'account_rows', 'rows_of', 'without',
            'texts_in', 'remains', 'Receipt', 'marks', 'shared_details', 'table_row', 'erase_from_vault',
-           'erased_before', 'erase', 'reappeared', 'access', 'check_period', 'retain', 'articles']
+           'erased_before', 'erase', 'reappeared', 'read_as_is', 'as_bytes', 'named_alike', 'erase_from_folder',
+           'access', 'check_period', 'retain', 'articles']
 
 # %% ../../nbs/customers/14_erasure.ipynb #cell-003
+import codecs
 import hashlib
 import hmac
+import io
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -20,7 +23,8 @@ import numpy as np
 import pandas as pd
 
 from .privacy import Key, PrivacyError, accounts, pseudonym
-from .vault import read_vault, remove_from_vault
+from .vault import disk, read_vault, remove_from_vault, replace_file
+from ..data.reading import Unreadable, find_tables, look_over, plain
 from ..data.tables import content_hash, log_table, note
 
 # %% ../../nbs/customers/14_erasure.ipynb #cell-006
@@ -220,6 +224,60 @@ def reappeared(
     return account[[marks(Subject(name, ()), key)[0] in gone for name in account]]
 
 # %% ../../nbs/customers/14_erasure.ipynb #cell-029
+def read_as_is(path: Path) -> tuple[pd.DataFrame, dict]:
+    """Read a table without understanding it; return how to write it back. Raise ErasureError where it cannot be read."""
+    if path.suffix.lower() == ".parquet":
+        return pd.read_parquet(path), {}
+    try:
+        encoding, first = look_over(path)
+    except Unreadable as error:
+        raise ErasureError(f"{path}: the file {error.args[0]}. {error.args[1]} Nothing was changed.") from None
+    encoding = "utf-8-sig" if first.startswith(codecs.BOM_UTF8) else encoding
+    header = first.decode(encoding, errors="replace").splitlines()[0]
+    if header.lower().startswith("sep="):
+        raise ErasureError(f"{path}: the first line is {header!r}. Take that line away, then erase again. Nothing was changed.")
+    how = {"sep": max(",;\t|", key=header.count), "encoding": encoding, "compression": "gzip" if path.suffix.lower() == ".gz" else None}
+    return pd.read_csv(path, dtype=str, keep_default_na=False, **how), how
+
+
+def as_bytes(frame: pd.DataFrame, how: dict) -> bytes:
+    """Write a table as it was read."""
+    buffer = io.BytesIO()
+    frame.to_csv(buffer, index=False, lineterminator="\n", **how) if how else frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+# %% ../../nbs/customers/14_erasure.ipynb #cell-030
+def named_alike(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give channel and record of a raw table as identity writes them."""
+    heads = {plain(name): name for name in reversed(list(frame.columns))}
+    if "record" not in heads:
+        raise ErasureError(f"A table has no column record: it has {', '.join(map(str, frame.columns))}. Nothing was changed.")
+    clean = lambda name: frame[heads[name]].astype("string").str.strip().replace("", pd.NA)
+    channel = clean("channel") if "channel" in heads else pd.Series(pd.NA, index=frame.index, dtype="string")
+    return frame.assign(channel=channel.fillna("till"), record=clean("record"))
+
+
+def erase_from_folder(
+    folder: str | Path,                    # own data: contacts and purchases as CSV or Parquet
+    who: str,                              # a person, or an account as "channel/record"
+    identity: pd.DataFrame,                # channel, record, person
+    key: Key,
+    at: str,                               # when, for the receipt
+) -> Receipt:
+    """Erase one person from the files of a folder; raise ErasureError where the person is unknown or a file cannot be read."""
+    files = {name: path for name, path in find_tables(Path(folder))[0].items() if name in ("contacts", "purchases")}
+    raw = {name: read_as_is(path) for name, path in files.items()}
+    tables = {name: named_alike(frame) for name, (frame, _) in raw.items()}
+    _, receipt = erase({"identity": identity, **tables}, who, key, at)
+    subject = find_subject(who, identity, key)
+    for name, (frame, how) in raw.items():
+        with disk(files[name]):
+            rights = files[name].stat().st_mode & 0o777
+            replace_file(files[name], as_bytes(frame[~rows_of(tables[name], subject)], how))
+            files[name].chmod(rights)
+    return receipt
+
+# %% ../../nbs/customers/14_erasure.ipynb #cell-033
 def access(
     frames: Mapping[str, pd.DataFrame],    # everything that may hold the person; `identity` among them
     who: str,                              # a person, or an account as "channel/record"
@@ -230,7 +288,7 @@ def access(
     mine = {name: flat(frame)[rows_of(frame, subject)] for name, frame in frames.items()}
     return json.dumps({name: json.loads(frame.to_json(orient="records", date_format="iso")) for name, frame in mine.items() if len(frame)}, ensure_ascii=False, indent=1)
 
-# %% ../../nbs/customers/14_erasure.ipynb #cell-032
+# %% ../../nbs/customers/14_erasure.ipynb #cell-036
 def check_period(frame: pd.DataFrame, name: str, column: str, days: int, today: pd.Timestamp) -> pd.Timestamp:
     """Return the first day that is kept."""
     if days < 1 or days != int(days):
@@ -257,7 +315,7 @@ def retain(
            note("contacts", "retention: no date", undated, "", "kept", "no day of registration and no purchase in the period: look at these")]
     return without(purchases, old), without(contacts, idle), log_table(log)
 
-# %% ../../nbs/customers/14_erasure.ipynb #cell-035
+# %% ../../nbs/customers/14_erasure.ipynb #cell-039
 ARTICLES = [
     ("5(1)(b)", "purpose limitation", "pseudonyms differ for each recipient, so files given to two cannot be joined", "privacy.pseudonymise", "decide the purposes and write them down"),
     ("5(1)(c)", "data minimisation", "analysis and models see a pseudonym, an item and a day; never a name", "privacy.pseudonymise", "judge whether each column is needed"),
