@@ -1,4 +1,4 @@
-"""Corner cases of business.elasticity and business.pricing: known answers, peers, properties, what is refused."""
+"""Corner cases of business.partialling, business.elasticity and business.pricing: known answers, peers, properties, what is refused."""
 from dataclasses import replace
 from itertools import product
 
@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from lepton_nb.business.elasticity import (CONSTANT, TOGETHER, ElasticityError, Estimates, Market, beyond, cross_fit, estimate, market_from_series,
-                                           market_from_tables, naive, promotion_money, pull_forward, regress, shrink)
+from lepton_nb.business.elasticity import (CONSTANT, TOGETHER, Estimates, Market, estimate, market_from_series, market_from_tables, naive,
+                                           promotion_money, pull_forward)
+from lepton_nb.business.partialling import ElasticityError, beyond, cross_fit, regress, shrink
 from lepton_nb.business.pricing import (Limits, Offer, PricingError, candidates, earned, fixed_markup, gain, lerner_price, offer_from, plan_prices,
                                         rungs, shelf_prices, solve_prices, turnover_share)
 

@@ -72,8 +72,9 @@ def offer_from(
     n: int = 200,                          # draws
     seed: int = 7,
     share: np.ndarray | float = 1.0,       # of the days ahead without a planned promotion (I,)
+    vaguest: float = 1.0,                  # an elasticity with a larger standard error (after shrinking) is no ground for a change
 ) -> Offer:
-    """Put together what a price plan needs; items without an identified elasticity, cost or sales keep their price."""
+    """Put together what a price plan needs; items without a telling elasticity, cost or sales keep their price."""
     t = (shrunk(estimates) if isinstance(estimates, Estimates) else estimates).reindex(market.items)
     price, base = known_demand(market)
     c = cost.reindex(market.items).to_numpy(float)
@@ -81,11 +82,11 @@ def offer_from(
     mean, se = (np.nan_to_num(t[name].to_numpy(float)) for name in ("elasticity", "se"))
     cross, cross_se = (np.nan_to_num(t[name].to_numpy(float)) for name in ("cross", "cross_se"))
     partner = market.items.get_indexer(t["substitute"].fillna("").astype(str).to_numpy())
-    own = np.minimum(mean + se * rng.standard_normal((n, len(t))), -0.1)
-    gamma = np.maximum(cross + cross_se * rng.standard_normal((n, len(t))), 0) * (partner >= 0)
-    free = (t["status"] == "").to_numpy() & np.isfinite(price) & np.isfinite(c) & (base > 0)
+    own = np.clip(mean + se * rng.standard_normal((n, len(t))), -6, -0.1)
+    gamma = np.clip(cross + cross_se * rng.standard_normal((n, len(t))), 0, 2) * (partner >= 0)
+    free = (t["status"] == "").to_numpy() & (se <= vaguest) & np.isfinite(price) & np.isfinite(c) & (base > 0)
     if not free.any():
-        words = ", ".join(t["status"][t["status"] != ""].unique()) or "no cost or no sales"
+        words = ", ".join(t["status"][t["status"] != ""].unique()) or "no cost, no sales, or elasticities too vague"
         raise PricingError(f"No item can be priced: {words}. Give sales with changes of price, and costs.")
     return Offer(market.items, market.groups, np.where(np.isfinite(price), price, 1.0), np.nan_to_num(c), base * share, own, partner, gamma, free)
 
