@@ -28,6 +28,13 @@ def test_npv_and_irr_agree_with_each_other_on_random_flows(seed):
     assert np.isclose(npv(0.07, flows), sum(f / 1.07**t for t, f in enumerate(flows)))
 
 
+def test_a_rate_is_found_in_flows_of_thirty_years():
+    flows = monthly_flows(replace(CASE, years=30))["net"]
+    with np.errstate(over="raise", invalid="raise"):
+        rates = irr(flows)
+    assert len(rates) == 1 and abs(npv(rates[0], flows)) < 1e-6 * npv(rates[0], np.abs(flows))
+
+
 def test_flows_that_never_turn_have_no_rate_and_no_payback():
     assert irr([100, 100]) == [] and irr([-100, -1]) == [] and irr([0, 0, 0]) == []
     assert payback([5, 5]) == 0 and np.isinf(payback([-10, 4])) and payback([-10, 0, 10]) == 2
@@ -35,7 +42,8 @@ def test_flows_that_never_turn_have_no_rate_and_no_payback():
 
 
 @pytest.mark.parametrize("change, word", [({"build": -1}, "build is -1"), ({"reach": 1.2}, "reach is 1.2"), ({"fade": 1.0}, "fade is 1"), ({"years": 0}, "years is 0"),
-                                          ({"rate": -2}, "rate is -2"), ({"half": -3}, "half is -3")])
+                                          ({"rate": -2}, "rate is -2"), ({"half": -3}, "half is -3"), ({"weekly_gain": np.nan}, "weekly_gain is nan"),
+                                          ({"build": "40,000"}, "build is '40,000'"), ({"running": None}, "running is None"), ({"half": np.inf}, "half is inf")])
 def test_an_impossible_case_is_refused_by_name(change, word):
     with pytest.raises(ReturnError, match=word):
         replace(CASE, **change)
@@ -74,6 +82,8 @@ def test_streams_are_checked():
         monte_carlo(CASE, [Stream("x", [1.0, 2.0])], {"weekly_gain": Range(0, 1, 2)})
     with pytest.raises(ReturnError, match="estimate 'p': low <= mean <= high"):
         Estimate("p", 1, 2, 3)
+    with pytest.raises(ReturnError, match="every run the same weeks"):
+        in_steps({"today": [1.0, 2.0], "plan": [1.0, 2.0, 3.0]})
     with pytest.raises(ReturnError, match="one stream at least"):
         monte_carlo(CASE, [Estimate("p", 2, 1, 3)], {})
     assert np.isnan(shared_part([1, 1], [0, 0], [1, 1])) and shared_part([10, 10], [10, 10], [25, 25]) < 0
@@ -83,7 +93,7 @@ def test_steps_add_up_whatever_they_share():
     rng = np.random.default_rng(0)
     runs = {name: rng.normal(1000, 50, 6) for name in "abcd"}
     assert np.allclose(sum(s.weekly for s in in_steps(runs)), runs["d"] - runs["a"])
-    assert gain_bounds([]).tolist() == [0, 0, 0]
+    assert gain_bounds([]).tolist() == [0, 0, 0] and gain_bounds([Stream("x", [-3.0, -1.0])]).tolist() == [-2, -2, -2]
 
 
 def test_resampled_streams_move_together():
@@ -112,6 +122,10 @@ def test_a_seed_repeats_and_certain_money_is_certain():
     low, high = (present_value(replace(CASE, weekly_gain=900, running=r)) for r in (20_000, 9_000))
     assert one["npv"].between(low, high).all()
     assert chances(one)["pays"] == 1 and money_by_month(CASE, one)["month"].max() == 36
+    nothing = monte_carlo(CASE, [Stream("x", np.zeros(8))], {"half": Range(1, 3, 9)}, n=50)
+    assert nothing["npv"].nunique() == 1 and carried_by(nothing).empty, "a result that never varies follows nothing"
+    with pytest.raises(ReturnError, match="holds draws"):
+        cash_flows(replace(CASE, weekly_gain=np.array([1.0, 2.0])))
     two_weeks = monte_carlo(CASE, [Stream("x", [800.0, 1000.0])], {}, n=50)
     assert len(two_weeks) == 50
 
@@ -132,6 +146,10 @@ def test_a_line_says_when_errors_cost_nothing():
     assert np.isclose(break_even(steep, 50.0).wape, 0.3) and break_even(steep, 50.0).measured
     with pytest.raises(ReturnError, match="at least 3"):
         cost_line({"a": 0.2, "b": 0.2, "c": 0.4}, {"a": same, "b": same, "c": same})
+    with pytest.raises(ReturnError, match="the same weeks"):
+        cost_line({"a": 0.2, "b": 0.3, "c": 0.4}, {"a": same, "b": same, "c": same[:5]})
+    with pytest.raises(ReturnError, match="finite numbers"):
+        cost_line({"a": 0.2, "b": 0.3, "c": 0.4}, {"a": same, "b": same, "c": np.full(8, np.nan)})
 
 
 def test_a_curve_without_a_gain_from_data_is_flat():
@@ -165,6 +183,14 @@ def test_corner_settings_give_numbers(change):
     assert np.isfinite(turn(case, 30)["kept"]).all() and (turn(case, 30)["adoption"] <= 1).all()
     assert len(limits(case)) == 7 and (next_money(case) >= 0).all() and np.isfinite(fixed_point(case)["weeks"])
     assert np.isfinite(cut_wheels(case, 8)["kept"]).all()
+
+
+def test_where_wheels_may_stand_still_twice_the_one_with_data_is_found():
+    twice = wheels(reinvested=0.6, data_price=10.0, forgetting=0.8, running=10_000.0, adoption=0.9, weeks=400)
+    assert np.isnan(standstills(twice, 13 / 0.8)).all(), "with the data that come by themselves the wheel cannot turn"
+    end, late = fixed_point(twice), turn(twice, 1000)
+    assert end["adoption"] > 0.1 and np.allclose([end["weeks"], end["adoption"]], [late["weeks"][0, -1], late["adoption"][0, -1]], rtol=1e-4)
+    assert turn(replace(twice, adoption=0.05, weeks=10), 400)["adoption"][0, -1] < 1e-3, "from little it stops"
 
 
 def test_the_first_row_of_uncertain_wheels_is_the_certain_one():

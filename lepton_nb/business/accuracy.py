@@ -24,11 +24,11 @@ class CostLine:
     draws: np.ndarray                      # (level, slope) of resampled weeks (n, 2)
 
     def gain(self, wape: np.ndarray) -> np.ndarray:
-        """Return the gain at an error, money per week."""
+        """Return the gain at an error (a share, as WAPE is), money per week."""
         return self.level - self.slope * np.asarray(wape, float)
 
     def band(self, wape: np.ndarray, inside: float = 0.9) -> np.ndarray:
-        """Return the ends of the line's interval at each error (2, ...)."""
+        """Return the ends of the line's interval at each of K errors, money per week (2, K)."""
         lines = self.draws[:, :1] - self.draws[:, 1:] * np.ravel(wape)
         return np.quantile(lines, [(1 - inside) / 2, (1 + inside) / 2], axis=0)
 
@@ -40,11 +40,14 @@ def cost_line(
     n: int = 2000,                         # draws
     seed: int = 0,
 ) -> CostLine:
-    """Fit the measured cost curve by least squares over three forecasts or more."""
+    """Fit the measured cost curve by least squares over three forecasts or more; raise `ReturnError` where they cannot be compared."""
     names = [name for name in wape if name in gains]
     error = np.array([wape[name] for name in names], float)
     require(len(np.unique(error.round(6))) >= 3, f"cost_line: {len(names)} forecasts with {len(np.unique(error.round(6)))} different errors; at least 3 are needed for a line that can be doubted")
+    lengths = {name: np.size(gains[name]) for name in names}
+    require(len(set(lengths.values())) == 1, f"cost_line: the forecasts have {lengths} weeks; judge all of them on the same weeks")
     weekly = np.stack([np.asarray(gains[name], float) for name in names])
+    require(bool(np.isfinite(error).all() and np.isfinite(weekly).all()), "cost_line: an error or a week's gain is not a number; give finite numbers")
     drawn = resample_means(weekly, n, min(block, weekly.shape[1] // 2), seed)
     inverse = np.linalg.pinv(np.column_stack([np.ones(len(error)), -error]))   # least squares as a matrix: the same for every draw
     level, slope = inverse @ weekly.mean(1)
@@ -65,7 +68,7 @@ def break_even(
     line: CostLine,
     needed: float,                         # gain the case needs, money per week
 ) -> BreakEven:
-    """Return the WAPE at which the gain falls to what is needed, with its interval."""
+    """Return the WAPE at which the gain falls to what is needed, with its 90% interval."""
     def at(level, slope):
         with np.errstate(divide="ignore", invalid="ignore"):
             crossing = np.maximum((level - needed) / slope, 0)

@@ -43,17 +43,18 @@ def npv(
 def irr(
     flows: np.ndarray,                     # money of periods 0, 1, .. (T + 1,)
 ) -> list[float]:                          # rates per period, rising; empty where there is none
-    """Return every internal rate of return between -95% and 10,000% a period."""
+    """Return every internal rate of return between -95% and 10,000% a period at which the net present value changes sign."""
     flows = np.asarray(flows, float)
+    periods = np.arange(flows.shape[-1], dtype=float)
     growth = np.geomspace(0.05, 101, 4001)
-    worth = np.array([npv(g - 1, flows) for g in growth]) if flows.any() else np.ones(len(growth))
-    places = np.flatnonzero(np.sign(worth[:-1]) * np.sign(worth[1:]) < 0)
-    return [float(brentq(lambda g: npv(g - 1, flows), growth[k], growth[k + 1], xtol=1e-12)) - 1 for k in places]
+    worth = lambda g: float(flows @ g ** ((periods[-1] if g < 1 else 0) - periods))      # money of the last period below 1: long flows stay finite
+    sign = np.sign([worth(g) for g in growth]) if flows.any() else np.ones(len(growth))
+    return [float(brentq(worth, growth[k], growth[k + 1], xtol=1e-12)) - 1 for k in np.flatnonzero(sign[:-1] * sign[1:] < 0)]
 
 
 def per_month(
     rate: float,                           # per year
-) -> float:
+) -> float:                                # per month
     """Return the monthly rate that compounds to a yearly one."""
     return (1 + rate) ** (1 / 12) - 1
 
@@ -61,7 +62,7 @@ def per_month(
 def payback(
     flows: np.ndarray,                     # money of periods 0, 1, .. (..., T + 1)
     rate: float = 0.0,                     # per period; above 0 for discounted payback
-) -> np.ndarray | float:                   # periods (...); inf where it never pays back
+) -> np.ndarray | float:                   # periods (...), a number for one row of flows; inf where it never pays back
     """Return when the cumulated flows stop being negative, within a period in proportion."""
     flows = np.atleast_2d(np.asarray(flows, float))
     total = np.cumsum(flows * (1 + rate) ** -np.arange(flows.shape[-1], dtype=float), -1)
@@ -99,8 +100,9 @@ def in_steps(
     profits: Mapping[str, np.ndarray],     # weekly profit of each run, money (W,): today first, each next with one change more
 ) -> list[Stream]:                         # one a change; they add up by construction
     """Turn runs with one change more each into streams that share nothing."""
-    names = list(profits)
+    names, lengths = list(profits), {name: np.size(weeks) for name, weeks in profits.items()}
     require(len(names) >= 2, f"in_steps: {len(names)} runs were given; today and at least one change are needed")
+    require(len(set(lengths.values())) == 1, f"in_steps: the runs have {lengths} weeks; give every run the same weeks")
     return [Stream(new, np.asarray(profits[new], float) - np.asarray(profits[old], float), overlap="measured on top of " + old)
             for old, new in zip(names, names[1:])]
 
@@ -119,7 +121,7 @@ def shared_part(
 class Estimate:
     """Hold a gain known by an estimate and its interval."""
     name: str
-    mean: float                            # money per week
+    mean: float                            # point estimate, money per week: the median of what is drawn
     low: float                             # 5% quantile
     high: float                            # 95% quantile
     counted: float = 1.0                   # share that no other gain counts already
@@ -130,7 +132,7 @@ class Estimate:
         require(0 <= self.counted <= 1, f"estimate {self.name!r}: counted is {self.counted}; it is a share, from 0 to 1")
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw gains whose 5% and 95% quantiles are those of the interval (a normal on either side of the mean)."""
+        """Draw n gains, money per week (n,), with the 5%, 50% and 95% quantiles of the estimate (a normal of its own on either side)."""
         z = rng.standard_normal(n)
         return self.mean + np.where(z > 0, self.high - self.mean, self.mean - self.low) * z / 1.6449
 
@@ -149,7 +151,7 @@ def gain_bounds(
 ) -> pd.Series:                            # money per week: all_shared, counted, nothing_shared
     """Return the weekly gain if everything is shared, as counted, and if nothing is."""
     means = np.array([s.mean for s in streams])
-    return pd.Series({"all_shared": means.max(initial=0), "counted": sum(s.counted * s.mean for s in streams), "nothing_shared": means.sum()}, dtype=float)
+    return pd.Series({"all_shared": means.max() if len(means) else 0.0, "counted": sum(s.counted * s.mean for s in streams), "nothing_shared": means.sum()}, dtype=float)
 
 # %% ../../nbs/business/05_return.ipynb #cell-025
 def resample_means(
@@ -158,7 +160,10 @@ def resample_means(
     block: int = 1,                        # weeks that stay together, $l$
     seed: int | Sequence[int] = 0,
 ) -> np.ndarray:                           # means that other weeks like these might have had (n,) or (n, K)
-    """Draw the mean of a few weeks with the uncertainty that so few have (circular block bootstrap)."""
+    """Draw the mean of a few weeks with the uncertainty that so few have (circular block bootstrap).
+
+    Raises `ReturnError` where fewer than two blocks fit into the weeks.
+    """
     values = np.atleast_2d(np.asarray(weekly, float))
     weeks, rng = values.shape[1], np.random.default_rng(seed)
     require(1 <= block <= weeks // 2, f"block is {block} weeks of {weeks}; give 1 to {weeks // 2}, so that at least two blocks fit")
@@ -197,6 +202,9 @@ class Investment:
     years: int = 3                         # length of the case, from the start
 
     def __post_init__(self):
+        for name in self.__dataclass_fields__:
+            value = np.asarray(getattr(self, name))
+            require(value.dtype.kind in "iuf" and bool(np.isfinite(value).all()), f"{name} is {getattr(self, name)!r}; give a finite number")
         for name, low in (("build", 0), ("running", 0), ("rate", -0.99), ("build_months", 0), ("half", 0), ("reach", 0), ("season", 0)):
             require(bool((np.asarray(getattr(self, name)) >= low).all()), f"{name} is {np.min(getattr(self, name)):g}; it must be {low} or more")
         require(bool((np.asarray(self.reach) <= 1).all()), f"reach is {np.max(self.reach):g}; it is a share, 1 at most")
@@ -225,7 +233,7 @@ def monthly_flows(
 def present_value(
     case: Investment,
 ) -> np.ndarray | float:                   # money of today
-    """Return the net present value of a case, a month's money discounted from the month's number."""
+    """Return the net present value of a case; each month's money counts from the first day of that month."""
     net = monthly_flows(case)["net"]
     monthly = (1 + np.asarray(case.rate, float)[..., None]) ** (-np.arange(net.shape[-1]) / 12)
     total = (net * monthly).sum(-1)
@@ -233,9 +241,10 @@ def present_value(
 
 # %% ../../nbs/business/05_return.ipynb #cell-036
 def cash_flows(
-    case: Investment,
-) -> pd.DataFrame:                         # a row a month: adoption, build, running, gain, net, discounted, cumulated
+    case: Investment,                      # of single numbers, not of draws
+) -> pd.DataFrame:                         # a row a month: adoption (share), build, running, gain, net, discounted, cumulated (money)
     """Return the months of a case as a table."""
+    require(all(np.ndim(getattr(case, name)) == 0 for name in case.__dataclass_fields__), "cash_flows: the case holds draws; give single numbers, or use monthly_flows")
     frame = pd.DataFrame({name: np.ravel(values) for name, values in monthly_flows(case).items()})
     frame.insert(0, "month", np.arange(1, len(frame) + 1))
     frame["discounted"] = frame["net"] * (1 + case.rate) ** (-np.arange(len(frame)) / 12)
@@ -243,7 +252,7 @@ def cash_flows(
 
 
 def appraise(
-    case: Investment,
+    case: Investment,                      # of single numbers, not of draws
 ) -> pd.Series:                            # npv, irr a year, payback and discounted payback in months, benefit_cost
     """Return the usual measures of a case; irr is NaN where there is none or more than one."""
     flows, monthly = monthly_flows(case), per_month(case.rate)
@@ -266,8 +275,8 @@ def needed_gain(
 @dataclass(frozen=True)
 class Range:
     """Hold what a number may be."""
-    low: float
-    likely: float
+    low: float                             # in the unit of the number it stands for
+    likely: float                          # the mode of the triangular distribution
     high: float
 
     def __post_init__(self):
@@ -326,7 +335,7 @@ def monte_carlo(
 # %% ../../nbs/business/05_return.ipynb #cell-047
 def chances(
     draws: pd.DataFrame,                   # of `monte_carlo`
-) -> pd.Series:                            # pays, its error, NPV at 5%, 50%, 95%, median payback in months
+) -> pd.Series:                            # pays (share), its standard error from the number of draws, NPV at 5%, 50%, 95% (money), median payback in months
     """Sum up what the draws say."""
     share = draws["pays"].mean()
     low, middle, high = np.quantile(draws["npv"], [0.05, 0.5, 0.95])
@@ -339,7 +348,8 @@ def carried_by(
 ) -> pd.Series:                            # rank correlation of each input with the NPV, the strongest first
     """Say which uncertain number the result follows most."""
     ranks = {name: rankdata(draws[name]) for name in draws if name not in ("payback_months", "pays") and draws[name].nunique() > 1}
-    out = pd.Series({name: np.corrcoef(ranks[name], ranks["npv"])[0, 1] for name in ranks if name != "npv"}, dtype=float)
+    inputs = [name for name in ranks if name != "npv" and "npv" in ranks]      # a result that never varies follows nothing
+    out = pd.Series({name: np.corrcoef(ranks[name], ranks["npv"])[0, 1] for name in inputs}, dtype=float)
     return out.sort_values(key=abs, ascending=False)
 
 # %% ../../nbs/business/05_return.ipynb #cell-048

@@ -50,11 +50,11 @@ class LearningCurve:
     draws: np.ndarray                      # (floor, scale, rate) of resampled errors (S, 3)
 
     def error(self, weeks: np.ndarray) -> np.ndarray:
-        """Return the error after so many weeks."""
+        """Return the error (WAPE, a share) after so many weeks."""
         return self.floor + self.scale * np.asarray(weeks, float) ** -self.rate
 
     def band(self, weeks: np.ndarray, inside: float = 0.9) -> np.ndarray:
-        """Return the ends of the curve's interval at each number of weeks (2, ...)."""
+        """Return the ends of the curve's interval at each of K numbers of weeks (2, K)."""
         a, b, c = self.draws.T[:, :, None]
         return np.quantile(a + b * np.ravel(weeks).astype(float) ** -c, [(1 - inside) / 2, (1 + inside) / 2], axis=0)
 
@@ -65,7 +65,10 @@ def learning_curve(
     n: int = 400,                          # draws
     seed: int = 0,
 ) -> LearningCurve:
-    """Fit a learning curve with its uncertainty: over judged spans where there are several, else over the misses of the fit."""
+    """Fit a learning curve with its uncertainty: over judged spans where there are several, else over the misses of the fit.
+
+    Raises `ReturnError` for fewer than four lengths of history, lengths of 0 or less, and errors that are no numbers.
+    """
     weeks, errors = np.asarray(weeks, float), np.atleast_2d(np.asarray(errors, float))
     require(len(np.unique(weeks)) >= 4, f"learning_curve: {len(np.unique(weeks))} different lengths of history; at least 4 are needed for three numbers")
     require(errors.shape[1] == len(weeks), f"learning_curve: {len(weeks)} lengths of history and {errors.shape[1]} errors")
@@ -79,18 +82,19 @@ def learning_curve(
     points = pd.DataFrame({"weeks": weeks, "error": mean, "fitted": fitted}).sort_values("weeks", ignore_index=True)
     return LearningCurve(points, float(floor), float(scale), float(rate), power_laws(weeks, np.maximum(drawn, 0)))
 
-# %% ../../nbs/business/07_wheels.ipynb #cell-014
+# %% ../../nbs/business/07_wheels.ipynb #cell-016
 def rebased(
     curve: LearningCurve,
     weeks: float,                          # of history there is now
     error: float,                          # the error measured with it
 ) -> LearningCurve:
-    """Return the curve in proportion, so that it passes through a measured error."""
+    """Return the curve in proportion, so that it passes through a measured error; raise `ReturnError` where the curve is zero there."""
+    require(float(curve.error(weeks)) > 0, f"rebased: the curve has no error at {weeks} weeks, so nothing can be in proportion to it")
     by = error / float(curve.error(weeks))
     points = curve.points.assign(error=curve.points["error"] * by, fitted=curve.points["fitted"] * by)
     return replace(curve, points=points, floor=curve.floor * by, scale=curve.scale * by, draws=curve.draws * [by, by, 1])
 
-# %% ../../nbs/business/07_wheels.ipynb #cell-017
+# %% ../../nbs/business/07_wheels.ipynb #cell-019
 QUARTER = 13                               # weeks
 
 
@@ -120,13 +124,13 @@ class Wheels:
         """Return a quarter's gain at full adoption with so many weeks of data, $G(D)$."""
         return QUARTER * self.line.gain(self.curve.error(weeks))
 
-# %% ../../nbs/business/07_wheels.ipynb #cell-018
+# %% ../../nbs/business/07_wheels.ipynb #cell-020
 def turn(
     wheels: Wheels,
     quarters: int = 20,
     uncertain: bool = False,               # also with the curves of resampled weeks and errors
 ) -> dict[str, np.ndarray]:                # weeks, adoption, error, saving, reinvested, kept: (1 + S, quarters), the measured curves first
-    """Let the wheels turn."""
+    """Let the wheels turn: follow data (weeks), adoption (share), error (WAPE) and money per quarter, one quarter after the other."""
     w, curves, lines = wheels, np.array([[wheels.curve.floor, wheels.curve.scale, wheels.curve.rate]]), np.array([[wheels.line.level, wheels.line.slope]])
     if uncertain:
         n = min(len(w.curve.draws), len(w.line.draws))
@@ -142,21 +146,21 @@ def turn(
         adoption = np.clip((1 - w.lapse) * adoption + (1 - w.to_data) * (1 - adoption) * back / w.adoption_price, 0, 1)
     return dict(zip(("weeks", "adoption", "error", "saving", "reinvested", "kept"), np.stack(book, 2)))
 
-# %% ../../nbs/business/07_wheels.ipynb #cell-019
+# %% ../../nbs/business/07_wheels.ipynb #cell-021
 def quarters_table(
     wheels: Wheels,
     quarters: int = 20,
-) -> pd.DataFrame:                         # a row a quarter
+) -> pd.DataFrame:                         # a row a quarter: weeks, adoption (share), error (WAPE), saving, reinvested, kept (money per quarter)
     """Return the course of the wheels on the measured curves."""
     frame = pd.DataFrame({name: values[0] for name, values in turn(wheels, quarters).items()})
     return frame.rename_axis("quarter").reset_index()
 
-# %% ../../nbs/business/07_wheels.ipynb #cell-023
+# %% ../../nbs/business/07_wheels.ipynb #cell-025
 def standstills(
     wheels: Wheels,
     weeks: float,                          # of data, held
 ) -> tuple[float, float]:                  # threshold and settled share of adoption; NaN where the wheel cannot turn
-    """Return the two shares of adoption that reproduce themselves."""
+    """Return the unstable and the stable fixed point of adoption while the data are held."""
     gain, running = float(wheels.gain(weeks)), wheels.running
     k = (1 - wheels.to_data) * wheels.reinvested / wheels.adoption_price
     if gain <= running or k * (np.sqrt(gain) - np.sqrt(running)) ** 2 < wheels.lapse: return np.nan, np.nan
@@ -165,11 +169,11 @@ def standstills(
     root = np.sqrt(max(middle**2 - 4 * k**2 * gain * running, 0))
     return float((middle - root) / (2 * k * gain)), float((middle + root) / (2 * k * gain))
 
-# %% ../../nbs/business/07_wheels.ipynb #cell-024
+# %% ../../nbs/business/07_wheels.ipynb #cell-026
 def fixed_point(
     wheels: Wheels,
-) -> pd.Series:                            # weeks, adoption, error, saving where both wheels stand still; adoption 0 where they cannot turn
-    """Return the state in which data and adoption reproduce themselves."""
+) -> pd.Series:                            # weeks, adoption (share), error (WAPE), saving (money per quarter); adoption 0 where the wheels cannot turn
+    """Return the fixed point of both wheels, the one with most data where there are several; raise `ReturnError` where data never settle."""
     require(wheels.forgetting > 0, "forgetting is 0: data grow for ever and never settle; give a share above 0")
     def state(weeks):
         settled = standstills(wheels, weeks)[1]
@@ -180,21 +184,23 @@ def fixed_point(
         return QUARTER + wheels.to_data * back / wheels.data_price - wheels.forgetting * weeks
     least = QUARTER / wheels.forgetting
     most = least + wheels.to_data * wheels.reinvested * max(float(wheels.gain(1e12)), 0) / wheels.data_price / wheels.forgetting + 1
-    weeks = brentq(missing, 0.5 * least, most)
+    tried = np.linspace(most, 0.5 * least, 400)                                # from above: the wheels may also stand still with little data and no followers
+    edge = next(k for k, weeks in enumerate(tried) if missing(weeks) > 0)
+    weeks = brentq(missing, tried[edge], tried[edge - 1])
     adoption, saving = state(weeks)
     return pd.Series({"weeks": weeks, "adoption": adoption, "error": float(wheels.curve.error(weeks)), "saving": saving})
 
-# %% ../../nbs/business/07_wheels.ipynb #cell-028
+# %% ../../nbs/business/07_wheels.ipynb #cell-032
 def limits(
     wheels: Wheels,
-) -> pd.DataFrame:                         # number, now, may_be (the value at which the loop breaks), side, holds
-    """Return how far each number may move before adoption no longer carries itself."""
+) -> pd.DataFrame:                         # number, now, may_be (the value at which the loop breaks, in the unit of the number), side, holds (bool)
+    """Return how far each number may move, alone and with the data of today, before adoption no longer carries itself."""
     w, gain = wheels, float(wheels.gain(wheels.weeks))
     k, pull = (1 - w.to_data) * w.reinvested / w.adoption_price, max(np.sqrt(max(gain, 0)) - np.sqrt(w.running), 0) ** 2
     per_share = np.inf if k == 0 else w.lapse / k
     least = (np.sqrt(w.running) + np.sqrt(per_share)) ** 2                     # a quarter's gain that just carries itself
     worst = (w.line.level - least / QUARTER) / w.line.slope if w.line.slope > 0 else np.inf
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         history = ((worst - w.curve.floor) / w.curve.scale) ** (-1 / w.curve.rate) if worst > w.curve.floor and w.curve.scale > 0 else np.inf
         rows = [("forecast error (WAPE)", float(w.curve.error(w.weeks)), worst, "at most"), ("weeks of history", w.weeks, history, "at least"),
                 ("share put back", w.reinvested, np.divide(w.lapse * w.adoption_price, (1 - w.to_data) * pull), "at least"),
@@ -204,7 +210,7 @@ def limits(
     frame = pd.DataFrame(rows, columns=["number", "now", "may_be", "side"])
     return frame.assign(holds=np.where(frame["side"] == "at most", frame["now"] <= frame["may_be"], frame["now"] >= frame["may_be"]))
 
-# %% ../../nbs/business/07_wheels.ipynb #cell-032
+# %% ../../nbs/business/07_wheels.ipynb #cell-036
 def next_money(
     wheels: Wheels,
     weeks: float | None = None,            # state to judge; the start if None
@@ -217,11 +223,11 @@ def next_money(
         return pd.Series({"data": np.divide(share * steep, wheels.data_price * wheels.forgetting),
                           "adoption": np.divide((1 - share) * wheels.gain(weeks), wheels.adoption_price * wheels.lapse)}, dtype=float)
 
-# %% ../../nbs/business/07_wheels.ipynb #cell-036
+# %% ../../nbs/business/07_wheels.ipynb #cell-040
 def cut_wheels(
     wheels: Wheels,
     quarters: int = 20,
-) -> pd.DataFrame:                         # a row a way of spending: adoption, weeks, error at the end; kept money over all quarters
+) -> pd.DataFrame:                         # a row a way of spending: to_data (share), adoption, weeks, error at the end; kept: money over all quarters, not discounted
     """Compare no spending, the same money for data alone, for adoption alone, and for both at the split that keeps most."""
     splits = np.linspace(0, 1, 21)
     courses = [turn(replace(wheels, to_data=float(split)), quarters) for split in splits]
@@ -231,7 +237,7 @@ def cut_wheels(
     return pd.DataFrame([{"way": name, "to_data": np.nan if k == 0 else (1.0, 0.0, splits[best])[k - 1], "adoption": c["adoption"][0, -1], "weeks": c["weeks"][0, -1], "error": c["error"][0, -1],
                           "kept": c["kept"][0].sum()} for k, (name, c) in enumerate(ways.items())])
 
-# %% ../../nbs/business/07_wheels.ipynb #cell-037
+# %% ../../nbs/business/07_wheels.ipynb #cell-041
 def chance_to_turn(
     wheels: Wheels,
     quarters: int = 20,
