@@ -449,8 +449,6 @@ def test_the_audit_of_hostile_people_names_none_of_them(tmp_path):
     assert done.left == 0 and done.receipt.erased > 3 and done.held.frame.persons.notna().any()
 
 
-@pytest.mark.xfail(strict=True, reason="the messages of data.tables repeat what stands in contacts, and a failed run keeps them in its report; "
-                                       "take this mark away when they show the shape of a value (xxx@xxx.xx) and not the value")
 def test_a_refusal_of_contacts_does_not_repeat_them(tmp_path):
     canaries(tmp_path / "mine")
     contacts = pd.read_csv(sales(tmp_path / "mine") / "contacts.csv", dtype=str)

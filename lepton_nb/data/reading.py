@@ -26,7 +26,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from .parsing import Parsed, PARSERS
-from .tables import check_tables, COLUMNS, DataError, describe, grouped, KINDS, log_table, MADE, note, problem, REQUIRED
+from .tables import check_tables, COLUMNS, DataError, describe, grouped, KINDS, log_table, MADE, note, PERSONAL, problem, quote, REQUIRED
 from ..workbook.parameters import UserError
 
 # %% ../../nbs/data/03_reading.ipynb #cell-007
@@ -267,10 +267,11 @@ def understand(raw: Raw, table: str, headers: dict[str, str]) -> pd.DataFrame:
             codes, texts = np.arange(len(stored)), stored
             parsed = typed(stored, about["kind"])
         bad = np.flatnonzero(parsed.bad[codes])
-        raw.faults += grouped(raw.rows[bad], texts.to_numpy()[codes[bad]], raw.file, name, parsed.what, parsed.mend)
+        raw.faults += grouped(raw.rows[bad], texts.to_numpy()[codes[bad]], raw.file, name, parsed.what, parsed.mend, table)
         if parsed.refused:
-            raw.faults.append(problem(raw.file, name, None, *parsed.refused))
-        raw.said += [(f"{rule} ({name})", len(codes), example, "", why) for rule, example, why in parsed.said]
+            found, mend = parsed.refused
+            raw.faults.append(problem(raw.file, name, None, "can be read in two ways" if name in PERSONAL.get(table, ()) else found, mend))
+        raw.said += [(f"{rule} ({name})", len(codes), quote(example, table, name)[1:-1], "", why) for rule, example, why in parsed.said]
         frame[name] = parsed.values[codes]
     raw.columns.clear()  # the texts are no longer needed
     return complete(pd.DataFrame(frame, index=range(len(raw.rows)), copy=False), table, raw)

@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['PROBLEM', 'KINDS', 'FINITE', 'CREDIBLE', 'NO_SLASH', 'WEEKDAYS', 'ORDER_DAYS', 'RENAME', 'SALES', 'ITEMS', 'STORES',
            'SUPPLIERS', 'CALENDAR', 'WEATHER', 'DELIVERIES', 'HOUR', 'FILLED', 'CHANNEL', 'CONTACTS', 'PURCHASES',
-           'KEYS', 'COLUMNS', 'SCHEMAS', 'REFERENCES', 'REQUIRED', 'MADE', 'LISTED', 'LOG', 'DataError', 'problem',
-           'sentence', 'column', 'at_least', 'above', 'describe', 'template', 'write_templates', 'grouped', 'show',
-           'schema', 'numbered', 'check_table', 'worded', 'check_references', 'check_keys', 'check_tables', 'conform',
-           'note', 'log_table', 'column_bytes', 'content_hash']
+           'KEYS', 'COLUMNS', 'SCHEMAS', 'REFERENCES', 'REQUIRED', 'MADE', 'PERSONAL', 'LISTED', 'LOG', 'DataError',
+           'problem', 'sentence', 'column', 'at_least', 'above', 'describe', 'template', 'write_templates', 'grouped',
+           'quote', 'show', 'schema', 'numbered', 'check_table', 'worded', 'check_references', 'check_keys',
+           'check_tables', 'conform', 'note', 'log_table', 'column_bytes', 'content_hash']
 
 # %% ../../nbs/data/01_tables.ipynb #cell-003
 import hashlib
+import re
 import warnings
 from pathlib import Path
 
@@ -200,6 +201,7 @@ REFERENCES = [("sales", "item", "items"), ("sales", "store", "stores"), ("items"
               ("deliveries", "item", "items"), ("deliveries", "store", "stores")]
 REQUIRED = ("sales",)
 MADE = ("returns", "filled")  # columns that the cleaning makes, not the user
+PERSONAL = {"contacts": set(CONTACTS) - {"channel", "consent"}, "purchases": {"record", "receipt"}}  # never repeated in a message
 
 # %% ../../nbs/data/01_tables.ipynb #cell-024
 def describe(table: str | None = None) -> pd.DataFrame:
@@ -241,12 +243,21 @@ def grouped(
     column: str,
     what: str,              # "is below 0"
     mend: str,
+    table: str = "",        # the cells of personal columns are shown by their shape alone
 ) -> list[dict]:
     """List the first rows of one fault, the last of them with the number of further ones."""
-    faults = [problem(file, column, row, f"{show(value)} {what}", mend) for row, value in zip(rows[:LISTED], values[:LISTED])]
+    faults = [problem(file, column, row, f"{quote(value, table, column)} {what}", mend) for row, value in zip(rows[:LISTED], values[:LISTED])]
     if len(rows) > LISTED:
         faults[-1]["found"] += f" (and {len(rows) - LISTED:,} further row{'s' * (len(rows) - LISTED > 1)} like it)"
     return faults
+
+
+def quote(value, table: str, column: str) -> str:
+    """Quote a cell; of a personal one only the shape, letters as x and digits as 9, since messages reach reports and logs."""
+    shown = show(value)
+    if column not in PERSONAL.get(table, ()) or shown == "an empty cell":
+        return shown
+    return re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "9", shown))
 
 
 def show(value) -> str:
@@ -255,7 +266,7 @@ def show(value) -> str:
         return "an empty cell"
     return f"{value:g}" if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else f"'{str(value)[:60]}'"
 
-# %% ../../nbs/data/01_tables.ipynb #cell-032
+# %% ../../nbs/data/01_tables.ipynb #cell-034
 def schema(table: str, cleaned: bool = True) -> pa.DataFrameSchema:
     """Give the pandera schema of a table; before cleaning, sold units may be negative, which is how returns arrive."""
     if cleaned or table != "sales":
@@ -281,7 +292,7 @@ def check_table(frame: pd.DataFrame, table: str, file: str | None = None, rows: 
                 for fault in worded(frame, table, file, rows, name, str(check), cases)]
     return []
 
-# %% ../../nbs/data/01_tables.ipynb #cell-034
+# %% ../../nbs/data/01_tables.ipynb #cell-036
 def worded(frame, table, file, rows, name, check, cases) -> list[dict]:
     """Put pandera's failure cases of one column and check into words of the file."""
     if check == "column_in_dataframe":
@@ -292,12 +303,12 @@ def worded(frame, table, file, rows, name, check, cases) -> list[dict]:
         return [problem(file, name, None, f"holds {frame[name].dtype}", f"Give a {COLUMNS[table][name].metadata['kind']} column.")]
     where = np.sort(cases["index"].to_numpy().astype(int))
     if check == "not_nullable":
-        return grouped(rows[where], frame[name].to_numpy()[where], file, name, "where a value is needed", mend or "Fill the cell or remove the row.")
+        return grouped(rows[where], frame[name].to_numpy()[where], file, name, "where a value is needed", mend or "Fill the cell or remove the row.", table)
     if check in (FINITE.error, CREDIBLE.error):
         mend = "Write a finite number." if check == FINITE.error else "Correct the number, or write it in a larger unit."
-    return grouped(rows[where], frame[name].to_numpy()[where], file, name, check, mend)
+    return grouped(rows[where], frame[name].to_numpy()[where], file, name, check, mend, table)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-038
+# %% ../../nbs/data/01_tables.ipynb #cell-040
 def check_references(tables: dict, files: dict, rows: dict) -> list[dict]:
     """Find identifiers that are used in one table and not listed in the other."""
     faults = []
@@ -308,7 +319,7 @@ def check_references(tables: dict, files: dict, rows: dict) -> list[dict]:
             for code in np.flatnonzero(lost):
                 where = np.flatnonzero(codes == code)
                 faults.append(problem(files[table], name, rows[table][where[0]],
-                                      f"{show(ids[code])} ({len(where):,} row{'s' * (len(where) > 1)}) is not in {files[target]}",
+                                      f"{quote(ids[code], table, name)} ({len(where):,} row{'s' * (len(where) > 1)}) is not in {files[target]}",
                                       f"Add it to {files[target]}, or correct it here."))
     return faults
 
@@ -322,10 +333,10 @@ def check_keys(tables: dict, files: dict, rows: dict) -> list[dict]:
         places = np.asarray(rows[table])[tables[table].index.get_indexer(frame.index[again])]
         name = KEYS[table][-1]  # of a contact, the record within its channel
         faults += grouped(places, frame[name].to_numpy()[again], files[table], name,
-                          "stands in an earlier row with other values", "Keep one row.")
+                          "stands in an earlier row with other values", "Keep one row.", table)
     return faults
 
-# %% ../../nbs/data/01_tables.ipynb #cell-039
+# %% ../../nbs/data/01_tables.ipynb #cell-041
 def check_tables(
     tables: dict,                    # table name -> typed frame
     files: dict | None = None,       # table name -> file name, for the messages
@@ -346,7 +357,7 @@ def check_tables(
     faults += check_keys(whole, files, rows) + check_references(whole, files, rows)
     return pd.DataFrame(faults, columns=PROBLEM)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-041
+# %% ../../nbs/data/01_tables.ipynb #cell-043
 def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """Give a table its declared columns, order and types; columns with a default are added, unknown ones left out."""
     made = frame.assign(**{name: col.metadata["default"] for name, col in COLUMNS[table].items()
@@ -357,7 +368,7 @@ def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     kinds = {name: KINDS[COLUMNS[table][name].metadata["kind"]] for name in made if name not in texts}
     return made.astype(kinds, copy=False).pipe(numbered)
 
-# %% ../../nbs/data/01_tables.ipynb #cell-047
+# %% ../../nbs/data/01_tables.ipynb #cell-049
 LOG = ["table", "rule", "rows", "units", "before", "after", "why"]
 
 
@@ -370,7 +381,7 @@ def log_table(notes: list[dict]) -> pd.DataFrame:
     """Give notes as one table with the columns of the log, empty if there are none."""
     return pd.DataFrame(notes, columns=LOG).astype({"rows": "int64", "units": "float64"})
 
-# %% ../../nbs/data/01_tables.ipynb #cell-050
+# %% ../../nbs/data/01_tables.ipynb #cell-052
 def column_bytes(values: pd.Series) -> bytes:
     """Give the values of one column in a form that no library version changes."""
     if pd.api.types.is_datetime64_any_dtype(values):
