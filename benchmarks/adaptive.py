@@ -81,7 +81,7 @@ def bed(path: Path) -> pd.DataFrame:
     return table
 
 
-def peers(path: Path, steps: int = 200_000) -> pd.DataFrame:
+def peers(path: Path, steps: int = 1_000_000) -> pd.DataFrame:
     """Compare the learners on three instances; PPO for a fixed number of steps."""
     rows = []
     for demand, lead_time, penalty in (("poisson", 1, 4), ("geometric", 2, 9), ("poisson", 4, 39)):

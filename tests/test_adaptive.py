@@ -223,3 +223,9 @@ def test_geometric_demand_has_its_mean_and_sums_to_one():
         pmf = geometric(mean)
         assert pmf.sum() == pytest.approx(1) and pmf @ np.arange(len(pmf)) == pytest.approx(mean, rel=1e-8)
         assert order_bounds(LostSales(pmf, 1)).shape == (2,)
+
+
+def test_the_optimum_orders_nothing_outside_its_bounds():
+    best = value_iteration(SMALL)
+    top = int(best.lattice.bounds[0])
+    assert best(np.array([[999, 0, 0], [0, top + 1, top]])).tolist() == [0, 0, int(best.orders[0, top])]

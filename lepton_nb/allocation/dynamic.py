@@ -129,12 +129,12 @@ class Optimum:
     lattice: Lattice
 
     def __call__(self, state: np.ndarray) -> np.ndarray:
-        """Return the best orders (n,) for states (L, n): units on hand, then arriving in 1, 2, .. periods."""
+        """Return the best orders (n,) for states (L, n): units on hand, then arriving in 1, 2, .. periods; 0 outside the bounds."""
         grid = self.lattice
         base = grid.bounds[0] + 1
         places = base ** np.arange(len(state) - 1)[::-1]
-        column = grid.column[np.minimum(state[1:], base - 1).T.astype(np.int64) @ places]
-        return self.orders[np.minimum(state[0], len(self.orders) - 1), column]
+        column = np.where((state[1:] < base).all(axis=0), grid.column[np.minimum(state[1:], base - 1).T.astype(np.int64) @ places], -1)
+        return np.where(column < 0, 0, self.orders[np.minimum(state[0], len(self.orders) - 1), column])
 
 # %% ../../nbs/allocation/09_dynamic.ipynb #cell-018
 def value_iteration(
