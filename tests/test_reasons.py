@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lepton_nb.allocation.lots import LotPlan, point_lp, stochastic
-from lepton_nb.allocation.reasons import (AuditError, WatchedPlan, audit_log, find_line, hash_of, limit_use, read_audit, recheck, row_profit, watch, why, write_audit)
+from lepton_nb.allocation.reasons import (AuditError, audit_log, find_line, hash_of, limit_use, read_audit, recheck, row_profit, watch, why, write_audit)
 from lepton_nb.allocation.replenishment import Chain, simulate, with_holding
 from lepton_nb.allocation.rules import Paths
 
@@ -91,8 +91,11 @@ def test_moved_lines_and_other_data_are_found(runs):
     swapped = log.iloc[[1, 0, *range(2, len(log))]].reset_index(drop=True)
     assert set(recheck(swapped)["check"]) == {"seal"}
     assert set(recheck(log, data_hash="other")["check"]) == {"data"} and set(recheck(log, parameters={"seed": 1})["check"]) == {"parameters"}
-    with pytest.raises(AuditError, match="lacks asked"):
-        recheck(log.drop(columns="asked"))
+    for column in ("asked", "position", "minimum", "unique_id"):
+        with pytest.raises(AuditError, match=f"lacks {column}"):
+            recheck(log.drop(columns=column))
+    assert set(recheck(log.iloc[:-3], last_seal=log["seal"].iloc[-1])["check"]) == {"last seal"}
+    assert set(recheck(log.iloc[:0], last_seal="abc")["check"]) == {"last seal"} and recheck(log.iloc[:0]).empty
 
 
 def test_questions_without_an_answer_are_answered(runs):
@@ -102,6 +105,11 @@ def test_questions_without_an_answer_are_answered(runs):
         find_line(log, "x/y", "2024-03-04")
     with pytest.raises(AuditError, match="has no line on 2031-01-01"):
         find_line(log, log["unique_id"].iloc[0], "2031-01-01")
+    for wrong in ("someday", None, [1]):
+        with pytest.raises(AuditError, match="evening is"):
+            find_line(log, log["unique_id"].iloc[0], wrong)
+    with pytest.raises(AuditError, match="5 dates were given"):
+        audit_log(plan, ledger.dates[:5])
     with pytest.raises(AuditError, match="the log is empty"):
         find_line(log.iloc[:0], "x/y", "2024-03-04")
     with pytest.raises(AuditError, match="keeps no reasons"):
@@ -160,4 +168,4 @@ def test_limits_are_charged_to_those_who_use_them():
 
 def test_hashes_do_not_hang_on_the_order_of_names():
     assert hash_of({"a": 1, "b": 2}) == hash_of({"b": 2, "a": 1}) != hash_of({"a": 1, "b": 3})
-    assert hash_of(np.arange(3)) == hash_of(np.arange(6)[:3]) and isinstance(WatchedPlan, type)
+    assert hash_of(np.arange(3)) == hash_of(np.arange(6)[:3])
