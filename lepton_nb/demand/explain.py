@@ -37,9 +37,10 @@ def coalitions(
 def share_out(
     values: np.ndarray,     # worth of each coalition, in the order of `coalitions` (2^P, ...)
 ) -> np.ndarray:            # Shapley value of each player (P, ...)
-    """Return the Shapley values of a game given by the worth of every coalition."""
+    """Return the Shapley values of a game given by the worth of every coalition; raise `ExplainError` where some are missing."""
     values = np.asarray(values, float)
-    players = int(np.log2(len(values)))
+    players = len(values).bit_length() - 1
+    if len(values) != 2**players: raise ExplainError(f"{len(values)} values: a game of P players needs the worth of all 2^P coalitions")
     inside = coalitions(players)
     weight = np.array([factorial(s) * factorial(players - s - 1) / factorial(players) for s in range(players)])
     out = []
@@ -98,7 +99,7 @@ def pick_rows(
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-016
 def _find_series(h: History, series: Sequence) -> np.ndarray:
-    """Turn names or numbers of series into numbers."""
+    """Turn names or numbers of series into numbers (R,); raise `ExplainError` for one that is not there."""
     series = [series] if isinstance(series, (str, int, np.integer)) else list(series)
     found = np.array([h.panel.ids.get_indexer([s])[0] if isinstance(s, str) else int(s) for s in series], int)
     if len(found) == 0 or (found < 0).any() or (found >= len(h.panel.ids)).any():
@@ -107,6 +108,14 @@ def _find_series(h: History, series: Sequence) -> np.ndarray:
     return found
 
 
+def _ask(h: History, series: Sequence, steps: Sequence[int], background: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lay out series and days that are asked for, with 0 for the origin's day (R,), (R,); raise `ExplainError` for days or a background that cannot be."""
+    days = np.atleast_1d(np.asarray(list(steps) if np.ndim(steps) else steps))
+    if not len(days) or days.dtype.kind not in "iu" or (days < 1).any(): raise ExplainError(f"steps is {steps!r}; give whole days ahead from 1 (the origin's day)")
+    if background < 1: raise ExplainError(f"background is {background}; at least 1 other row is needed")
+    return tuple(part.ravel() for part in np.meshgrid(_find_series(h, series), days - 1, indexing="ij"))
+
+# %% ../../nbs/demand/13_explain.ipynb #cell-017
 def _mixed(rows: dict, k: int, others: dict, inside: np.ndarray, players: list[str]) -> dict:
     """Lay out every coalition of row k with every background row, name -> (2^P * B, 1)."""
     out = {}
@@ -115,7 +124,7 @@ def _mixed(rows: dict, k: int, others: dict, inside: np.ndarray, players: list[s
         out[name] = np.where(keep, values[k, 0], others[name][:, 0]).reshape(-1, 1)
     return out
 
-# %% ../../nbs/demand/13_explain.ipynb #cell-017
+# %% ../../nbs/demand/13_explain.ipynb #cell-018
 def explain(
     model: Learner,         # fitted; any that learns from rows
     panel: Panel | History,
@@ -125,13 +134,17 @@ def explain(
     background: int = 24,   # other rows of the morning, B
     seed: int = 0,
 ) -> pd.DataFrame:          # a row a series and day: unique_id, ds, level, usual, a column a group, forecast; units per day
-    """Share out the difference between a forecast and a usual one among groups of features, exactly (Shapley values)."""
+    """Share out the difference between a forecast and a usual one among groups of features, exactly (Shapley values).
+
+    `usual` is the mean forecast of the background at the level of this series; `forecast` is what the model says before negative demand is cut at zero.
+    Raises `ExplainError` for a model without features, an unknown series, steps below 1.
+    """
     if not hasattr(model, "apply"):
         raise ExplainError(f"{type(model).__name__} has no features to explain; use 'linear', 'ridge', 'forest', 'boosting' or 'accurate'")
-    h, horizon = history(panel), max(steps)
+    h, rng = history(panel), np.random.default_rng(seed)
+    i, s = _ask(h, series, steps, background)
+    horizon = int(s.max()) + 1
     x, scale = features(h, origin, horizon)
-    i, s = (part.ravel() for part in np.meshgrid(_find_series(h, series), np.asarray(steps) - 1, indexing="ij"))
-    rng = np.random.default_rng(seed)
     others = pick_rows(x, rng.integers(0, len(scale), background), rng.integers(0, horizon, background))
     rows, players = pick_rows(x, i, s), list(dict.fromkeys(group_of(name) for name in x))
     inside, out = coalitions(len(players)), []
@@ -141,7 +154,7 @@ def explain(
                    | dict(zip(players, share_out(worth))) | {"forecast": worth[-1]})
     return pd.DataFrame(out)
 
-# %% ../../nbs/demand/13_explain.ipynb #cell-023
+# %% ../../nbs/demand/13_explain.ipynb #cell-025
 def explain_linear(
     model: Ridge,
     panel: Panel | History,
@@ -159,28 +172,28 @@ def explain_linear(
         out[words] = (model.beta[mine] @ (rows[mine] - middle[mine, None])).reshape(len(scale), horizon) * scale[:, None]
     return {"usual": (model.constant + model.beta @ middle) * scale[:, None]} | out
 
-# %% ../../nbs/demand/13_explain.ipynb #cell-024
+# %% ../../nbs/demand/13_explain.ipynb #cell-026
 def in_general(
     parts: dict[str, np.ndarray],  # of `explain_linear`
 ) -> pd.DataFrame:          # group, share: mean size of what it adds, as a share of all forecasts; the largest first
-    """Say what moves forecasts in general."""
+    """Say what moves forecasts in general: the mean size of the Shapley values, by group."""
     total = np.abs(sum(np.broadcast_to(v, next(v for k, v in parts.items() if k != "usual").shape) for v in parts.values())).sum()
     out = pd.DataFrame({"group": [k for k in parts if k != "usual"], "share": [np.abs(v).sum() / total for k, v in parts.items() if k != "usual"]})
     return out.sort_values("share", ascending=False, ignore_index=True)
 
-# %% ../../nbs/demand/13_explain.ipynb #cell-028
+# %% ../../nbs/demand/13_explain.ipynb #cell-030
 def forecast_sentence(
     row: pd.Series,         # a row of `explain`
     reasons: int = 3,       # named, the largest first
 ) -> str:
-    """Tell a forecast and its largest reasons in one sentence."""
+    """Tell a forecast and its largest reasons in a line of text."""
     parts = row.drop(["unique_id", "ds", "level", "usual", "forecast"]).astype(float).sort_values(key=abs, ascending=False)
     told = [f"{'+' if value > 0 else '−'}{abs(value):.1f} for {name}" for name, value in parts.head(reasons).items() if abs(value) >= 0.05]
     rest = parts.iloc[len(told):].sum()
     return (f"{row['unique_id']}, {row['ds']:%A %d %B}: {row['forecast']:.1f} units expected. A usual day of an item that sells {row['level']:.1f} a day would have {row['usual']:.1f}; "
             + (", ".join(told) if told else "nothing stands out") + (f", {'+' if rest > 0 else '−'}{abs(rest):.1f} for everything else." if abs(rest) >= 0.05 else "."))
 
-# %% ../../nbs/demand/13_explain.ipynb #cell-031
+# %% ../../nbs/demand/13_explain.ipynb #cell-033
 def shap_library():
     """Return the library shap, or say how to get it."""
     try: return importlib.import_module("shap")
@@ -194,15 +207,16 @@ def tree_shapley(
     panel: Panel | History,
     origin: int,
     series: Sequence,       # unique ids or numbers
-    steps: Sequence[int] = (1,),
-    background: int = 50,   # other rows of the morning
+    steps: Sequence[int] = (1,),  # days ahead, 1 is the origin's day
+    background: int = 50,   # other rows of the morning, B
     seed: int = 0,
 ) -> pd.DataFrame:          # a row a series and day, a column a feature, units per day; `usual` is what they are added to
     """Share out a forecast of trees among single features with shap's TreeExplainer."""
     if not isinstance(model, Tabular): raise ExplainError(f"{type(model).__name__} is not made of trees alone; use `explain`")
-    shap, h, horizon, rng = shap_library(), history(panel), max(steps), np.random.default_rng(seed)
+    shap, h, rng = shap_library(), history(panel), np.random.default_rng(seed)
+    i, s = _ask(h, series, steps, background)
+    horizon = int(s.max()) + 1
     x, scale = features(h, origin, horizon)
-    i, s = (part.ravel() for part in np.meshgrid(_find_series(h, series), np.asarray(steps) - 1, indexing="ij"))
     def coded(at, days): return model.codes(table(pick_rows(x, at, days), (len(at), 1))[1]).T.astype(np.float32)
     others, rows = coded(rng.integers(0, len(scale), background), rng.integers(0, horizon, background)), coded(i, s)
     tellers = [shap.TreeExplainer(m, shap.maskers.Independent(others, max_samples=background)) for m in model.models.values()]
@@ -210,7 +224,7 @@ def tree_shapley(
     usual = np.mean([np.ravel(t.expected_value)[0] for t in tellers]) * scale[i]
     return pd.DataFrame(values, columns=model.names).assign(unique_id=h.panel.ids[i], ds=h.panel.ds[origin + s], usual=usual)
 
-# %% ../../nbs/demand/13_explain.ipynb #cell-035
+# %% ../../nbs/demand/13_explain.ipynb #cell-037
 def dependence(
     model: Learner,
     panel: Panel | History,
