@@ -11,9 +11,10 @@ from scipy.stats import beta
 from lepton_nb.customers.lifetime import (BetaGeometric, GammaGamma, alive, buying_history, comes_back, draw_customers, expected_spend, expected_visits, fit_spend,
                                           fit_visits, log_likelihood)
 from lepton_nb.customers.profiles import (LINES, ProfileError, channel_preference, check_lines, coverage, hot_hours, hot_places, large_enough, profiles, rfm_scores,
-                                          silence_check, visits)
+                                          silence_check, stickiness, top_share, visits)
 from lepton_nb.customers.segments import segments, value_by
-from lepton_nb.customers.worth import (calibration, calibration_error, choose, corrected, held_out, lifetime_value, margin_share, morning, win_back)
+from lepton_nb.customers.worth import (calibration, calibration_error, choose, consents, corrected, forecasts, held_out, lifetime_value, margin_share, morning, outcome_after,
+                                       win_back)
 from lepton_nb.workbook.figures import table_html
 
 NASTY = "<script>alert('x')</script>"
@@ -51,6 +52,8 @@ LINES_OF_SHOP = shop()
     (lambda d: d.assign(price=np.nan), "column price"),
     (lambda d: d.assign(person=""), "none of 2 lines has a person"),
     (lambda d: d.iloc[:0], "none of 0 lines"),
+    (lambda d: None, "lines are a NoneType"),
+    (lambda d: d.to_dict("list"), "lines are a dict"),
 ])
 def test_lines_that_cannot_be_used_are_refused_in_words(change, words):
     with pytest.raises(ProfileError, match=words):
@@ -70,6 +73,30 @@ def test_returns_only_everywhere_is_said_and_not_divided_by():
     assert (profiles(lines, END)["note"] == "returns only").all()
     with pytest.raises(ProfileError, match="nobody bought anything"):
         buying_history(visits(check_lines(lines)), END)
+
+
+    assert stickiness(lines, END).empty and channel_preference(profiles(lines, END)).empty and np.isnan(top_share(profiles(lines, END)))
+    assert (segments(profiles(lines, END)).of == "returns only").all() and hot_places(lines).receipts.empty
+    with pytest.raises(ProfileError, match="no line of a purchase has an hour"):
+        hot_hours(lines)
+
+
+def test_fewer_persons_than_a_row_may_show_are_not_shown():
+    people = profiles(rows(*[(f"p{i}", "2024-06-01", "till", 1, 4.0) for i in range(4)]), END)
+    assert channel_preference(people).empty and value_by(people, people["channel"]).empty
+    assert channel_preference(people, least=4)["persons"].tolist() == [4] == value_by(people, people["channel"], least=4)["persons"].tolist()
+    with pytest.raises(ProfileError, match="days is 0"):
+        value_by(people, people["channel"], days=0)
+
+
+def test_two_lines_of_a_day_without_receipt_are_one_receipt():
+    lines = rows(("a", "2024-06-01 09:00", "till", 1, 5.0), ("a", "2024-06-01 17:30", "till", 1, 5.0), ("a", "2024-06-02", "till", 1, 5.0)).assign(receipt=None)
+    assert profiles(lines, END).loc["a", "receipts"] == 2
+
+
+def test_stickiness_counts_whole_months_only():
+    sticky = stickiness(rows(*[("a", f"2024-06-{d:02d}", "till", 1, 4.0) for d in range(1, 31)]), END)
+    assert sticky["stickiness"].tolist() == [1.0] and sticky.index[0] == END - pd.Timedelta(days=28)
 
 
 def test_one_purchase_each_has_profiles_and_no_lifetimes():
@@ -111,8 +138,9 @@ def test_hot_spots_hide_small_cells_and_need_hours():
     assert np.nanmin(seen) >= 30 and (np.isnan(spots.value.to_numpy()) == np.isnan(seen)).all()
     assert hot_hours(LINES_OF_SHOP, least=10**6).receipts.isna().all().all()
     assert hot_places(LINES_OF_SHOP).receipts.shape == (1, 7)
-    with pytest.raises(ProfileError, match="no line has an hour"):
-        hot_hours(LINES_OF_SHOP.assign(hour=np.nan))
+    for wrong, words in ((np.nan, "no line of a purchase has an hour"), (25, "holds 25 in row"), ("nine", "holds nine in row")):
+        with pytest.raises(ProfileError, match=words):
+            hot_hours(LINES_OF_SHOP.assign(hour=wrong))
 
 
 @pytest.mark.parametrize("sizes", [(20, 3), (20, 12, 3), (4, 3), (15, 10, 9), (50, 1, 1, 1)])
@@ -140,6 +168,8 @@ def test_names_of_segments_are_told_apart_even_without_channels():
 def test_silence_needs_history():
     with pytest.raises(ProfileError, match="no line before"):
         silence_check(LINES_OF_SHOP, ["1999-01-01"])
+    with pytest.raises(ProfileError, match="take an earlier day"):
+        silence_check(LINES_OF_SHOP, [END - pd.Timedelta(days=20)])
 
 
 @pytest.mark.parametrize("x, t_x, T", [(0, 0, 30), (800, 129.9, 130), (800, 60, 130), (3, 5, 500)])
@@ -205,6 +235,20 @@ def test_a_short_history_still_gives_a_forecast():
     assert held_out(days, begin + pd.Timedelta(days=150), 120, least=10**6).chosen == "BG/NBD"
 
 
+def test_a_period_without_days_or_without_records_is_refused():
+    days = visits(check_lines(LINES_OF_SHOP))
+    for start, length, words in ((END + pd.Timedelta(days=60), 28, "nothing tells what came"), (END - pd.Timedelta(days=28), 0, "0 days cannot be forecast")):
+        with pytest.raises(ProfileError, match=words):
+            held_out(days, start, length)
+
+
+def test_the_mean_of_all_is_that_of_those_known_a_period_ago():
+    days, back = visits(check_lines(LINES_OF_SHOP)), pd.Timedelta(days=100)
+    past, now = morning(days, END - 2 * back, 100), morning(days, END - back, 100)
+    mean = forecasts(now, past, outcome_after(days, past))["mean of all"]["visits"].iloc[0]
+    assert len(now.history) > len(past.history) and np.isclose(mean, outcome_after(days, past)[0].mean())
+
+
 def test_the_choice_is_by_all_four_errors():
     scores = pd.DataFrame({"visits_MAE": [2, 1, 0.9, 0.8], "visits_RMSE": [2, 1, 0.9, 0.8], "value_MAE": [2, 1, 0.9, 0.8], "value_RMSE": [2, 1, 0.9, 9]},
                           index=["mean of all", "same as the last period", "BG/NBD", "blend"])
@@ -228,6 +272,8 @@ def test_margins_need_a_cost_and_stay_near_the_common_one_for_small_buyers():
     lines["item"] = ["bread", "milk"]
     share = margin_share(lines, pd.DataFrame({"item": ["bread", "milk"], "cost": [0.5, 0.9]}))
     assert abs(share["big"] - 0.5) < 0.01 and abs(share["small"] - 0.5) < 0.02
+    with pytest.raises(ProfileError, match="check the column price"):
+        margin_share(lines.assign(price=0.0), pd.DataFrame({"item": ["bread"], "cost": [0.5]}))
     with pytest.raises(ProfileError, match="no item"):
         margin_share(lines, pd.DataFrame({"item": ["tea"], "cost": [1.0]}))
 
@@ -236,6 +282,20 @@ def test_value_falls_with_discount_and_grows_with_time():
     made = morning(visits(check_lines(LINES_OF_SHOP)), END, 28)
     year, two, dear = lifetime_value(made, 0.3, 52), lifetime_value(made, 0.3, 104), lifetime_value(made, 0.3, 104, yearly_rate=0.5)
     assert (two >= year - 1e-9).all() and dear.sum() < two.sum()
+    ten = [lifetime_value(made, 0.3, 10, 0.0, step).sum() for step in (1, 4, 10)]
+    assert np.allclose(ten, ten[0]), "weeks after the last whole step were left out"
+    for wrong in ({"weeks": 0}, {"step": 0}, {"yearly_rate": -1}):
+        with pytest.raises(ProfileError, match="must be above"):
+            lifetime_value(made, 0.3, **wrong)
+    for wrong in ("0.3", np.nan, None):
+        with pytest.raises(ProfileError, match="margin is"):
+            lifetime_value(made, wrong)
+
+
+def test_consent_is_found_whatever_the_type_of_the_record_and_silence_is_none():
+    asked = pd.DataFrame({"channel": "till", "record": [1, 2, 3], "consent": ["yes", None, "no"]})
+    whose = pd.DataFrame({"channel": "till", "record": ["1", "2", "3"], "person": ["Ann", "Bo", "Cy"]})
+    assert consents(asked, whose).to_dict() == {"Ann": True, "Bo": False, "Cy": False}
 
 
 WEB = Path(os.environ.get("LEPTON_NB_DATA", "")) / "retail/online_retail/online_retail.parquet"

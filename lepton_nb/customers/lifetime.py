@@ -17,7 +17,7 @@ from scipy.special import digamma, expit, gammaln, hyp2f1
 
 from .profiles import ProfileError
 
-# %% ../../nbs/customers/03_lifetime.ipynb #cell-005
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-006
 def buying_history(
     days: pd.DataFrame,    # of `profiles.visits`
     end: pd.Timestamp,     # the first day not known any more
@@ -31,12 +31,12 @@ def buying_history(
     return pd.DataFrame({"x": came["size"] - 1.0, "t_x": (came["max"] - came["min"]).dt.days / 7, "T": (end - came["min"]).dt.days / 7,
                          "visits": came["size"], "value": value, "spend": (value / came["size"]).clip(lower=0)})
 
-# %% ../../nbs/customers/03_lifetime.ipynb #cell-007
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-008
 @dataclass(frozen=True)
 class BetaGeometric:
     """Hold the four parameters of BG/NBD."""
     r: float      # shape of the visit rates, $r$
-    alpha: float  # weeks, $\\alpha$: the mean rate is r / alpha
+    alpha: float  # weeks, $\alpha$: the mean rate is r / alpha
     a: float      # of the dropout probability, $a$
     b: float      # of the dropout probability, $b$: its mean is a / (a + b)
 
@@ -60,7 +60,7 @@ def log_likelihood(
     common = (gammaln(r + x) - gammaln(r) + r * np.log(alpha) + gammaln(a + b) - gammaln(b) + gammaln(b + x) - gammaln(a + b + x))
     return common + np.logaddexp(*log_terms(model, history))
 
-# %% ../../nbs/customers/03_lifetime.ipynb #cell-011
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-012
 def alive(model: BetaGeometric, history: pd.DataFrame) -> np.ndarray:
     """Return the probability that each customer has not dropped out, (P,)."""
     active, gone = log_terms(model, history)
@@ -77,12 +77,15 @@ def comes_back(
     return alive(model, history) * -np.expm1(-(model.r + x) * np.log1p(weeks / (model.alpha + T)))
 
 
-def rate(model: BetaGeometric, history: pd.DataFrame) -> np.ndarray:
-    """Return the expected weekly visit rate of each customer while active, (P,)."""
+def rate(
+    model: BetaGeometric,
+    history: pd.DataFrame,  # x, t_x, T
+) -> np.ndarray:            # visits a week (P,)
+    """Return the expected visit rate of each customer while active, now or before dropping out."""
     active, shape = alive(model, history), model.r + history["x"].to_numpy(float)
     return active * shape / (model.alpha + history["T"].to_numpy(float)) + (1 - active) * shape / (model.alpha + history["t_x"].to_numpy(float))
 
-# %% ../../nbs/customers/03_lifetime.ipynb #cell-013
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-016
 def expected_visits(
     model: BetaGeometric,
     history: pd.DataFrame,     # x, t_x, T
@@ -97,13 +100,13 @@ def expected_visits(
     out = alive(model, history)[:, None] * c / (a - 1) * (1 - power)
     return out if np.ndim(weeks) else out[:, 0]
 
-# %% ../../nbs/customers/03_lifetime.ipynb #cell-017
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-020
 def draw_visits(
     model: BetaGeometric,
     history: pd.DataFrame,                 # x, t_x, T
     weeks: float,                          # how far ahead
     n: int,                                # draws
-    seed: int,
+    seed: int,                             # of the generator
     level: float | np.ndarray = 1.0,       # multiplies the rates, (P,) or one number
 ) -> np.ndarray:                           # visits (n, P)
     """Draw the visits of each customer in the next weeks, given what they did so far."""
@@ -113,7 +116,7 @@ def draw_visits(
     stays = rng.geometric(np.maximum(rng.beta(model.a, model.b + x, size), 1e-12))
     return np.where(rng.random(size) < alive(model, history), np.minimum(rng.poisson(rates * weeks * level), stays), 0)
 
-
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-021
 def draw_customers(
     model: BetaGeometric,
     T: np.ndarray,          # weeks since the first visit of each customer (P,)
@@ -130,7 +133,7 @@ def draw_customers(
     return pd.DataFrame({"x": x.astype(float), "t_x": np.where(x > 0, when[np.arange(len(T)), np.maximum(x, 1) - 1], 0.0), "T": T,
                          "rate": true_rate, "dropout": dropout, "active": x < stays})
 
-# %% ../../nbs/customers/03_lifetime.ipynb #cell-021
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-025
 def score(
     model: BetaGeometric,
     history: pd.DataFrame,  # x, t_x, T
@@ -146,7 +149,7 @@ def score(
     by_b = both - digamma(b) + digamma(b + x) - gone / last
     return np.stack([by_r * r, by_alpha * alpha, (both + some * gone / a) * a, by_b * b], axis=1)
 
-
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-026
 def fit_visits(
     history: pd.DataFrame,     # x, t_x, T
     pull: float = 1e-3,        # weight of the pull towards 1, per customer
@@ -166,21 +169,25 @@ def fit_visits(
     found = minimize(worse, usual, jac=True, method="L-BFGS-B", bounds=[(-7, 9)] * 4, options={"maxiter": 500})
     return BetaGeometric(*(float(value) for value in np.exp(found.x)))
 
-# %% ../../nbs/customers/03_lifetime.ipynb #cell-026
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-031
 @dataclass(frozen=True)
 class GammaGamma:
     """Hold the three parameters of the spending model."""
     p: float      # shape of one visit's money, $p$
     q: float      # shape of the customers' scales, $q$
-    gamma: float  # money, $\\gamma$
+    gamma: float  # money, $\gamma$
 
 
-def spend_likelihood(model: GammaGamma, n: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Return the log-likelihood of customers with n visits of this mean, (P,)."""
+def spend_likelihood(
+    model: GammaGamma,
+    n: np.ndarray,     # visits (P,)
+    mean: np.ndarray,  # money a visit, above 0 (P,)
+) -> np.ndarray:       # (P,)
+    """Return the log-likelihood of customers with n visits of this mean."""
     p, q, g = model.p, model.q, model.gamma
     return (gammaln(p * n + q) - gammaln(p * n) - gammaln(q) + q * np.log(g) + (p * n - 1) * np.log(mean) + p * n * np.log(n) - (p * n + q) * np.log(g + mean * n))
 
-
+# %% ../../nbs/customers/03_lifetime.ipynb #cell-032
 def fit_spend(
     history: pd.DataFrame,  # visits, spend
 ) -> GammaGamma:

@@ -15,18 +15,18 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from .profiles import large_enough
+from .profiles import ProfileError, large_enough
 
 # %% ../../nbs/customers/13_segments.ipynb #cell-008
 def features(
     people: pd.DataFrame,  # profiles of persons with a visit
-) -> pd.DataFrame:         # the same rows, scaled
+) -> pd.DataFrame:         # the same rows, in standard deviations from the mean, -2.5 to 2.5
     """Bring the traits that segments are made of to one scale."""
     raw = pd.DataFrame({"silence": np.log1p(people["silence"]), "visits a month": np.log(30 / people["gap"].clip(lower=0.5)),
                         "basket": np.log1p(people["basket_value"].clip(lower=0)), "active_weeks": people["active_weeks"]})
     if people["channel"].nunique() > 1:
         usual = people["channel"].mode()[0]
-        raw["other doors"] = 1 - people[f"share of {usual}"]
+        raw["other channels"] = 1 - people[f"share of {usual}"]
     spread = raw.std(ddof=0)
     return ((raw - raw.mean()) / spread.where(spread > 1e-9, 1.0)).clip(-2.5, 2.5)
 
@@ -51,7 +51,7 @@ def stability(
     resamples: int = 10,
     seed: int = 0,
     most: int = 3_000,              # persons drawn at a time, at most
-) -> pd.DataFrame:                  # index k: mean, lowest
+) -> pd.DataFrame:                  # index k: mean, lowest adjusted Rand index
     """Return how well clusterings of bootstrap resamples agree with that of everybody, by number of clusters."""
     rng, rows = np.random.default_rng(seed), {}
     for k in [k for k in numbers if k < len(np.unique(scaled, axis=0))]:
@@ -73,10 +73,10 @@ def segment_name(
             else "frequent" if often > 1.4 else "occasional" if often < 0.7 else "steady")
     size = part["basket_value"].median() / max(people["basket_value"].median(), 1e-9)
     basket = "large baskets" if size > 1.3 else "small baskets" if size < 0.75 else ""
-    doors, usual = part["channel"].value_counts(normalize=True), people["channel"].mode()
+    channels, usual = part["channel"].value_counts(normalize=True), people["channel"].mode()
     elsewhere = 1 - part[f"share of {usual.iloc[0]}"].mean()
-    door = f"{doors.index[0]} shoppers" if doors.iloc[0] > 0.5 and doors.index[0] != usual.iloc[0] else "several channels" if elsewhere > 0.3 else ""
-    return ", ".join(word for word in (pace, basket, door) if word)
+    channel = f"{channels.index[0]} shoppers" if channels.iloc[0] > 0.5 and channels.index[0] != usual.iloc[0] else "several channels" if elsewhere > 0.3 else ""
+    return ", ".join(word for word in (pace, basket, channel) if word)
 
 # %% ../../nbs/customers/13_segments.ipynb #cell-013
 def segments(
@@ -108,14 +108,17 @@ def value_by(
     days: int = 365,        # length of the time that the money belongs to
     least: int = 10,        # fewest persons in a row; smaller groups are merged
     ahead: pd.Series | None = None,  # person -> expected worth, money; for a column `ahead`, its mean
-) -> pd.DataFrame:          # index group: persons, share_of_persons, value, share_of_value, per_person_year, visits, basket, silent, returned
-    """Return what each group of persons brings, dearest first."""
-    by = people.assign(group=large_enough(group.reindex(people.index), least)).groupby("group", observed=True)
+) -> pd.DataFrame:          # index group: persons, share_of_persons, value (money), share_of_value, per_person_year (money), visits and basket (money), silent and returned (shares)
+    """Return what each group of persons brings, dearest first; raise `ProfileError` for a time without days."""
+    if days < 1:
+        raise ProfileError(f"days is {days}; give the length of the time that the money belongs to, 1 or more")
+    merged = large_enough(group.reindex(people.index), least)
+    by = people.assign(group=merged).groupby("group", observed=True)
     out = by.agg(persons=("monetary", "size"), value=("monetary", "sum"), visits=("frequency", "mean"), basket=("basket_value", "median"),
                  silent=("silent", "mean"), returned=("return_rate", "mean"))
     out.insert(1, "share_of_persons", out["persons"] / out["persons"].sum())
     out.insert(3, "share_of_value", out["value"] / out["value"].sum())
     out.insert(4, "per_person_year", out["value"] / out["persons"] * 365 / days)
     if ahead is not None:
-        out["ahead"] = ahead.reindex(people.index).fillna(0).groupby(large_enough(group.reindex(people.index), least)).mean()
-    return out.sort_values("value", ascending=False)
+        out["ahead"] = ahead.reindex(people.index).fillna(0).groupby(merged).mean()
+    return out[out["persons"] >= least].sort_values("value", ascending=False)

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['TERMS', 'period', 'Morning', 'morning', 'blend_weights', 'traits', 'regression', 'forecasts', 'judge', 'choose',
            'HeldOut', 'corrected', 'outcome_after', 'held_out', 'median_visits', 'calibration', 'calibration_error',
-           'against_truth', 'margin_share', 'lifetime_value', 'value_check', 'WinBack', 'win_back', 'consents']
+           'against_truth', 'margin_share', 'margin_of', 'lifetime_value', 'value_check', 'WinBack', 'win_back',
+           'consents']
 
 # %% ../../nbs/customers/12_worth.ipynb #cell-003
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ def period(
     came = inside[inside["bought"]].groupby("person", observed=True).size()
     return tuple(s.reindex(people, fill_value=0).to_numpy(float) for s in (came, inside.groupby("person", observed=True)["value"].sum()))
 
-
+# %% ../../nbs/customers/12_worth.ipynb #cell-007
 @dataclass(frozen=True)
 class Morning:
     """Hold what is known of every customer on one morning, and the models fitted to it."""
@@ -44,13 +45,15 @@ class Morning:
     start: pd.Timestamp      # the first day not known
     days: int                # length of a period
 
-
+# %% ../../nbs/customers/12_worth.ipynb #cell-008
 def morning(
     days: pd.DataFrame,      # of `profiles.visits`
     start: pd.Timestamp,     # the first day not known any more
     length: int,             # days of the period to forecast, and of those looked back on
 ) -> Morning:
-    """Fit both models to everything before `start`."""
+    """Fit both models to everything before `start`; raise `ProfileError` where that is too little, or the period has no days."""
+    if length < 1:
+        raise ProfileError(f"a period of {length} days cannot be forecast; give 1 day or more")
     history, span = buying_history(days, start), pd.Timedelta(days=length)
     visit_model, spend_model = fit_visits(history), fit_spend(history)
     last, before = period(days, history.index, start - span, start), period(days, history.index, start - 2 * span, start - span)
@@ -59,7 +62,7 @@ def morning(
                            model_value=expected * expected_spend(spend_model, history))
     return Morning(table, visit_model, spend_model, start, length)
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-007
+# %% ../../nbs/customers/12_worth.ipynb #cell-010
 TERMS = {"visits": ("model", "last", "before"), "value": ("model_value", "last_value", "before_value")}
 
 
@@ -73,9 +76,12 @@ def blend_weights(
     scale = 1 / np.sqrt(np.maximum(terms[:, 0], 0.1 * max(terms[:, 0].mean(), 1e-9)))
     return nnls(terms * scale[:, None], outcome * scale)[0]
 
-
-def traits(history: pd.DataFrame, what: str) -> np.ndarray:
-    """Return the logarithms that the regression sees, (P, F)."""
+# %% ../../nbs/customers/12_worth.ipynb #cell-011
+def traits(
+    history: pd.DataFrame,   # of a morning
+    what: str,               # visits or value
+) -> np.ndarray:             # (P, F)
+    """Return the logarithms that the regression sees."""
     columns = ["model", "last", "before", "visits"] + ([] if what == "visits" else ["model_value", "last_value", "before_value", "spend"])
     logs = np.log1p(history[columns].to_numpy(float))
     return np.column_stack([logs, np.log1p(history["T"] - history["t_x"]), np.log1p(history["T"])])
@@ -93,7 +99,7 @@ def regression(
     fitted = PoissonRegressor(alpha=0.01 if what == "visits" else 0.1, solver="newton-cholesky", max_iter=100).fit((seen - mean) / spread, outcome.clip(0) / unit)
     return fitted.predict((traits(now, what) - mean) / spread) * unit
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-008
+# %% ../../nbs/customers/12_worth.ipynb #cell-013
 def forecasts(
     now: Morning,                     # the morning to forecast from
     past: Morning | None,             # one period earlier; None where the records do not reach back
@@ -101,9 +107,9 @@ def forecasts(
 ) -> dict[str, pd.DataFrame]:         # name -> visits, value (index person)
     """Make every forecast of the coming period that the records allow."""
     h, out = now.history, {}
-    known = len(h) if past is None else len(past.history)
+    known = h.index if past is None else past.history.index
     for i, (what, (model, last, before)) in enumerate(TERMS.items()):
-        made = {"mean of all": np.full(len(h), h[last].sum() / known), "same as the last period": h[last].to_numpy(), "BG/NBD": h[model].to_numpy()}
+        made = {"mean of all": np.full(len(h), h[last].reindex(known).mean()), "same as the last period": h[last].to_numpy(), "BG/NBD": h[model].to_numpy()}
         if past is not None:
             p, y = past.history, outcome[i]
             made["level"] = h[model].to_numpy() * y.sum() / p[model].sum()
@@ -114,7 +120,7 @@ def forecasts(
             out.setdefault(name, {})[what] = values
     return {name: pd.DataFrame(columns, index=h.index) for name, columns in out.items()}
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-010
+# %% ../../nbs/customers/12_worth.ipynb #cell-015
 def judge(
     made: Mapping[str, pd.DataFrame],           # name -> visits, value
     outcome: tuple[np.ndarray, np.ndarray],     # visits and money that followed (P,), (P,)
@@ -126,13 +132,15 @@ def judge(
         rows[name] = {f"{what}_{score}": value for what, e in miss.items() for score, value in (("MAE", np.abs(e).mean()), ("RMSE", np.sqrt((e**2).mean())))}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("forecast")
 
-
-def choose(scores: pd.DataFrame) -> str:
-    """Return the forecast with the smallest product of errors relative to the last period."""
+# %% ../../nbs/customers/12_worth.ipynb #cell-016
+def choose(
+    scores: pd.DataFrame,                       # of `judge`
+) -> str:                                       # a name of its index
+    """Return the forecast with the smallest product of errors relative to the last period, the two free ones apart."""
     relative = (scores / scores.loc["same as the last period"].replace(0, 1)).prod(axis=1)
     return str(relative.drop(["mean of all", "same as the last period"]).idxmin())
 
-
+# %% ../../nbs/customers/12_worth.ipynb #cell-017
 @dataclass(frozen=True)
 class HeldOut:
     """Hold what was forecast on one morning and what came."""
@@ -148,12 +156,12 @@ class HeldOut:
         """The chosen forecast: visits, value."""
         return self.forecasts[self.chosen]
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-011
+# %% ../../nbs/customers/12_worth.ipynb #cell-019
 def corrected(
     past_said: np.ndarray,  # probabilities given a period ago
     past_came: np.ndarray,  # and what came of them, bool
     said: np.ndarray,       # probabilities given now
-) -> np.ndarray:
+) -> np.ndarray:            # probabilities (P,)
     """Shift and stretch the log-odds of probabilities so that those of the period before would have been true."""
     odds = lambda p: logit(np.clip(p, 1e-4, 1 - 1e-4))
     if past_came.all() or not past_came.any():
@@ -161,27 +169,30 @@ def corrected(
     fitted = LogisticRegression(C=100.0).fit(odds(past_said)[:, None], past_came)
     return fitted.predict_proba(odds(said)[:, None])[:, 1]
 
-
-def outcome_after(days: pd.DataFrame, made: Morning) -> tuple[np.ndarray, np.ndarray]:
+# %% ../../nbs/customers/12_worth.ipynb #cell-020
+def outcome_after(
+    days: pd.DataFrame,      # of `profiles.visits`
+    made: Morning,
+) -> tuple[np.ndarray, np.ndarray]:  # visits (P,), money net of returns (P,)
     """Return visits and money of the period after a morning."""
     return period(days, made.history.index, made.start, made.start + pd.Timedelta(days=made.days))
 
-
+# %% ../../nbs/customers/12_worth.ipynb #cell-021
 def held_out(
     days: pd.DataFrame,      # of `profiles.visits`
     start: pd.Timestamp,     # the morning of the forecast
     length: int,             # days of the period
     least: int = 50,         # customers who came twice that a morning needs
 ) -> HeldOut:
-    """Forecast the period after `start` from what was known before, and judge it."""
-    mornings = []
-    for back in (2, 1, 0):
+    """Forecast the period after `start` from what was known before, and judge it; raise `ProfileError` where there is too little before it, or nothing after."""
+    if not (days["date"] >= start).any():
+        raise ProfileError(f"the lines end on {days['date'].max():%Y-%m-%d}, so nothing tells what came from {start:%Y-%m-%d} on; take an earlier day")
+    earlier, now = [], morning(days, start, length)
+    for back in (2, 1):
         try: made = morning(days, start - back * pd.Timedelta(days=length), length)
-        except ProfileError:
-            if back == 0: raise
-            made = None
-        mornings.append(made if made is not None and (made.history["x"] > 0).sum() >= least else made if back == 0 else None)
-    first, second, now = mornings
+        except ProfileError: made = None
+        earlier.append(made if made is not None and (made.history["x"] > 0).sum() >= least else None)
+    first, second = earlier
     outcome = None if second is None else outcome_after(days, second)
     chosen = "BG/NBD" if second is None else "average"
     if first is not None and second is not None:
@@ -192,7 +203,7 @@ def held_out(
         said = corrected(comes_back(second.visit_model, second.history, length / 7), outcome[0] > 0, said)
     return HeldOut(now, made, chosen, came, judge(made, came), said)
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-016
+# %% ../../nbs/customers/12_worth.ipynb #cell-026
 def median_visits(
     made: Morning,
     forecast: pd.DataFrame,  # visits: the mean of each customer
@@ -203,7 +214,7 @@ def median_visits(
     level = forecast["visits"].to_numpy(float) / np.maximum(made.history["model"].to_numpy(float), 1e-9)
     return np.median(draw_visits(made.visit_model, made.history, made.days / 7, n, seed, np.clip(level, 0, 20)), axis=0)
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-019
+# %% ../../nbs/customers/12_worth.ipynb #cell-029
 def calibration(
     probability: np.ndarray,  # (P,)
     happened: np.ndarray,     # bool (P,)
@@ -219,7 +230,7 @@ def calibration_error(table: pd.DataFrame) -> float:
     """Return the mean distance between said and came, weighted by customers."""
     return float((table["customers"] * (table["said"] - table["came"]).abs()).sum() / table["customers"].sum())
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-022
+# %% ../../nbs/customers/12_worth.ipynb #cell-032
 def against_truth(
     made: Morning,
     active: np.ndarray,     # truly still a customer, bool (P,)
@@ -232,23 +243,37 @@ def against_truth(
                       "Brier of the mean": active.mean() * (1 - active.mean()), "log error of the rate": off(rate(made.visit_model, h)),
                       "log error of visits over weeks": off((h["visits"] / h["T"]).to_numpy())})
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-025
+# %% ../../nbs/customers/12_worth.ipynb #cell-035
 def margin_share(
     lines: pd.DataFrame,    # person, item, units, price
     items: pd.DataFrame,    # item, cost (money per unit)
-    trust: float = 50.0,    # money: a person who bought for this much counts as much as everybody together
+    trust: float = 50.0,    # money: for a person who bought for this much, the own share and everybody's weigh the same
 ) -> pd.Series:             # person -> margin per money of sales
-    """Return the share of each person's money that is margin, drawn towards everybody's."""
+    """Return the share of each person's money that is margin, drawn towards everybody's; raise `ProfileError` where nothing bought has a cost and a price."""
     cost = lines["item"].map(items.drop_duplicates("item").set_index("item")["cost"])
     kept = lines[cost.notna() & (lines["units"] > 0)]
     if kept.empty:
         raise ProfileError("no item that a customer bought has a cost in the items table; give a margin as one number instead")
     value = kept["units"] * kept["price"]
     sums = pd.DataFrame({"person": kept["person"], "value": value, "margin": value - kept["units"] * cost[kept.index]}).groupby("person", observed=True).sum()
+    if not sums["value"].sum() > 0:
+        raise ProfileError(f"what customers bought sums to {sums['value'].sum():g}, so no share of it is margin; check the column price, or give a margin as one number instead")
     common = sums["margin"].sum() / sums["value"].sum()
     return (sums["margin"] + trust * common) / (sums["value"] + trust)
 
 
+def margin_of(
+    margin: pd.Series | float,   # margin per money of sales, of each person or of all
+    people: pd.Index,            # persons
+) -> np.ndarray:                 # (P,)
+    """Return everybody's margin; a person without one of their own gets the mean."""
+    if not isinstance(margin, pd.Series):
+        if isinstance(margin, (str, bool)) or not np.isscalar(margin) or not np.isfinite(margin):
+            raise ProfileError(f"margin is {margin!r}; give a number, margin per money of sales, or a Series of one by person")
+        return np.full(len(people), float(margin))
+    return margin.reindex(people).fillna(margin.mean()).to_numpy(float)
+
+# %% ../../nbs/customers/12_worth.ipynb #cell-037
 def lifetime_value(
     made: Morning,
     margin: pd.Series | float,   # margin per money of sales, of each person or of all
@@ -257,15 +282,16 @@ def lifetime_value(
     step: int = 4,               # weeks between two points of the sum
     history: pd.DataFrame | None = None,  # other histories of the same persons, for a what-if
 ) -> pd.Series:                  # person -> money today
-    """Return the discounted margin that each customer is expected to bring."""
+    """Return the discounted margin that each customer is expected to bring; raise `ProfileError` for a time or a rate that cannot be."""
+    if weeks <= 0 or step <= 0 or yearly_rate <= -1:
+        raise ProfileError(f"weeks is {weeks}, step {step}, yearly_rate {yearly_rate}; weeks and step must be above 0, the rate above -1")
     h = made.history if history is None else history
-    at = np.arange(0, weeks + 1, step)
+    at = np.r_[np.arange(0, weeks, step), weeks]
     more = np.diff(np.c_[np.zeros(len(h)), expected_visits(made.visit_model, h, at[1:].astype(float))], axis=1)
-    worth = more @ (1 + yearly_rate) ** (-(at[1:] - step / 2) / 52)
-    kept = margin if np.isscalar(margin) else margin.reindex(h.index).fillna(margin.mean()).to_numpy()
-    return pd.Series(worth * expected_spend(made.spend_model, made.history) * kept, index=h.index, name="value")
+    worth = more @ (1 + yearly_rate) ** (-(at[1:] + at[:-1]) / 2 / 52)
+    return pd.Series(worth * expected_spend(made.spend_model, made.history) * margin_of(margin, h.index), index=h.index, name="value")
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-028
+# %% ../../nbs/customers/12_worth.ipynb #cell-040
 def value_check(
     worth: pd.Series,      # person -> expected money
     came: np.ndarray,      # money that came (P,)
@@ -277,7 +303,7 @@ def value_check(
     out = rows.groupby("fifth").agg(customers=("came", "size"), expected=("expected", "mean"), came=("came", "mean"), total=("came", "sum"))
     return out.assign(share_of_came=out["total"] / out["total"].sum()).drop(columns="total")
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-031
+# %% ../../nbs/customers/12_worth.ipynb #cell-043
 @dataclass(frozen=True)
 class WinBack:
     """Hold whom to write to, and what is expected of it."""
@@ -295,39 +321,40 @@ class WinBack:
         sent = self.people[self.people["write"]]
         return float(sent["outlay"].sum() / sent["prize"].sum()) if len(sent) else float("nan")
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-032
+# %% ../../nbs/customers/12_worth.ipynb #cell-044
 def win_back(
     made: Morning,
     margin: pd.Series | float,             # margin per money of sales
-    response: float = 0.05,                # of those staying away, just after their last visit, $\\rho$
+    response: float = 0.05,                # of those staying away, just after their last visit, $\rho$
     half_life: float = 26.0,               # weeks of silence in which the response halves
     letter: float = 0.5,                   # money a letter, $c$
     gift: float = 2.0,                     # money a gift taken, $g$
     weeks: float = 8.0,                    # how long the offer lasts
-    consent: pd.Series | None = None,      # person -> may be written to; nobody else is
-    worth_weeks: int = 52,                 # how far ahead a customer's worth is counted
+    consent: pd.Series | None = None,      # person -> may be written to; nobody else is. None takes everybody for agreed
+    worth_weeks: int = 52,                 # weeks ahead that a customer's worth is counted
 ) -> WinBack:
-    """Choose the customers whose letter is expected to pay; raise `ProfileError` for a response that is no share."""
+    """Choose the customers whose letter is expected to pay; raise `ProfileError` for a response that is no share, or costs below 0."""
     if not (0 < response <= 1 and letter >= 0 and gift >= 0 and half_life > 0):
         raise ProfileError(f"response is {response}, letter {letter}, gift {gift}, half_life {half_life}; response must be above 0 and at most 1, the costs 0 or more, half_life above 0")
     h = made.history
     back = h.assign(x=h["x"] + 1, t_x=h["T"])
-    now, kept = lifetime_value(made, margin, worth_weeks), margin if np.isscalar(margin) else margin.reindex(h.index).fillna(margin.mean())
-    through_the_door = lifetime_value(made, margin, worth_weeks, history=back) + expected_spend(made.spend_model, h) * kept
+    now = lifetime_value(made, margin, worth_weeks)
+    through_the_door = lifetime_value(made, margin, worth_weeks, history=back) + expected_spend(made.spend_model, h) * margin_of(margin, h.index)
     anyway = comes_back(made.visit_model, h, weeks)
     prize = (through_the_door - now - gift * (1 - anyway)) * 0.5 ** ((h["T"] - h["t_x"]) / half_life)
     outlay = letter + gift * anyway
     people = pd.DataFrame({"comes_anyway": anyway, "worth_now": now, "worth_back": through_the_door, "prize": prize, "outlay": outlay, "gain": response * prize - outlay,
                            "break_even": np.where(prize > 0, outlay / np.where(prize > 0, prize, 1.0), np.inf)}, index=h.index)
-    allowed = True if consent is None else consent.reindex(h.index).fillna(False).astype(bool)
+    allowed = True if consent is None else consent.reindex(h.index).eq(True)
     return WinBack(people.assign(write=(people["gain"] > 0) & allowed), response)
 
-# %% ../../nbs/customers/12_worth.ipynb #cell-034
+# %% ../../nbs/customers/12_worth.ipynb #cell-046
 def consents(
     contacts: pd.DataFrame,  # channel, record, consent (yes or no; may be empty)
     identity: pd.DataFrame,  # channel, record, person
 ) -> pd.Series:              # person -> agreed in every account
     """Return who may be written to: those who agreed in every account they have."""
-    said = contacts.merge(identity, on=["channel", "record"])
+    keys = ["channel", "record"]
+    said = contacts.astype({key: str for key in keys}).merge(identity.astype({key: str for key in keys}), on=keys)
     agreed = said["consent"].map(lambda answer: str(answer).strip().lower() in ("true", "yes", "1", "1.0"))
     return agreed.groupby(said["person"]).all()
