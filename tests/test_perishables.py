@@ -123,7 +123,7 @@ def test_full_confidence_is_the_base_rule():
 def test_shared_limits_hold_for_shifted_orders():
     chain, weeks, paths = world(2)
     tight = replace(chain, weekly_budget=400.0, dock_capacity=60.0, store_capacity=[120.0])
-    moved = ShiftedPolicy(newsvendor_policy(paths), paths, Shifter(None, np.array([3]), 0.0, 1.0, Search()), perishables(chain))
+    moved = ShiftedPolicy(newsvendor_policy(paths), paths, Shifter((), np.array([3]), 0.0, 1.0, Search()), perishables(chain))
     ledger = judge(tight, weeks, {"moved": moved})["moved"]
     spend = pd.Series(tight.cost @ ledger.orders).groupby(weeks.dates.to_period("W-SUN")).sum()
     assert (spend <= 400 + 1e-6).all() and ledger.changed["budget"].sum() > 0 and moved.made[3] > 0
@@ -152,7 +152,7 @@ def test_too_little_practice():
         learn_shifts(chain, never, paths)
 
 
-@pytest.mark.parametrize("wrong,words", [({"shifts": (-1, 1)}, "must include 0"), ({"days": 0}, "1 or more"), ({"epochs": 0}, "1 or more"), ({"confidence": (1.2,)}, "between 0 and 1")])
+@pytest.mark.parametrize("wrong,words", [({"shifts": (-1, 1)}, "must include 0"), ({"days": 0, "networks": 0}, "days, networks of a search must be 1 or more"), ({"epochs": 0}, "1 or more"), ({"confidence": (1.2,)}, "between 0 and 1")])
 def test_a_search_that_cannot_be_is_refused(wrong, words):
     with pytest.raises(ChainError, match=words): Search(**wrong)
 
@@ -160,7 +160,7 @@ def test_a_search_that_cannot_be_is_refused(wrong, words):
 def test_one_label_needs_no_network():
     seen = states(6, paths=10)
     always = train(seen, np.full(len(seen), 1))
-    assert always.network is None and (always(seen) == np.where(shifted(seen, np.array([1]))[1][:, 0], 1, 0)).all()
+    assert always.networks == () and (always(seen) == np.where(shifted(seen, np.array([1]))[1][:, 0], 1, 0)).all()
 
 
 def test_rows_share_no_limit_and_states_can_be_picked():
