@@ -55,6 +55,16 @@ def test_a_promotion_is_found_as_the_reason(ridge, book, origin):
     assert "promotion" in forecast_sentence(told.iloc[0]) or "price" in forecast_sentence(told.iloc[0])
 
 
+def test_a_closed_day_is_told_as_closed(book, origin):
+    closed = np.zeros(book.y.shape, np.float32)
+    closed[:, origin + 1] = 1
+    shut = history(Panel(book.panel.ids, book.panel.ds, book.panel.y, {**book.panel.known, "closed": closed}, book.panel.static, book.panel.censored))
+    model = MODELS["fast"]().fit(shut, origin)
+    told = explain(model, shut, origin, [2], steps=(1, 2))
+    assert told["closed"].tolist() == [False, True] and model.predict(shut, origin, 2)[2, 1] == 0
+    assert forecast_sentence(told.iloc[1]).endswith("the store is closed, so nothing is expected.") and "units expected" in forecast_sentence(told.iloc[0])
+
+
 def test_shares_of_games_known_by_hand():
     additive = coalitions(4) @ np.array([1.0, 2, 3, 4])
     assert np.allclose(share_out(additive), [1, 2, 3, 4])
@@ -101,6 +111,9 @@ def test_what_cannot_be_explained_is_said(ridge, book, origin):
     for wrong in ([], [0], [1, -2], [1.5], ["Monday"]):
         with pytest.raises(ExplainError, match="steps is"):
             explain(ridge, book, origin, [0], steps=wrong)
+    for ask in (explain, lambda *a: explain_linear(*a[:3])):
+        with pytest.raises(ExplainError, match="Ridge has learned nothing yet"):
+            ask(MODELS["fast"](), book, origin, [0])
     with pytest.raises(ExplainError, match="background is 0"):
         explain(ridge, book, origin, [0], background=0)
     with pytest.raises(ExplainError, match="3 values"):

@@ -124,8 +124,13 @@ def test_a_seed_repeats_and_certain_money_is_certain():
     assert chances(one)["pays"] == 1 and money_by_month(CASE, one)["month"].max() == 36
     nothing = monte_carlo(CASE, [Stream("x", np.zeros(8))], {"half": Range(1, 3, 9)}, n=50)
     assert nothing["npv"].nunique() == 1 and carried_by(nothing).empty, "a result that never varies follows nothing"
-    with pytest.raises(ReturnError, match="holds draws"):
-        cash_flows(replace(CASE, weekly_gain=np.array([1.0, 2.0])))
+    for single in (cash_flows, appraise):
+        with pytest.raises(ReturnError, match="holds draws"):
+            single(replace(CASE, weekly_gain=np.array([1.0, 2.0])))
+    with pytest.raises(ReturnError, match="n is 0"):
+        monte_carlo(CASE, streams, ranges, n=0)
+    with pytest.raises(ReturnError, match="flow 1 is not a number"):
+        irr([-1.0, np.nan, 3.0])
     two_weeks = monte_carlo(CASE, [Stream("x", [800.0, 1000.0])], {}, n=50)
     assert len(two_weeks) == 50
 
@@ -170,6 +175,8 @@ def test_impossible_wheels_are_refused_by_name(change):
 
 
 def test_wheels_that_cannot_turn_stop_and_say_why():
+    with pytest.raises(ReturnError, match="quarters is 0"):
+        quarters_table(wheels(), 0)
     dear = wheels(running=40_000.0)
     assert np.isnan(standstills(dear, 26)).all() and fixed_point(dear)["adoption"] == 0
     assert quarters_table(dear, 200)["adoption"].iloc[-1] < 1e-3

@@ -45,6 +45,7 @@ def irr(
 ) -> list[float]:                          # rates per period, rising; empty where there is none
     """Return every internal rate of return between -95% and 10,000% a period at which the net present value changes sign."""
     flows = np.asarray(flows, float)
+    require(bool(np.isfinite(flows).all()), f"irr: flow {int(np.argmax(~np.isfinite(flows)))} is not a number; give money for every period")
     periods = np.arange(flows.shape[-1], dtype=float)
     growth = np.geomspace(0.05, 101, 4001)
     worth = lambda g: float(flows @ g ** ((periods[-1] if g < 1 else 0) - periods))      # money of the last period below 1: long flows stay finite
@@ -56,6 +57,7 @@ def per_month(
     rate: float,                           # per year
 ) -> float:                                # per month
     """Return the monthly rate that compounds to a yearly one."""
+    require(rate > -1, f"rate is {rate}; it must be above -1")
     return (1 + rate) ** (1 / 12) - 1
 
 # %% ../../nbs/business/05_return.ipynb #cell-011
@@ -244,7 +246,7 @@ def cash_flows(
     case: Investment,                      # of single numbers, not of draws
 ) -> pd.DataFrame:                         # a row a month: adoption (share), build, running, gain, net, discounted, cumulated (money)
     """Return the months of a case as a table."""
-    require(all(np.ndim(getattr(case, name)) == 0 for name in case.__dataclass_fields__), "cash_flows: the case holds draws; give single numbers, or use monthly_flows")
+    require(all(np.ndim(getattr(case, name)) == 0 for name in case.__dataclass_fields__), "the case holds draws; give single numbers, or use monthly_flows")
     frame = pd.DataFrame({name: np.ravel(values) for name, values in monthly_flows(case).items()})
     frame.insert(0, "month", np.arange(1, len(frame) + 1))
     frame["discounted"] = frame["net"] * (1 + case.rate) ** (-np.arange(len(frame)) / 12)
@@ -255,6 +257,7 @@ def appraise(
     case: Investment,                      # of single numbers, not of draws
 ) -> pd.Series:                            # npv, irr a year, payback and discounted payback in months, benefit_cost
     """Return the usual measures of a case; irr is NaN where there is none or more than one."""
+    require(all(np.ndim(getattr(case, name)) == 0 for name in case.__dataclass_fields__), "the case holds draws; give single numbers, or use present_value")
     flows, monthly = monthly_flows(case), per_month(case.rate)
     rates = irr(flows["net"])
     spent = -npv(monthly, flows["build"] + flows["running"])
@@ -320,6 +323,7 @@ def monte_carlo(
     """Draw gains and ranges together and appraise every draw."""
     check_fields(ranges)
     require("weekly_gain" not in ranges, "ranges: weekly_gain comes from the streams; leave it out")
+    require(n >= 1, f"n is {n}; at least 1 draw is needed")
     measured, estimates = ([s for s in streams if isinstance(s, kind)] for kind in (Stream, Estimate))
     weeks = {len(s.weekly) for s in measured}
     require(len(weeks) == 1, f"streams: they need the same weeks, and one stream at least; found {sorted(weeks)} weeks")

@@ -131,6 +131,7 @@ def turn(
     uncertain: bool = False,               # also with the curves of resampled weeks and errors
 ) -> dict[str, np.ndarray]:                # weeks, adoption, error, saving, reinvested, kept: (1 + S, quarters), the measured curves first
     """Let the wheels turn: follow data (weeks), adoption (share), error (WAPE) and money per quarter, one quarter after the other."""
+    require(quarters >= 1, f"quarters is {quarters}; give 1 or more")
     w, curves, lines = wheels, np.array([[wheels.curve.floor, wheels.curve.scale, wheels.curve.rate]]), np.array([[wheels.line.level, wheels.line.slope]])
     if uncertain:
         n = min(len(w.curve.draws), len(w.line.draws))

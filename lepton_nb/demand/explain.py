@@ -14,7 +14,7 @@ from math import factorial
 import numpy as np
 import pandas as pd
 
-from .features import History, features, history, table
+from .features import History, closed_days, features, history, table
 from .linear import Ridge
 from .panel import Panel, PanelError
 from .rows import Learner
@@ -108,8 +108,9 @@ def _find_series(h: History, series: Sequence) -> np.ndarray:
     return found
 
 
-def _ask(h: History, series: Sequence, steps: Sequence[int], background: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lay out series and days that are asked for, with 0 for the origin's day (R,), (R,); raise `ExplainError` for days or a background that cannot be."""
+def _ask(model: Learner, h: History, series: Sequence, steps: Sequence[int], background: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lay out series and days that are asked for, with 0 for the origin's day (R,), (R,); raise `ExplainError` for a question that cannot be answered."""
+    if not hasattr(model, "past"): raise ExplainError(f"{type(model).__name__} has learned nothing yet: call fit(panel, origin) first")
     days = np.atleast_1d(np.asarray(list(steps) if np.ndim(steps) else steps))
     if not len(days) or days.dtype.kind not in "iu" or (days < 1).any(): raise ExplainError(f"steps is {steps!r}; give whole days ahead from 1 (the origin's day)")
     if background < 1: raise ExplainError(f"background is {background}; at least 1 other row is needed")
@@ -133,25 +134,26 @@ def explain(
     steps: Sequence[int] = (1,),  # days ahead, 1 is the origin's day
     background: int = 24,   # other rows of the morning, B
     seed: int = 0,
-) -> pd.DataFrame:          # a row a series and day: unique_id, ds, level, usual, a column a group, forecast; units per day
+) -> pd.DataFrame:          # a row a series and day: unique_id, ds, level, usual, a column a group, forecast; units per day; closed (bool)
     """Share out the difference between a forecast and a usual one among groups of features, exactly (Shapley values).
 
-    `usual` is the mean forecast of the background at the level of this series; `forecast` is what the model says before negative demand is cut at zero.
-    Raises `ExplainError` for a model without features, an unknown series, steps below 1.
+    `usual` is the mean forecast of the background at the level of this series; `forecast` is what the model itself says, before `predict` cuts negative demand at zero,
+    sets closed days to zero and gives a series without history its level. Raises `ExplainError` for a model without features or not fitted, an unknown series, steps below 1.
     """
     if not hasattr(model, "apply"):
         raise ExplainError(f"{type(model).__name__} has no features to explain; use 'linear', 'ridge', 'forest', 'boosting' or 'accurate'")
     h, rng = history(panel), np.random.default_rng(seed)
-    i, s = _ask(h, series, steps, background)
+    i, s = _ask(model, h, series, steps, background)
     horizon = int(s.max()) + 1
     x, scale = features(h, origin, horizon)
+    closed = closed_days(h, origin, np.arange(origin, origin + horizon))[i, s]
     others = pick_rows(x, rng.integers(0, len(scale), background), rng.integers(0, horizon, background))
     rows, players = pick_rows(x, i, s), list(dict.fromkeys(group_of(name) for name in x))
     inside, out = coalitions(len(players)), []
     for k in range(len(i)):
         worth = model.apply(_mixed(rows, k, others, inside, players), (len(inside) * background, 1)).reshape(len(inside), background).mean(1) * scale[i[k]]
         out.append({"unique_id": h.panel.ids[i[k]], "ds": h.panel.ds[origin + s[k]], "level": scale[i[k]], "usual": worth[0]}
-                   | dict(zip(players, share_out(worth))) | {"forecast": worth[-1]})
+                   | dict(zip(players, share_out(worth))) | {"forecast": worth[-1], "closed": bool(closed[k])})
     return pd.DataFrame(out)
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-025
@@ -160,9 +162,10 @@ def explain_linear(
     panel: Panel | History,
     origin: int,
     horizon: int = 28,      # days ahead
-) -> dict[str, np.ndarray]: # group -> units per day (N, H); `usual` (N, 1), and before clipping at zero they add up to the forecast
-    """Return the Shapley values of a linear model for every series and day, against all rows of the morning."""
+) -> dict[str, np.ndarray]: # group -> units per day (N, H); `usual` (N, 1); on open days, before clipping at zero, they add up to the forecast
+    """Return the Shapley values of a linear model for every series and day, against all rows of the morning; raise `ExplainError` for any other model."""
     if not isinstance(model, Ridge): raise ExplainError(f"{type(model).__name__} is not linear; use `explain`")
+    if not hasattr(model, "past"): raise ExplainError(f"{type(model).__name__} has learned nothing yet: call fit(panel, origin) first")
     h = history(panel)
     x, scale = features(h, origin, horizon)
     names, rows = model._design(x, (len(scale), horizon))
@@ -187,7 +190,8 @@ def forecast_sentence(
     reasons: int = 3,       # named, the largest first
 ) -> str:
     """Tell a forecast and its largest reasons in a line of text."""
-    parts = row.drop(["unique_id", "ds", "level", "usual", "forecast"]).astype(float).sort_values(key=abs, ascending=False)
+    if row["closed"]: return f"{row['unique_id']}, {row['ds']:%A %d %B}: the store is closed, so nothing is expected."
+    parts = row.drop(["unique_id", "ds", "level", "usual", "forecast", "closed"]).astype(float).sort_values(key=abs, ascending=False)
     told = [f"{'+' if value > 0 else '−'}{abs(value):.1f} for {name}" for name, value in parts.head(reasons).items() if abs(value) >= 0.05]
     rest = parts.iloc[len(told):].sum()
     return (f"{row['unique_id']}, {row['ds']:%A %d %B}: {row['forecast']:.1f} units expected. A usual day of an item that sells {row['level']:.1f} a day would have {row['usual']:.1f}; "
@@ -214,7 +218,7 @@ def tree_shapley(
     """Share out a forecast of trees among single features with shap's TreeExplainer."""
     if not isinstance(model, Tabular): raise ExplainError(f"{type(model).__name__} is not made of trees alone; use `explain`")
     shap, h, rng = shap_library(), history(panel), np.random.default_rng(seed)
-    i, s = _ask(h, series, steps, background)
+    i, s = _ask(model, h, series, steps, background)
     horizon = int(s.max()) + 1
     x, scale = features(h, origin, horizon)
     def coded(at, days): return model.codes(table(pick_rows(x, at, days), (len(at), 1))[1]).T.astype(np.float32)
@@ -234,7 +238,7 @@ def dependence(
     shift: bool = False,
     horizon: int = 28,
 ) -> pd.DataFrame:          # value, forecast: units per day and series, mean over all rows
-    """Return the mean forecast over all rows when a feature takes each value (partial dependence)."""
+    """Return the mean forecast over all rows, as if every day were open, when a feature takes each value (partial dependence)."""
     h, names = history(panel), [feature] if isinstance(feature, str) else list(feature)
     x, scale = features(h, origin, horizon)
     unknown = [name for name in names if name not in x]
