@@ -103,6 +103,8 @@ def read_key(
         return parse_key(file.read_text(encoding="ascii"), f"The key file {file}")
     except UnicodeDecodeError:
         raise KeyProblem(f"{file}: does not hold a key as text. {MAKE} > {file.name}") from None
+    except OSError as error:
+        raise KeyProblem(f"{file}: the key file cannot be read ({error.strerror}). Give a file that you may read.") from None
 
 # %% ../../nbs/customers/04_privacy.ipynb #cell-015
 def require_key(
@@ -147,10 +149,10 @@ def pseudonymise(
     """Replace identifiers by pseudonyms; raise PrivacyError where one is missing or two people collide."""
     if not 20 <= bits <= 255 or bits % 5:
         raise PrivacyError(f"bits is {bits}: give a multiple of 5 from 20 to 255")
-    codes, names = pd.factorize(who)
+    codes, names = pd.factorize(who.astype(object).map(str, na_action="ignore").replace("", None))
     if (codes < 0).any():
         raise PrivacyError(f"column {who.name}, row {int(np.argmax(codes < 0)) + 1}: no identifier to make a pseudonym of ({(codes < 0).sum():,} such rows). Drop these rows or name the people first.")
-    made = np.array([pseudonym(str(name), key, context, bits) for name in names], dtype=object)
+    made = np.array([pseudonym(name, key, context, bits) for name in names], dtype=object)
     if len(set(made)) < len(names):
         raise PrivacyError(f"{bits} bits are too few for {len(names):,} people: two share a pseudonym. Take the default of {BITS} bits.")
     return pd.Series(made[codes] if len(made) else made, index=who.index, name=who.name)
@@ -158,10 +160,12 @@ def pseudonymise(
 
 def accounts(
     frame: pd.DataFrame,                   # with columns channel and record
-) -> pd.Series:                            # "channel/record"; missing where there is no record
-    """Name the account of each row; ids that collide across channels stay apart."""
-    record = frame["record"]
-    return (frame["channel"].astype(str) + "/" + record.astype(str)).where(record.notna() & record.astype(str).ne(""))
+) -> pd.Series:                            # "channel/record"; missing where there is no record or no channel
+    """Name the account of each row; ids that collide across channels stay apart. Raise PrivacyError without these columns."""
+    if missing := [name for name in ("channel", "record") if name not in frame]:
+        raise PrivacyError(f"The table has no column {missing[0]}: it has {', '.join(map(str, frame.columns))}. An account is named by channel and record.")
+    parts = [frame[name].astype(str).where(frame[name].notna(), "") for name in ("channel", "record")]
+    return (parts[0] + "/" + parts[1]).where(parts[0].ne("") & parts[1].ne(""))
 
 # %% ../../nbs/customers/04_privacy.ipynb #cell-028
 def run_key(variable: str = VARIABLE) -> Key:
