@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,10 @@ class Budget:
     entries: list[dict] = field(default_factory=list)
 
     def __post_init__(self):
-        if not 0 < self.total < 50:
-            raise BudgetError(f"A privacy budget of {self.total} was given: it must lie above 0 and below 50; below 1 is strong, above 10 protects little.")
+        if not isinstance(self.total, Real) or not 0 < self.total < 50:
+            raise BudgetError(f"A privacy budget of {self.total!r} was given: it must be a number above 0 and below 50; below 1 is strong, above 10 protects little.")
+        if self.file is not None:
+            self.entries = read_ledger(self, Path(self.file))
 
     @property
     def left(self) -> float:
@@ -50,7 +53,8 @@ def read_ledger(budget: Budget, path: Path) -> list[dict]:
     if not path.exists():
         return budget.entries
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        with disk(path, change=False):
+            kept = json.loads(path.read_text(encoding="utf-8"))
         total, entries = Decimal(kept["total"]), [{"question": str(e["question"]), "epsilon": str(Decimal(e["epsilon"]))} for e in kept["entries"]]
     except (ValueError, TypeError, KeyError, ArithmeticError):
         raise BudgetError(f"{path}: this is no ledger of a privacy budget, or it was damaged. Restore it from a backup: without it nobody knows what was spent.") from None
@@ -65,8 +69,8 @@ def spend(
     epsilon: float,                        # $\varepsilon$ of the answer
 ) -> None:
     """Book an answer before it is given; raise BudgetError where it is not covered."""
-    if not 0 < epsilon < np.inf:
-        raise BudgetError(f"{question}: an epsilon of {epsilon} was asked for; it must be above 0.")
+    if not isinstance(epsilon, Real) or not 0 < epsilon < np.inf:
+        raise BudgetError(f"{question}: an epsilon of {epsilon!r} was asked for; it must be a number above 0.")
     if budget.file is None:
         return book(budget, question, epsilon)
     path = Path(budget.file)
@@ -121,6 +125,8 @@ def private_counts(
     """Count different people by group with differential privacy against adding or removing one person."""
     from opendp.accuracy import discrete_laplacian_scale_to_accuracy
 
+    if missing := [name for name in (by, person) if name not in lines]:
+        raise BudgetError(f"The lines have no column {missing[0]}: they have {', '.join(map(str, lines.columns))}. Nothing was spent.")
     groups = [str(group) for group in groups]
     if not groups or len(set(groups)) < len(groups):
         raise BudgetError(f"groups has {len(groups)} names, {len(set(groups))} of them different: name each group once, and at least one.")

@@ -41,15 +41,19 @@ def k_anonymity(
     """Measure k-anonymity; a missing value is a value like any other."""
     if missing := [name for name in quasi if name not in frame]:
         raise DisclosureError(f"The table has no column {missing[0]}: it has {', '.join(map(str, frame.columns))}.")
+    if not len(quasi):
+        raise DisclosureError("quasi is empty: name at least one column that others may know.")
     size = frame.groupby(list(quasi), dropna=False, observed=True).size().to_numpy()
     return Anonymity(int(size.min(initial=len(frame))), int((size == 1).sum()), int(size[size < least].sum()), len(frame))
 
 # %% ../../nbs/customers/07_disclosure.ipynb #cell-010
-def check_labels(lines: pd.DataFrame, by: Sequence[str], person: str, total: str) -> None:
-    """Raise DisclosureError where a person or a label is missing, or a label is the one of totals."""
+def check_labels(lines: pd.DataFrame, by: Sequence[str], sums: Sequence[str], person: str, total: str) -> None:
+    """Raise DisclosureError where a column, a person or a label is missing, or a label is the one of totals."""
+    if not by:
+        raise DisclosureError("by is empty: name one to three columns to count by.")
+    if missing := [name for name in [*by, *sums, person] if name not in lines]:
+        raise DisclosureError(f"The lines have no column {missing[0]}: they have {', '.join(map(str, lines.columns))}.")
     for name in [*by, person]:
-        if name not in lines:
-            raise DisclosureError(f"The lines have no column {name}: they have {', '.join(map(str, lines.columns))}.")
         if (empty := int(lines[name].isna().sum())):
             raise DisclosureError(f"Column {name} is empty in {empty:,} of {len(lines):,} lines: people in no cell would be in no total either. Name the empty ones, or leave these lines out.")
     for name in by:
@@ -66,7 +70,7 @@ def cells(
 ) -> pd.DataFrame:                         # by.., persons, sums.., largest (share of the largest contributor)
     """Count different people and add up columns in each cell and each total."""
     by, sums = list(by), list(sums)
-    check_labels(lines, by, person, total)
+    check_labels(lines, by, sums, person, total)
     each = lines.groupby([*by, person], observed=True)[sums].sum().reset_index() if sums else lines[[*by, person]].drop_duplicates()
     parts = []
     for kept in (list(some) for size in range(len(by), -1, -1) for some in combinations(by, size)):
@@ -291,7 +295,7 @@ def publishable(
     allow: Collection[str] = (),           # columns that only sound like people, such as the name of an item
 ) -> pd.DataFrame:                         # the frame itself
     """Return a frame that may be published; raise DisclosureError that says why it may not, without repeating its content."""
-    flat = (frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()).reset_index(drop=True)
+    flat = (frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(allow_duplicates=True)).reset_index(drop=True)
     wrong = [f"column {name} names single people" for name in naming_columns(flat, allow)] + telling_cells(flat, people)
     wrong += small_rows(flat, count, k) if count is not None else []
     if wrong:
