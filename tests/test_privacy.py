@@ -153,6 +153,15 @@ def test_missing_places_are_refused_in_words(tmp_path):
         write_vault(tmp_path / "none" / "v", PEOPLE, KEY)
 
 
+def test_a_table_that_parquet_cannot_hold_and_a_vault_without_accounts_are_refused_in_words(tmp_path):
+    for table in (pd.DataFrame({"a": [1, "x"]}), pd.DataFrame([[1, 2]], columns=["a", "a"])):
+        with pytest.raises(VaultError, match="cannot be stored"):
+            write_vault(tmp_path / "v", table, KEY)
+    write_vault(tmp_path / "v", pd.DataFrame({"a": [1]}), KEY)
+    with pytest.raises(PrivacyError, match="no column channel"):
+        remove_from_vault(tmp_path / "v", {"till/1"}, KEY)
+
+
 def test_two_writings_never_share_a_nonce():
     assert len({seal(PEOPLE, KEY)[15:27] for _ in range(50)}) == 50
     with pytest.raises(KeyProblem, match=f"made with key {KEY.id}.*another key is key {OTHER.id}"):
@@ -234,6 +243,19 @@ def test_an_empty_table_and_an_empty_shop_pass():
     assert len(cells(lines, ["store"], ["money"])) <= 1
     assert k_anonymity(lines, ["store"]).rows == 0
     publishable(pd.DataFrame({"store": [], "persons": []}), "persons")
+
+
+def test_columns_that_are_not_there_are_named():
+    lines = pd.DataFrame({"person": ["a"], "store": ["S"]})
+    for act, says in ((lambda: cells(lines, ["store"], ["money"]), "no column money"), (lambda: cells(lines, []), "by is empty"), (lambda: k_anonymity(lines, []), "quasi is empty")):
+        with pytest.raises(DisclosureError, match=says):
+            act()
+    with pytest.raises(DisclosureError, match="names single people"):
+        publishable(pd.DataFrame({"person": [1]}, index=pd.Index(["a"], name="person")), None)
+    budget = Budget(1.0)
+    with pytest.raises(BudgetError, match="Nothing was spent"):
+        private_counts(lines, "town", ["S"], budget, 0.5)
+    assert budget.left == 1
 
 
 @pytest.mark.parametrize("frame, says", [
@@ -359,6 +381,53 @@ def test_a_file_that_cannot_be_erased_is_named_and_left_alone(tmp_path, content,
     assert (tmp_path / "contacts.csv").read_bytes() == content
 
 
+def test_an_erased_name_is_not_left_in_the_categories_of_a_parquet_file(tmp_path):
+    pd.DataFrame({"channel": ["till", "web"], "record": ["17", "17"], "name": pd.Categorical(["zqana", "bo"])}).to_parquet(tmp_path / "contacts.parquet")
+    erase_from_folder(tmp_path, "p1", world()["identity"], KEY, at="x")
+    assert b"zqana" not in (tmp_path / "contacts.parquet").read_bytes() and pd.read_parquet(tmp_path / "contacts.parquet").name.tolist() == ["bo"]
+
+
+def test_columns_of_one_name_and_line_ends_stay_and_lines_of_many_lengths_are_refused(tmp_path):
+    file = tmp_path / "contacts.csv"
+    file.write_bytes(b"channel;record;note;note\r\ntill;17;a;b\r\nweb;17;c;d\r\n")
+    erase_from_folder(tmp_path, "p1", world()["identity"], KEY, at="x")
+    assert file.read_bytes() == b"channel;record;note;note\r\nweb;17;c;d\r\n"
+    for content, says in ((b"channel;record\ntill;17;\nweb;17;\n", "as many fields"), (b"channel;record;record\ntill;17;17\n", "two columns record")):
+        file.write_bytes(content)
+        with pytest.raises(ErasureError, match=says):
+            erase_from_folder(tmp_path, "p1", world()["identity"], KEY, at="x")
+        assert file.read_bytes() == content
+
+
+def test_a_folder_with_a_second_copy_or_without_people_is_refused(tmp_path):
+    for folder, says in ((tmp_path / "none", "no such folder"), (tmp_path, "neither contacts nor purchases")):
+        with pytest.raises(ErasureError, match=says):
+            erase_from_folder(folder, "p1", world()["identity"], KEY, at="x")
+    for name in ("contacts.csv", "contacts.csv.gz"):
+        pd.DataFrame({"channel": ["till"], "record": ["17"]}).to_csv(tmp_path / name, index=False)
+    with pytest.raises(ErasureError, match="same table.*Nothing was changed"):
+        erase_from_folder(tmp_path, "p1", world()["identity"], KEY, at="x")
+
+
+@pytest.mark.parametrize("frames, who, says", [
+    ({"extra": [1]}, "p1", "extra is a list"), ({}, None, "no text"), ({"extra": pd.DataFrame({"channel": ["till"], "record": [17.0]})}, "p1", "as text"),
+    ({"identity": pd.DataFrame({"channel": ["till"], "record": ["1"]})}, "p1", "no column person"), ({"identity": pd.DataFrame({"record": ["1"], "person": ["p1"]})}, "p1", "no column channel"),
+])
+def test_frames_of_the_wrong_kind_are_refused_in_words(frames, who, says):
+    with pytest.raises(PrivacyError, match=says):
+        erase(world() | frames, who, KEY, at="x")
+
+
+def test_an_account_linked_to_nobody_is_a_person_of_its_own():
+    identity = pd.DataFrame({"channel": ["till"] * 3, "record": ["1", "2", "3"], "person": ["p1", None, None]})
+    assert find_subject("till/2", identity, KEY).accounts == ("till/2",)
+    for who in ("nan", "None"):
+        with pytest.raises(ErasureError, match="Nobody is known"):
+            find_subject(who, identity, KEY)
+    twice = pd.DataFrame({"person": ["p1", "p2"]}, index=pd.Index(["p1", "p2"], name="person"))
+    assert len(erase({"identity": identity, "twice": twice}, "p1", KEY, at="x")[0]["twice"]) == 1
+
+
 def test_erasing_twice_and_erasing_the_unknown_are_sentences():
     after, receipt = erase(world(), "p1", KEY, at="2025-06-01")
     with pytest.raises(ErasureError, match="was erased on 2025-06-01"):
@@ -393,7 +462,11 @@ def test_retention_keeps_the_loyal_and_logs_the_rest():
     contacts = pd.DataFrame({"channel": "web", "record": list("abcd"), "since": pd.to_datetime(["2010-01-01", "2010-01-01", "2025-01-01", None])})
     purchases = pd.DataFrame({"channel": "web", "record": ["a", "b", None], "date": pd.to_datetime(["2025-02-01", "2011-01-01", "2011-01-01"])})
     bought, known, log = retain(purchases, contacts, 365, pd.Timestamp("2025-03-01"))
-    assert known.record.tolist() == ["a", "c", "d"] and len(bought) == 1 and log.rows.tolist() == [2, 1, 1]
+    assert known.record.tolist() == ["a", "c", "d"] and len(bought) == 1 and log.rows.tolist() == [2, 1, 0, 1]
+    undated = purchases.assign(date=pd.to_datetime(["2025-02-01", None, "2011-01-01"]))
+    assert retain(undated, contacts, 365, pd.Timestamp("2025-03-01"))[2].rows.tolist() == [1, 0, 1, 1]
+    with pytest.raises(PrivacyError, match="no dates"):
+        retain(purchases.assign(date="2025-02-01"), contacts, 365, pd.Timestamp("2025-03-01"))
     for days in (0, -5, 1.5):
         with pytest.raises(PrivacyError, match="whole number"):
             retain(purchases, contacts, days, pd.Timestamp("2025-03-01"))

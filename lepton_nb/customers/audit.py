@@ -90,7 +90,9 @@ def audit(
     period: int = 730,                     # retention tried, days before the last purchase
     invented: bool = False,                # whether the people are simulated, so that true counts may be shown
 ) -> Audit:
-    """Run every safeguard once on the data of a run."""
+    """Run every safeguard once on the data of a run; raise PrivacyError where contacts, identity or lines are missing or empty."""
+    if missing := [name for name in ("contacts", "identity", "lines") if not len(frames.get(name, ()))]:
+        raise PrivacyError(f"frames has no rows of {missing[0]}: the audit measures contacts, identity and lines. Leave the audit out where nobody is known.")
     lines, contacts, identity = frames["lines"], frames["contacts"], frames["identity"]
     people = pseudonymise(pd.Series(identity["person"].unique()), key, "audit")
     held, lost = by_store_and_age(lines, contacts, identity, k)
