@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lepton_nb.allocation.futures import Search, Visited, ageing, best_shifts, follow, levels, pick, promised, rollouts, rows_of, shifted
 from lepton_nb.allocation.judging import Weeks, judge
 from lepton_nb.allocation.lots import stochastic
-from lepton_nb.allocation.perishables import (Search, ShiftedPolicy, Shifter, Visited, ageing, best_shifts, features, follow, learn_shifts, levels, perishable_books, perishables, pick,
-                                              rollouts, rows_of, shifted, train, weekly_gain)
+from lepton_nb.allocation.perishables import ShiftedPolicy, Shifter, features, learn_shifts, perishable_books, perishables, train, weekly_gain
 from lepton_nb.allocation.replenishment import Chain, ChainError, State, run_down, simulate, smallest_order
 from lepton_nb.allocation.rules import Paths, newsvendor_policy
 
@@ -61,6 +61,15 @@ def test_the_best_of_a_clear_choice_is_found_in_any_portions():
     money = lambda q: (3 * np.minimum(seen.demand[0], q) - q).mean(0)
     assert (money(seen.base + found) > money(seen.base) - 1e-6).all() and np.abs(money(seen.base + found) - money(best)).mean() < 0.05
     assert np.array_equal(found, best_shifts(seen, Search(days=1), most=10))
+
+
+def test_what_shifts_promise_is_the_money_of_their_futures():
+    seen = states(8, life=3, lead=2, paths=12)
+    shift = np.random.default_rng(2).integers(-1, 3, len(seen))
+    told, to = promised(seen, shift), levels(seen, 10, 0.98)
+    orders = np.stack([seen.base, np.maximum(seen.base + 2 * shift, 0)], 1)
+    money = rollouts(seen, orders, np.arange(12), to, 10).mean(2)
+    assert np.allclose(told, money[:, 1] - money[:, 0], atol=1e-4) and (told[shift == 0] == 0).all() and (told != 0).any()
 
 
 def test_orders_below_the_smallest_are_no_candidates():
