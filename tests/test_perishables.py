@@ -117,6 +117,15 @@ def test_learning_repeats_and_touches_perishables_only():
     assert first.labels.sum() == weeks.days // 7 * 4 * len(first.series)
 
 
+def test_of_very_many_series_a_part_is_learned_from_and_all_are_shifted():
+    chain, weeks, paths = world(5)
+    learned = learn_shifts(chain, weeks, paths, newsvendor_policy, Search(epochs=5, states=4 * weeks.days))
+    assert learned.labels.sum() == weeks.days // 7 * 4 * 4 and len(learned.series) > 4
+    always = replace(learned, shifter=Shifter((), np.array([1]), 0.0, 1.0, Search())).policy(paths)
+    judge(chain, weeks, {"shifted": always})
+    assert always.made == {1: weeks.days // 7 * 4 * len(learned.series)}
+
+
 def test_full_confidence_is_the_base_rule():
     chain, weeks, paths = world(1)
     learned = learn_shifts(chain, weeks, paths, stochastic, Search(epochs=5, confidence=(1.0,)))

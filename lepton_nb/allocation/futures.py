@@ -185,12 +185,13 @@ class Search:
     explore: float = 0.3                   # share of odd orders while states are collected
     layers: tuple[int, ...] = (32,)        # hidden layers of the network
     epochs: int = 60
+    states: int = 20_000                   # most evenings of series learned from
     networks: int = 3                      # whose probabilities are averaged
     confidence: tuple[float, ...] = (0.0, 0.4, 0.6, 1.0)   # probabilities tried below which the base order stays; 1 never shifts
 
     def __post_init__(self):
         if 0 not in self.shifts: raise ChainError(f"shifts are {self.shifts}; they must include 0, the base rule's own order")
-        low = [name for name in ("days", "epochs", "networks") if getattr(self, name) < 1]
+        low = [name for name in ("days", "epochs", "states", "networks") if getattr(self, name) < 1]
         if low: raise ChainError(f"{', '.join(low)} of a search must be 1 or more")
         if not self.confidence or not all(0 <= p <= 1 for p in self.confidence): raise ChainError(f"confidence is {self.confidence}; give probabilities between 0 and 1")
 

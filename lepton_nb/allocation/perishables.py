@@ -34,8 +34,8 @@ def perishables(
 def features(
     seen: Visited,
     search: Search = Search(),
-) -> np.ndarray:                           # no unit (K, F)
-    """Describe states by numbers without a unit."""
+) -> np.ndarray:                           # (K, F)
+    """Describe states by numbers that mean the same for every item."""
     c, each = seen.chain, np.arange(len(seen))
     total = np.concatenate([np.zeros_like(seen.demand[:1]), np.cumsum(seen.demand, 0)])
     gap, span = nights_to_next_order(c)[each, seen.weekday], (c.lead_time - 1 + c.shelf_life).astype(int)
@@ -199,7 +199,9 @@ def learn_shifts(
     """Learn on practice weeks by how many packs to move the base rule's orders of perishables."""
     series = perishables(chain, most_days)
     if not len(series): return LearnedShifts(series, None, base_of, pd.Series(dtype=int), pd.DataFrame(columns=TRIALS))
-    part, (weeks, known) = rows_of(chain, series), alone(practice, paths, series)
+    few, share = max(search.states // practice.days, 1), np.random.default_rng((seed, 1))
+    pupils = series if len(series) <= few else np.sort(share.choice(series, few, replace=False))
+    part, (weeks, known) = rows_of(chain, pupils), alone(practice, paths, pupils)
     walk = Collect(base_of(known), known, search, np.random.default_rng(seed))
     judge(part, weeks, {"collect": walk})
     if not walk.parts: raise ChainError(f"no perishable item could be ordered in the {practice.days} practice days; give more of them")
