@@ -202,6 +202,13 @@ def test_without_persons_every_account_is_one():
     assert unify(bought(("web", "1", 1)).drop(columns="hour")).hour.isna().all()
 
 
+def test_lines_without_a_record_are_not_counted_and_nothing_but_such_is_refused():
+    one = pd.DataFrame({"channel": ["till"], "record": ["1"], "person": ["a"]})
+    assert counted(bought(("till", "1", 1), ("till", "", 1), ("till", None, 1)), {"one": one}).customers.tolist() == [1]
+    with pytest.raises(DataError, match="no line says who bought"):
+        counted(bought(("till", "", 1), ("till", None, 1)), {"one": one})
+
+
 def test_counting_by_hand():
     lines = pd.concat([bought(("till", "1", 1), ("web", "1", 1)).assign(date=pd.to_datetime(["2024-01-01", "2024-12-30"])), bought(("till", "2", -1))]).assign(date=lambda t: t.date.clip(upper=pd.Timestamp("2024-12-30")))
     one = pd.DataFrame({"channel": ["till", "web", "till"], "record": ["1", "1", "2"], "person": ["a", "a", "b"]})

@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['TAG', 'HAN', 'LARGEST', 'WIDEST', 'BLOCKS', 'LEVELS', 'FIELDS', 'checked', 'plain', 'parted', 'unless_worn',
-           'standardise', 'letters', 'edit_distance', 'block_keys', 'pairs_within', 'candidates', 'near', 'scale',
-           'short_form', 'slip_of_date', 'compare_address', 'compare']
+           'standardise', 'letters', 'edit_distance', 'block_keys', 'pairs_within', 'candidates', 'middles', 'near',
+           'scale', 'short_form', 'slip_of_date', 'compare_address', 'compare']
 
 # %% ../../nbs/customers/01_comparing.ipynb #cell-003
 import html
 import re
 import unicodedata
+from os.path import commonprefix
 
 # %% ../../nbs/customers/01_comparing.ipynb #cell-004
 import numpy as np
@@ -38,7 +39,7 @@ def checked(contacts: pd.DataFrame) -> pd.DataFrame:
 
 # %% ../../nbs/customers/01_comparing.ipynb #cell-012
 TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>|<\w[^>]*$", re.I | re.S)
-HAN = re.compile(r"[\u3400-\u9fff]")
+HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 
 
 def plain(text: str) -> str:
@@ -162,11 +163,25 @@ LEVELS = {
 FIELDS = tuple(LEVELS)
 
 
+def middles(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out what two texts begin and end with alike, which changes no distance, so that long ones are not cut where they differ."""
+    bare = np.empty((2, len(left)), object)
+    for i, pair in enumerate(zip(left, right)):
+        start = len(commonprefix(pair))
+        rest = [text[start:] for text in pair]
+        end = len(commonprefix([text[::-1] for text in rest]))
+        bare[:, i] = [text[:len(text) - end] for text in rest]
+    return bare[0], bare[1]
+
+
 def near(left: np.ndarray, right: np.ndarray, every: int = 6) -> np.ndarray:
     """Tell whether texts are one slip apart, two where both have twice `every` letters."""
     sizes = np.array([np.fromiter(map(len, side), int, len(side)) for side in (left, right)])
     slips = 1 + (sizes.min(0) >= 2 * every)
     result = np.abs(sizes[0] - sizes[1]) <= slips  # a slip changes the length by one at most
+    long = result & (sizes.max(0) > WIDEST)
+    left, right = left.copy(), right.copy()
+    left[long], right[long] = middles(left[long], right[long])
     result[result] = edit_distance(left[result], right[result]) <= slips[result]
     return result
 
@@ -183,7 +198,7 @@ def scale(left: np.ndarray, right: np.ndarray, *between) -> np.ndarray:
         open_ = open_[~holds]
     return level
 
-# %% ../../nbs/customers/01_comparing.ipynb #cell-028
+# %% ../../nbs/customers/01_comparing.ipynb #cell-030
 def short_form(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Tell whether one name is the other's initial, or both begin with the same three letters (Kathi, Katharina)."""
     return np.array([a[0] == b[0] and (len(a) == 1 or len(b) == 1 or a[:3] == b[:3]) for a, b in zip(left, right)], bool)

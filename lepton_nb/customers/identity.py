@@ -6,7 +6,7 @@
 __all__ = ['KINDS', 'GUESS', 'SAMPLE', 'START', 'NAMES', 'RULES', 'LINES', 'Weights', 'level_counts', 'chances', 'first_guess',
            'estimate', 'maximised', 'match_chance', 'grouped', 'inner_pairs', 'cut_groups', 'expected_scores',
            'Linkage', 'link', 'named', 'apart', 'link_by_rules', 'score', 'harmonic', 'clerical', 'accounts_of',
-           'unify', 'check_persons', 'counted']
+           'identified', 'unify', 'check_persons', 'counted']
 
 # %% ../../nbs/customers/01_identity.ipynb #cell-003
 from collections.abc import Mapping
@@ -271,13 +271,18 @@ def accounts_of(frame: pd.DataFrame) -> pd.Series:
 LINES = ("person", "date", "hour", "channel", "store", "item", "units", "price", "receipt")
 
 
+def identified(purchases: pd.DataFrame) -> pd.Series:
+    """Mark the lines whose record is known."""
+    return purchases["record"].notna() & (purchases["record"].astype(str) != "")
+
+
 def unify(purchases: pd.DataFrame, persons: pd.DataFrame | None = None) -> pd.DataFrame:
     """Give the lines of known persons: person, date, hour, channel, store, item, units, price, receipt; persons None: every account is one. Raise DataError where a person cannot be told."""
     missing = [name for name in ("channel", "record", *LINES[1:]) if name not in purchases and name != "hour"]
     if missing or not len(purchases):
         what = f"lacks {', '.join(missing)}" if missing else "has no rows"
         raise DataError([problem("purchases", found=f"the table {what}", mend="Give the table of purchases as described in data.tables.")])
-    known = purchases[purchases["record"].notna() & (purchases["record"].astype(str) != "")]
+    known = purchases[identified(purchases)]
     known = known if "hour" in known else known.assign(hour=np.nan)
     account = accounts_of(known)
     if persons is None:
@@ -307,10 +312,13 @@ def check_persons(persons: pd.DataFrame, known: pd.DataFrame) -> None:
 
 # %% ../../nbs/customers/01_identity.ipynb #cell-055
 def counted(purchases: pd.DataFrame, ways: Mapping[str, pd.DataFrame], silent: int = 182) -> pd.DataFrame:
-    """Count customers by several ways of linking: customers, money each a year, share with one receipt, and accounts silent for `silent` days whose person is not."""
+    """Count customers by several ways of linking: customers, money each a year, share with one receipt, and accounts silent for `silent` days whose person is not. Raise DataError where all lines are anonymous."""
+    known = purchases[identified(purchases)]
+    if not len(known):
+        raise DataError([problem("purchases", "record", found="no line says who bought", mend="Give the record of those who are known, or leave the customers out.")])
     end, rows = purchases["date"].max(), []
     years = max((end - purchases["date"].min()).days + 1, 1) / 365.25
-    every = unify(purchases, None).assign(account=accounts_of(purchases[purchases["record"].notna()]).to_numpy())
+    every = unify(purchases, None).assign(account=accounts_of(known).to_numpy())
     quiet = every.groupby("account")["date"].max() < end - pd.Timedelta(days=silent)
     for name, persons in ways.items():
         lines = unify(purchases, persons)
