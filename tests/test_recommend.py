@@ -1,6 +1,4 @@
 """Recommenders against brute force, bad input, and the rule that nothing looks across the cut."""
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -171,6 +169,21 @@ def test_lines_that_teach_nothing_are_refused_in_words(world, change, words):
         history(change(world[0][:200]), CUT)
 
 
+def test_a_message_about_an_unknown_person_names_nobody_else(world):
+    past = world[2]
+    with pytest.raises(RecommendError) as refused:
+        recommend(ease(past), [past.persons[0] + "x"])
+    assert "did you mean" not in str(refused.value)
+    with pytest.raises(RecommendError, match=f"did you mean {past.items[0]}"):
+        because(ease(past), past.persons[0], past.items[0] + "x")
+
+
+def test_lines_without_a_date_are_counted(world):
+    lines = world[0]
+    past = history(lines.assign(date=lines["date"].where(lines.index >= 7)), CUT)
+    assert past.left_out["lines without a date"] == 7 and past.left_out["lines without a person or item"] == 0
+
+
 def test_other_refusals(world):
     lines, _, past, relevant = world
     for call, words in ((lambda: ease(past, 0.0), "penalty is 0"), (lambda: top(np.zeros((1, 2)), 0), "k is 0"), (lambda: together(bought(past), most=4), "items.*GB"),
@@ -180,7 +193,11 @@ def test_other_refusals(world):
                         (lambda: popular_here(faded_counts(lines, CUT), store="Mars"), "store 'Mars'"),
                         (lambda: judge_newcomers(lines.assign(store="s", channel="c"), "2030-01-01"), "nobody came for the first time"),
                         (lambda: list_worth(ease(past), popularity(past), relevant, np.ones(past.shape[1]), 8, acceptance=2), "acceptance 2"),
-                        (lambda: trial_size(1.0, 0.0), "effect above 0")):
+                        (lambda: trial_size(1.0, 0.0), "effect above 0"), (lambda: trial_size(1.0, 1.0, power=1.0), "below 1"), (lambda: pairs(popularity(past)), "no weights between items"),
+                        (lambda: ease(past, float("nan")), "penalty is nan"), (lambda: item_item(past, neighbours=0), "neighbours is 0"), (lambda: tune(lines, CUT, {"speed": (1,)}), "'speed' is no setting"),
+                        (lambda: recommend(ease(past), past.persons[0]), "give a list"), (lambda: first_visits(lines, CUT), "no column store, channel"),
+                        (lambda: faded_counts(lines.drop(columns="units"), CUT), "no column units"), (lambda: history(lines.assign(date="soon"), CUT), "no dates"),
+                        (lambda: margin_of(lines, pd.DataFrame({"item": ["i001", "i001"], "cost": 1.0}), past), "stands twice")):
         with pytest.raises(UserError, match=words):
             call()
 
@@ -301,5 +318,6 @@ def test_the_study_says_what_its_parts_say(world):
     done = study(lines, CUT)
     assert np.isclose(done.new.loc["blend", "recall"], judge(blend(past), relevant)["recall"])
     assert 0 < done.weeks < 20 and np.allclose(done.model.weights, timely(past, Settings()))
-    assert best_list(past, np.log(liking)).name == "best possible" and set(GRID) <= set(Settings.__dataclass_fields__)
-    assert replace(Settings(), own=0.0) != Settings()
+    sold = lines[(lines["date"] < CUT) & (lines["date"] >= pd.Timestamp(CUT) - pd.Timedelta(days=30))].drop_duplicates(["person", "item", "date"])["item"].value_counts()
+    by_hand = liking.loc[past.persons[:5], past.items] * sold.reindex(past.items, fill_value=0)
+    assert np.allclose(scores(best_list(past, np.log(liking)), np.arange(5)), by_hand) and set(GRID) <= set(Settings.__dataclass_fields__)

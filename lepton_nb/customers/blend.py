@@ -136,6 +136,8 @@ def tune(
     least: int = 5,
 ) -> tuple[Settings, pd.DataFrame]:      # the best settings; every trial: setting, value, recall, taken
     """Choose settings one at a time on an earlier cut."""
+    if unknown := [name for name in grid if name not in asdict(start)]:
+        raise RecommendError(f"{unknown[0]!r} is no setting; there are {', '.join(asdict(start))}")
     past, relevant = earlier(lines, until, span, least)
     found, weights = start, timely(past, start)
     best, trials = both_recalls(blend(past, found, weights), relevant, k), []

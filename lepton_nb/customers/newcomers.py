@@ -27,8 +27,10 @@ def faded_counts(
     half_life: float = 30.0,             # days after which a purchase counts half
 ) -> pd.Series:                          # purchases, each fading with its age; index store, channel, item
     """Count what was bought where, whoever bought it."""
-    if half_life <= 0:
+    if not half_life > 0:
         raise RecommendError(f"half_life is {half_life}; it must be above 0 days")
+    if missing := [name for name in ("date", "item", "units") if name not in lines]:
+        raise RecommendError(f"lines: no column {', '.join(missing)}; found {', '.join(map(str, lines.columns))}")
     until, date = pd.Timestamp(until), pd.to_datetime(lines["date"])
     taken = ((date < until) & lines["item"].notna() & (lines["units"] > 0) & ((lines["price"] > 0) if "price" in lines else True)).to_numpy()
     if not taken.any():
@@ -64,6 +66,8 @@ def first_visits(
     end: object = None,                  # first day that no longer counts
 ) -> pd.DataFrame:                       # store, channel, items (a set) of everybody first seen from the cut on; index person
     """Return who is new after a cut, where they came first, and what they have bought since."""
+    if missing := [name for name in ("person", "date", "store", "channel", "item", "units") if name not in lines]:
+        raise RecommendError(f"lines: no column {', '.join(missing)}; where somebody came first is not known without it")
     until, date = pd.Timestamp(until), pd.to_datetime(lines["date"])
     seen = lines.loc[date < until, "person"].dropna().unique()
     new = lines[(date >= until) & ((date < pd.Timestamp(end)) if end is not None else True) & lines["person"].notna() & lines["item"].notna() & (lines["units"] > 0)]

@@ -29,6 +29,8 @@ def margin_of(
         missing = [column for column in columns if column not in frame]
         if missing:
             raise RecommendError(f"{name}: no column {', '.join(missing)}; without it a purchase has no margin.")
+    if (twice := items["item"].duplicated()).any():
+        raise RecommendError(f"items: {items['item'][twice].iloc[0]!r} stands twice; give every item one cost.")
     sold = lines[(pd.to_datetime(lines["date"]) < past.until) & (lines["units"] > 0) & (lines["price"] > 0)]
     code = past.items.get_indexer(sold["item"])
     cost = past.items.map(items.set_index("item")["cost"]).to_numpy(float)
@@ -103,6 +105,8 @@ def trial_size(
     """Return how many persons a trial needs in each half."""
     if spread < 0 or effect <= 0:
         raise RecommendError(f"effect is {effect} and spread {spread}; a trial needs an effect above 0 to look for and a spread of 0 or more")
+    if not (0 < power < 1 and 0 < alarm < 1):
+        raise RecommendError(f"power is {power} and alarm {alarm}; both are chances above 0 and below 1")
     return int(np.ceil(2 * (norm.ppf(1 - alarm / 2) + norm.ppf(power)) ** 2 * (spread / effect) ** 2))
 
 # %% ../../nbs/customers/13_offers.ipynb #cell-019
@@ -124,7 +128,9 @@ def pairs(
     least: int = 10,                     # persons who bought both; fewer are not shown
     most: int = 8,
 ) -> pd.DataFrame:                       # bought, shown, weight, persons who bought both
-    """Return the pairs of items that speak for each other most."""
+    """Return the pairs of items that speak for each other most, fewer where there are not so many; raise `RecommendError` for a method without weights."""
+    if model.weights is None:
+        raise RecommendError(f"{model.name} has no weights between items; take ease, item_item or blend.")
     common = together(bought(model.history))
     weight = np.where(common >= least, model.weights, -np.inf)
     np.fill_diagonal(weight, -np.inf)
