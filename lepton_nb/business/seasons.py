@@ -118,8 +118,9 @@ def character(
     daily: np.ndarray,                     # units (N, T), only days that may be known
     seed: int = 0,                         # of the yardstick's noise
 ) -> pd.DataFrame:                         # one row a line
-    """Return season, trend, weekday pattern and entropy of each line; the yearly season needs two years."""
-    daily = sum_by(line, np.nan_to_num(daily))
+    """Return season, trend, weekday pattern and entropy of each line, days of more returns than sales taken as 0; the yearly season needs two years."""
+    require(len(line) > 0, "there is no series to describe")
+    daily = sum_by(line, np.nan_to_num(daily)).clip(lower=0)
     weeks = weekly_sums(daily)
     long, recent = weeks.shape[1] >= 104, open_days(daily.to_numpy()[:, -364:])
     rows = []

@@ -51,9 +51,11 @@ def stock_books(
     """Return what stocking each line earned and cost, in money per week, and its litres on the fullest morning."""
     demand, sales = np.asarray(demand, float), np.asarray(sales, float)
     require(demand.ndim == 2 and demand.shape[1] > 0, f"demand must be (series, days); it has shape {demand.shape}")
-    require(bool((sales <= demand + 1e-6).all()), "sales exceed demand: the arrays do not belong together")
-    for name, values in (("sales", sales), ("waste", waste), ("stock", stock), ("order_lines", order_lines)):
+    require(len(line) == len(demand), f"{len(line)} lines of goods for {len(demand)} series; give one for each")
+    for name, values in (("demand", demand), ("sales", sales), ("waste", waste), ("stock", stock), ("order_lines", order_lines)):
         require(np.shape(values) == demand.shape, f"{name} has shape {np.shape(values)} and demand {demand.shape}; give one number for each series and day")
+        require(bool(np.isfinite(np.asarray(values, float)).all()), f"{name} has numbers missing; give one for each series and day")
+    require(bool((sales <= demand + 1e-6).all()), "sales exceed demand: the arrays do not belong together")
     column = lambda a: np.broadcast_to(np.asarray(a, float).reshape(-1, 1), (len(demand), 1))
     price, cost = (np.asarray(price, float) if np.ndim(price) == 2 else column(price)), column(cost)
     parts = {"units": demand, "revenue": demand * price, "purchase": demand * cost, "lost": (demand - sales) * (price - cost + goodwill), "waste": np.asarray(waste) * cost,
@@ -284,6 +286,8 @@ def explain(
     for limit in limits:
         fewer = [one for one in core if one is not limit]
         if not run(write_program(offers, fewer, contracts)[0], 0.0, seconds): core = fewer
+    if not core:
+        return "No choice of modes keeps the least volumes of the contracts: a line offers only modes whose contracts ask for more than there is. Lower the least volumes, or let such a line be stocked or left out."
     problem, take, _, give = write_program(offers, core, contracts, slack=True)
     run(problem, 0.0, seconds)
     told = [f"{limit.name} ({limit.room:g}) by {g.value():.4g}" for limit, g in zip(core, give) if (g.value() or 0) > 1e-7]

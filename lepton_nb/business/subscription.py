@@ -30,6 +30,7 @@ def purchase_days(
     """Sum purchases to days on which a person bought of a line."""
     missing = [name for name in ("person", "date", "units", line) if name not in purchases]
     require(not missing, f"the purchases have no column {missing}; they have {list(purchases)}")
+    require(pd.api.types.is_datetime64_any_dtype(purchases["date"]), f"the column date of the purchases holds {purchases['date'].dtype} and no dates; turn it into dates with pandas.to_datetime")
     known = purchases[(purchases["date"] >= first) & (purchases["date"] < until) & purchases["person"].notna() & purchases[line].notna()]
     days = known.groupby([line, "person", "date"], observed=True)["units"].sum()
     days = days[days > 0].reset_index().rename(columns={line: "line"}).sort_values(["line", "person", "date"])
@@ -80,6 +81,8 @@ def habits_of(
 ) -> tuple[pd.DataFrame, float] | None:    # regular buyers by item, as of regular_buyers; churn a month over all items; None without persons
     """Return who buys each item regularly, and the share of habits that ends each month."""
     if purchases is None or not len(purchases): return None
+    missing = [name for name in ("date", "channel", "record", "item", "units") if name not in purchases]
+    require(not missing, f"the purchases have no column {missing}; they have {list(purchases)}")
     known = purchases[purchases["record"].notna() & (purchases["record"].astype(str) != "")]
     known = known.assign(person=known["channel"].astype(str) + "/" + known["record"].astype(str), item=known["item"].astype(str))
     table, stopped = regular_buyers(known, "item", until, least=least)[0], habit_churn(known, "item", until)
