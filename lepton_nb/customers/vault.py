@@ -89,7 +89,7 @@ def disk(path: Path, change: bool = True) -> Iterator[None]:
     except OSError as error:
         raise VaultError(f"{path}: {error.strerror or error}. The file is as it was before.") from None
 
-
+# %% ../../nbs/customers/06_vault.ipynb #cell-015
 def remove_drafts(path: Path) -> None:
     """Remove what killed processes left of a file; only while its folder is held, without effect on Windows."""
     drafts = re.compile(rf"\.{re.escape(path.name)}\.\d+\.[0-9a-f]{{8}}")
@@ -111,7 +111,7 @@ def replace_file(path: Path, content: bytes) -> None:
     finally:
         draft.unlink(missing_ok=True)
 
-# %% ../../nbs/customers/06_vault.ipynb #cell-015
+# %% ../../nbs/customers/06_vault.ipynb #cell-016
 def write_vault(
     path: str | Path,                      # replaced if it exists and was made with the same key
     table: pd.DataFrame,
@@ -136,7 +136,7 @@ def read_vault(
     with disk(path, change=False):
         return unseal(path.read_bytes(), key, str(path))
 
-# %% ../../nbs/customers/06_vault.ipynb #cell-021
+# %% ../../nbs/customers/06_vault.ipynb #cell-022
 def remove_from_vault(
     path: str | Path,
     accounts_: set[str],                   # "channel/record" of the rows to remove
