@@ -15,6 +15,7 @@ from lepton_nb.allocation.judging import compare, judge
 from lepton_nb.allocation.replenishment import ChainError, check_chain
 from lepton_nb.allocation.rules import replay
 from lepton_nb.cases.retail_steps.setting import build_chain, build_panel, daily_table, last_order, weeks_of
+from lepton_nb.customers.traces import check_tables
 from lepton_nb.data.catalog import load
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.run import run_case
@@ -63,14 +64,27 @@ def test_the_stochastic_plan_beats_every_rule_of_thumb(results):
 def test_the_report_has_every_block_in_order_and_fits(report):
     page = (report / "report.html").read_text(encoding="utf-8")
     headings = ["The answer first", "The situation", "The parameters of this run", "What we know", "Rules of thumb first", "The forecast", "The decision as a program",
-                "The solve", "What it earns", "What would change the answer", "Explanation, fairness and privacy", "What to do on Monday",
-                "What would change the conclusion", "Your turn", "Reproduce", "References"]
+                "The solve", "What it earns", "Re-deciding as things change", "Ways of doing business", "The customer", "What would change the answer",
+                "Explanation, fairness and privacy", "What to do on Monday", "What it brings back", "From raw data to payback", "What would change the conclusion", "Your turn", "Reproduce", "References"]
     found = re.findall(r"<h2[^>]*>(.*?)</h2>", page, re.S)
     places = [next(i for i, text in enumerate(found) if heading in text) for heading in headings]
     assert places == sorted(places)
     assert len(page.encode()) < 1_500_000
-    words = len(re.sub(r"<[^>]+>", " ", re.sub(r"<(script|style|svg|table|pre|details)\b.*?</\1>", " ", page, flags=re.S)).split())
-    assert 1_200 < words < 3_000
+    brief = re.sub(r'<div class="detail">.*?</div>(?=\n<|$)', " ", page, flags=re.S)
+    count = lambda text: len(re.sub(r"<[^>]+>", " ", re.sub(r"<(script|style|svg|math|table|pre|details)\b.*?</\1>", " ", text, flags=re.S)).split())
+    assert 1_500 < count(brief) < 3_300 and count(page) < 4_500
+    assert re.search(r"Reading time</dt><dd>\d+ min, brief view \d+ min", page)
+
+
+@pytest.mark.slow
+def test_every_published_table_about_people_has_passed_the_door(report):
+    assert check_tables(report / "report.html").empty
+
+
+@pytest.mark.slow
+def test_one_line_of_money_adds_up(results):
+    counted = results["gain.over_today_per_week"] - 12_000 / 52
+    assert results["money.counted_per_week"] == pytest.approx(counted, abs=0.01)
 
 
 @pytest.mark.slow
