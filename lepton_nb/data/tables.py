@@ -352,7 +352,8 @@ def check_tables(
                for name in tables if name not in COLUMNS]
     tables = {name: numbered(frame) for name, frame in tables.items() if name in COLUMNS}
     faults += [fault for name, frame in tables.items() for fault in check_table(frame, name, files[name], rows[name], cleaned)]
-    faults += [problem(files[name], found="the table has no rows", mend="Add rows below the header.") for name, frame in tables.items() if frame.empty]
+    faults += [problem(files[name], found="the table has no rows", mend="Add rows below the header" + ("." if name in REQUIRED else ", or take the file out of the folder: it is optional."))
+               for name, frame in tables.items() if frame.empty]
     whole = {name: frame for name, frame in tables.items() if name == "purchases" or set(KEYS[name]) <= set(frame)}
     faults += check_keys(whole, files, rows) + check_references(whole, files, rows)
     return pd.DataFrame(faults, columns=PROBLEM)

@@ -36,7 +36,7 @@ def know_customers(
 ) -> Customers:
     """Profile, segment and forecast the customers; raise `ProfileError` where the data do not allow it."""
     if lines is None or lines.empty:
-        raise ProfileError("the data name no customers")
+        raise ProfileError("the data do not say who bought what")
     before = lines[lines["date"] < start]
     people, told, margin = profiles(before, start, items), held_out(visits(check_lines(lines)), start, days), margin_share(before, items)
     hours = hot_hours(before) if before["hour"].notna().any() else None
