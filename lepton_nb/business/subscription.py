@@ -317,6 +317,7 @@ def subscription_offers(
     terms: Terms,
     discounts: Sequence[float | pd.Series] = (0.0, 0.025, 0.05, 0.075, 0.10, 0.15),  # each one for all, or by line
     supplier: pd.Series | None = None,     # supplier of each line
+    agreed: Sequence = (),                 # lines whose discount is settled: offered even in weeks in which it leaves no margin
     **series,                              # line, mean, variance, safety as for subscription_money
 ) -> pd.DataFrame:                         # line, mode, money, litres, demanded, delivered, supplier, off, gain
     """Return the subscription of each line at each discount as offers."""
@@ -327,7 +328,7 @@ def subscription_offers(
         room = (1 - discount) * books["revenue"] * (1 - terms.least_margin) >= books["purchase"]
         named = f"subscription, {discount:.1%} off" if np.ndim(discount) == 0 else "subscription"
         offer = litres_of(books).mul(1 - made["share"], axis=0).assign(mode=named, money=made["money"], demanded=0.0, delivered=made["delivered"], off=discount, gain=made["gain"])
-        rows.append(offer[room & (made["share"] > 0)])
+        rows.append(offer[(room | books.index.isin(agreed)) & (made["share"] > 0)])
     offers = pd.concat(rows).rename_axis("line").reset_index()
     return offers.assign(supplier=offers["line"].map(supplier) if supplier is not None else "")
 
@@ -355,6 +356,6 @@ def all_modes(
     if habits is None: return offers
     people, churn = habits
     market = Market(people["pool"], join, (churn, loyalty * churn))
-    discounts = {} if off is None else {"discounts": (off.reindex(books.index).fillna(0.0),)}
+    discounts = {} if off is None else {"discounts": (off.reindex(books.index).fillna(0.0),), "agreed": off.index}
     listed = subscription_offers(books, market, replace(terms, rate=people["rate"].reindex(books.index).fillna(1.0)), supplier=supplier, **discounts, **series)
     return pd.concat([offers, best_discount(listed)], ignore_index=True) if len(listed) else offers
