@@ -38,6 +38,8 @@ def know_customers(
     if lines is None or lines.empty:
         raise ProfileError("the data do not say who bought what")
     before = lines[lines["date"] < start]
+    if before.empty:
+        raise ProfileError(f"no purchase is dated before {start:%Y-%m-%d}, the first judged day")
     people, told, margin = profiles(before, start, items), held_out(visits(check_lines(lines)), start, days), margin_share(before, items)
     hours = hot_hours(before) if before["hour"].notna().any() else None
     return Customers(people, segments(people, seed=seed), told, margin, lifetime_value(told.morning, margin), hours, hot_places(before))
