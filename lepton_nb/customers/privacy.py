@@ -125,7 +125,7 @@ def collision_probability(
     bits: int = BITS,                      # $b$
 ) -> float:
     """Return the probability that any two of n people share a pseudonym."""
-    return float(-np.expm1(-people * (people - 1) / 2.0 ** (bits + 1)))
+    return float(0.0 - np.expm1(-people * (people - 1) / 2.0 ** (bits + 1)))
 
 
 def pseudonym(
