@@ -177,7 +177,7 @@ def _data_entities(m: dict[str, Any]) -> list[dict]:
 def _software(m: dict[str, Any]) -> list[dict]:
     """Describe the case, the package that runs it and what that requires."""
     code = m["code"]
-    needed = [{"@id": f"https://pypi.org/project/{name}/{version}/", "@type": "SoftwareApplication", "name": name,
+    needed = [{"@id": f"pkg:pypi/{name}@{version}", "@type": "SoftwareApplication", "name": name,
                "softwareVersion": version} for name, version in code["requirements"].items()]
     package = {
         "@id": "#lepton_nb", "@type": "SoftwareApplication", "name": "lepton_nb", "softwareVersion": code["version"],
