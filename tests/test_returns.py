@@ -148,6 +148,8 @@ def test_a_line_says_when_errors_cost_nothing():
     assert break_even(flat, 50.0).wape == np.inf or break_even(flat, 50.0).wape > 1e6
     steep = cost_line({"a": 0.2, "b": 0.3, "c": 0.4}, {"a": same, "b": same - 50, "c": same - 100})
     assert break_even(steep, 1000.0).wape == 0 and not break_even(steep, 1000.0).measured
+    level = cost_line({"a": 0.1, "b": 0.2, "c": 0.3}, {name: np.zeros(8) for name in "abc"})  # plans that order nothing earn the same on every forecast
+    assert break_even(level, 1.0).wape == 0 and break_even(level, -1.0).wape == np.inf
     assert np.isclose(break_even(steep, 50.0).wape, 0.3) and break_even(steep, 50.0).measured
     with pytest.raises(ReturnError, match="at least 3"):
         cost_line({"a": 0.2, "b": 0.2, "c": 0.4}, {"a": same, "b": same, "c": same})

@@ -71,7 +71,7 @@ def break_even(
     """Return the WAPE at which the gain falls to what is needed, with its 90% interval."""
     def at(level, slope):
         with np.errstate(divide="ignore", invalid="ignore"):
-            crossing = np.maximum((level - needed) / slope, 0)
+            crossing = np.maximum(np.divide(level - needed, slope), 0)
         return np.where(slope > 0, crossing, np.where(level > needed, np.inf, 0.0))
     wape = float(at(line.level, line.slope))
     low, high = np.quantile(at(*line.draws.T), [0.05, 0.95], method="nearest")
