@@ -106,7 +106,7 @@ def test_own_sales_alone_give_a_report(tmp_path):
 @pytest.mark.slow
 def test_as_many_weeks_of_history_as_the_curve_doubles_to_are_no_reason_to_stop(tmp_path):
     run = run_case("retail", [("source", f"own:{small_chain(tmp_path / 'mine', days=300)}"), *QUICK], out=tmp_path / "runs", progress=False)
-    assert "too little history to measure what more of it brings" in (run / "report.html").read_text(encoding="utf-8")
+    assert "too little in these data to measure what more of them brings" in (run / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
