@@ -1,4 +1,5 @@
 """Every field of the package comes from settings.ini; the case notebooks travel in the wheel."""
+
 import shutil
 from configparser import ConfigParser
 from pathlib import Path

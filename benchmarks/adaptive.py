@@ -15,6 +15,7 @@ PPO runs on 64 stores at once, 64 days a batch, discount 0.98, GAE 0.95, minibat
 learning rate falling linearly from 1e-3, an entropy bonus of 0.005; observations are divided by mean demand, costs by ten times mean demand. No episode ever ends, so no
 end is learned. The best of eight checkpoints by exact cost is taken, which favours it. Its setting was not searched.
 """
+
 import argparse
 import os
 import time
@@ -28,7 +29,18 @@ import pandas as pd
 from scipy.stats import poisson
 
 from lepton_nb.allocation.adaptive import Effort, learn, order_up_to, q_learning, tune
-from lepton_nb.allocation.dynamic import LostSales, base_stock, best_base_stock, best_capped, best_constant, geometric, judge, myopic, order_bounds, value_iteration
+from lepton_nb.allocation.dynamic import (
+    LostSales,
+    base_stock,
+    best_base_stock,
+    best_capped,
+    best_constant,
+    geometric,
+    judge,
+    myopic,
+    order_bounds,
+    value_iteration,
+)
 from lepton_nb.allocation.environment import Forecast, Steady, Store, run, tabulate
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -40,7 +52,9 @@ def instance(demand: str, lead_time: int, penalty: float) -> tuple[LostSales, St
     """Return the exact model and the simulated store of one instance, with the same limits on orders."""
     system = LostSales(DEMANDS[demand], lead_time, stockout_cost=penalty)
     bounds = order_bounds(system)
-    return system, Store(Steady(system.demand), lead_time, stockout_cost=penalty, most_order=int(bounds[0]), most_units=int(bounds[-1]))
+    return system, Store(
+        Steady(system.demand), lead_time, stockout_cost=penalty, most_order=int(bounds[0]), most_units=int(bounds[-1])
+    )
 
 
 def timed(call):
@@ -52,7 +66,9 @@ def timed(call):
 def controlled(store: Store, seed: int = 1, effort: Effort = Effort()):
     """Tune a capped base stock by simulation and improve it."""
     guess = (int(0.8 * store.most_units), int(np.ceil(store.demand.mean)) + 2)
-    setting, _ = tune(store, lambda level, cap: order_up_to(store, level, max(cap, 0)), guess, replications=2000, days=200)
+    setting, _ = tune(
+        store, lambda level, cap: order_up_to(store, level, max(cap, 0)), guess, replications=2000, days=200
+    )
     return learn(store, order_up_to(store, *setting), effort, seed)
 
 
@@ -67,17 +83,42 @@ def bed(path: Path) -> pd.DataFrame:
                 learned, seconds = timed(lambda: controlled(store))
                 capped, rule_seconds = timed(lambda: best_capped(system))
                 rule = myopic(system)
-                costs = {"optimal": best.cost, "learned": judge(system, learned.policy).cost, "capped": capped.cost,
-                         "base_stock": best_base_stock(system).cost, "myopic": judge(system, rule).cost, "constant": best_constant(system).cost}
-                gaps = {f"{name}_regret_percent": 100 * (cost / best.cost - 1) for name, cost in costs.items() if name != "optimal"}
-                rows.append({"demand": demand, "lead_time": lead_time, "penalty": penalty, **costs, **gaps, "exact_seconds": exact_seconds,
-                             "learned_seconds": seconds, "capped_seconds": rule_seconds})
+                costs = {
+                    "optimal": best.cost,
+                    "learned": judge(system, learned.policy).cost,
+                    "capped": capped.cost,
+                    "base_stock": best_base_stock(system).cost,
+                    "myopic": judge(system, rule).cost,
+                    "constant": best_constant(system).cost,
+                }
+                gaps = {
+                    f"{name}_regret_percent": 100 * (cost / best.cost - 1)
+                    for name, cost in costs.items()
+                    if name != "optimal"
+                }
+                rows.append(
+                    {
+                        "demand": demand,
+                        "lead_time": lead_time,
+                        "penalty": penalty,
+                        **costs,
+                        **gaps,
+                        "exact_seconds": exact_seconds,
+                        "learned_seconds": seconds,
+                        "capped_seconds": rule_seconds,
+                    }
+                )
                 pd.DataFrame(rows).round(6).to_csv(path, index=False)
-                print(f"{demand} L={lead_time} p={penalty}: optimum {best.cost:.4f} in {exact_seconds:.1f} s; learned +{abs(gaps['learned_regret_percent']):.3f}% in {seconds:.1f} s; "
-                      f"capped +{gaps['capped_regret_percent']:.3f}% in {rule_seconds:.1f} s", flush=True)
+                print(
+                    f"{demand} L={lead_time} p={penalty}: optimum {best.cost:.4f} in {exact_seconds:.1f} s; learned +{abs(gaps['learned_regret_percent']):.3f}% in {seconds:.1f} s; "
+                    f"capped +{gaps['capped_regret_percent']:.3f}% in {rule_seconds:.1f} s",
+                    flush=True,
+                )
     table = pd.DataFrame(rows)
-    print(f"learned: worst {table['learned_regret_percent'].max():.3f}%, mean {table['learned_regret_percent'].mean():.3f}%; better than capped base stock in "
-          f"{(table['learned'] < table['capped'] - 1e-5).sum()} of {len(table)}; at most {table['learned_seconds'].max():.0f} s")
+    print(
+        f"learned: worst {table['learned_regret_percent'].max():.3f}%, mean {table['learned_regret_percent'].mean():.3f}%; better than capped base stock in "
+        f"{(table['learned'] < table['capped'] - 1e-5).sum()} of {len(table)}; at most {table['learned_seconds'].max():.0f} s"
+    )
     return table
 
 
@@ -106,15 +147,23 @@ def peers(path: Path, steps: int = 1_000_000) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-PPO_SETTING = {"n_steps": 64, "batch_size": 512, "gamma": 0.98, "gae_lambda": 0.95, "ent_coef": 0.005, "learning_rate": lambda left: 1e-3 * left}
+PPO_SETTING = {
+    "n_steps": 64,
+    "batch_size": 512,
+    "gamma": 0.98,
+    "gae_lambda": 0.95,
+    "ent_coef": 0.005,
+    "learning_rate": lambda left: 1e-3 * left,
+}
 
 
 def ppo(store: Store, steps: int, count: int = 64, looks: int = 8, seed: int = 1) -> list:
     """Train PPO and return its policies at eight moments."""
     import torch
+    from gymnasium import spaces
     from stable_baselines3 import PPO
     from stable_baselines3.common.vec_env import VecEnv
-    from gymnasium import spaces
+
     from lepton_nb.allocation.environment import allowed, draw, features, start, step
 
     torch.set_num_threads(1)
@@ -122,28 +171,51 @@ def ppo(store: Store, steps: int, count: int = 64, looks: int = 8, seed: int = 1
 
     class Stores(VecEnv):
         """Offer replications of a store that never ends."""
+
         def __init__(self):
             self.rng, self.state, self.day = np.random.default_rng(seed), None, 0
             width = features(store, start(store, self.rng, 1)).shape[1]
-            super().__init__(count, spaces.Box(0, np.float32(store.most_units / scale), (width,), np.float32), spaces.Discrete(store.orders))
+            super().__init__(
+                count,
+                spaces.Box(0, np.float32(store.most_units / scale), (width,), np.float32),
+                spaces.Discrete(store.orders),
+            )
 
         def reset(self):
             self.state = start(store, self.rng, count)
             return features(store, self.state) / scale
 
-        def step_async(self, actions): self.actions = actions
+        def step_async(self, actions):
+            self.actions = actions
 
         def step_wait(self):
-            if self.day % 50 == 0: self.noise = draw(store, self.rng, 50, self.state)
-            self.state, cost = step(store, self.state, np.minimum(self.actions, allowed(store, self.state)), self.noise[self.day % 50])
+            if self.day % 50 == 0:
+                self.noise = draw(store, self.rng, 50, self.state)
+            self.state, cost = step(
+                store, self.state, np.minimum(self.actions, allowed(store, self.state)), self.noise[self.day % 50]
+            )
             self.day += 1
-            return features(store, self.state) / scale, -cost / (10 * scale), np.zeros(count, bool), [{} for _ in range(count)]
+            return (
+                features(store, self.state) / scale,
+                -cost / (10 * scale),
+                np.zeros(count, bool),
+                [{} for _ in range(count)],
+            )
 
-        def close(self): pass
-        def get_attr(self, name, indices=None): return [None] * count
-        def set_attr(self, name, value, indices=None): pass
-        def env_method(self, name, *args, indices=None, **more): return [None] * count
-        def env_is_wrapped(self, wrapper, indices=None): return [False] * count
+        def close(self):
+            pass
+
+        def get_attr(self, name, indices=None):
+            return [None] * count
+
+        def set_attr(self, name, value, indices=None):
+            pass
+
+        def env_method(self, name, *args, indices=None, **more):
+            return [None] * count
+
+        def env_is_wrapped(self, wrapper, indices=None):
+            return [False] * count
 
     model, done = PPO("MlpPolicy", Stores(), seed=seed, device="cpu", **PPO_SETTING), []
 
@@ -164,15 +236,21 @@ def ppo(store: Store, steps: int, count: int = 64, looks: int = 8, seed: int = 1
             with torch.no_grad():
                 seen = torch.as_tensor(features(store, state) / scale)
                 return model.policy.get_distribution(seen).distribution.logits.argmax(dim=1).numpy()
+
         return tabulate(store, policy)
+
     return [frozen(weights) for weights in done]
 
 
 def speed(path: Path) -> pd.DataFrame:
     """Measure days a processor second of the vectorised environment under a rule, drawing of demand included."""
     weekly = Forecast([4, 4, 5, 5, 7, 9, 8], [0.2, 0.2, 0.3])
-    stores = {"lost sales, lead time 1": instance("poisson", 1, 9)[1], "lost sales, lead time 4": instance("poisson", 4, 9)[1],
-              "shelf life 4": Store(Steady(DEMANDS["poisson"]), 1, 4, waste_cost=1.0), "shelf life 4 and forecast": Store(weekly, 1, 4, waste_cost=1.0)}
+    stores = {
+        "lost sales, lead time 1": instance("poisson", 1, 9)[1],
+        "lost sales, lead time 4": instance("poisson", 4, 9)[1],
+        "shelf life 4": Store(Steady(DEMANDS["poisson"]), 1, 4, waste_cost=1.0),
+        "shelf life 4 and forecast": Store(weekly, 1, 4, waste_cost=1.0),
+    }
     rows = []
     for name, store in stores.items():
         for count in (1000, 4000, 16_000):
@@ -191,9 +269,12 @@ def main() -> None:
     parser.add_argument("part", choices=("bed", "peers", "speed"))
     part = parser.parse_args().part
     RESULTS.mkdir(exist_ok=True)
-    if part == "bed": bed(RESULTS / "adaptive.csv")
-    elif part == "peers": peers(RESULTS / "adaptive_peers.csv")
-    else: speed(RESULTS / "adaptive_speed.csv")
+    if part == "bed":
+        bed(RESULTS / "adaptive.csv")
+    elif part == "peers":
+        peers(RESULTS / "adaptive_peers.csv")
+    else:
+        speed(RESULTS / "adaptive_speed.csv")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 Needs splink and duckdb. splink is given the same cleaned fields, the same kind of comparison levels and the same keys; its u come
 from random sampling, its m from expectation and maximisation on two blocking passes, as its documentation recommends.
 """
+
 import logging
 import time
 import warnings
@@ -13,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lepton_nb.customers.comparing import checked, standardise
-from lepton_nb.customers.identity import grouped, link, link_by_rules, named, score
 from lepton_nb.data.catalog import load
+from lepton_nb.people.comparing import checked, standardise
+from lepton_nb.people.identity import grouped, link, link_by_rules, named, score
 
 RESULT = Path(__file__).parent / "results" / "identity.csv"
 
@@ -27,11 +28,29 @@ def by_splink(contacts: pd.DataFrame, threshold: float) -> pd.DataFrame:
 
     clean = standardise(checked(contacts)).replace("", None).assign(unique_id=np.arange(len(contacts)))
     clean["given0"], clean["family0"] = clean["given"].str[:1], clean["family"].str[:1]
-    keys = [("email",), ("phone",), ("address",), ("birth", "family0"), ("birth", "given0"), ("family", "given"), ("family", "postcode"), ("street", "given0")]
+    keys = [
+        ("email",),
+        ("phone",),
+        ("address",),
+        ("birth", "family0"),
+        ("birth", "given0"),
+        ("family", "given"),
+        ("family", "postcode"),
+        ("street", "given0"),
+    ]
     settings = SettingsCreator(
-        link_type="dedupe_only", blocking_rules_to_generate_predictions=[block_on(*key) for key in keys],
-        comparisons=[cl.JaroWinklerAtThresholds("given", [0.9, 0.7]).configure(term_frequency_adjustments=True), cl.JaroWinklerAtThresholds("family", [0.9]).configure(term_frequency_adjustments=True),
-                     cl.LevenshteinAtThresholds("email", [1]), cl.ExactMatch("phone"), cl.DamerauLevenshteinAtThresholds("birth", [1]), cl.LevenshteinAtThresholds("address", [2]), cl.ExactMatch("postcode")])
+        link_type="dedupe_only",
+        blocking_rules_to_generate_predictions=[block_on(*key) for key in keys],
+        comparisons=[
+            cl.JaroWinklerAtThresholds("given", [0.9, 0.7]).configure(term_frequency_adjustments=True),
+            cl.JaroWinklerAtThresholds("family", [0.9]).configure(term_frequency_adjustments=True),
+            cl.LevenshteinAtThresholds("email", [1]),
+            cl.ExactMatch("phone"),
+            cl.DamerauLevenshteinAtThresholds("birth", [1]),
+            cl.LevenshteinAtThresholds("address", [2]),
+            cl.ExactMatch("postcode"),
+        ],
+    )
     database = DuckDBAPI()
     linker = Linker(database.register(clean), settings)
     linker.training.estimate_probability_two_random_records_match([block_on("email"), block_on("phone")], recall=0.7)
@@ -53,7 +72,11 @@ def main() -> None:
     warnings.simplefilter("ignore")
     data = load("retail", "embedded")
     contacts, truth = data.tables["contacts"], data.truth.people.person_of
-    ways = {"rules": lambda: link_by_rules(contacts), "ours, two kinds of pairs": lambda: link(contacts, households=False).persons, "ours, with households": lambda: link(contacts).persons}
+    ways = {
+        "rules": lambda: link_by_rules(contacts),
+        "ours, two kinds of pairs": lambda: link(contacts, households=False).persons,
+        "ours, with households": lambda: link(contacts).persons,
+    }
     ways |= {f"splink, threshold {t}": lambda t=t: by_splink(contacts, t) for t in (0.5, 0.95, 0.9999)}
     rows = []
     for name, make in ways.items():

@@ -10,6 +10,7 @@ embedded data the true demand is known, sold-out days included: the last table s
 
     python benchmarks/intervals.py [--model accurate] [--validation] [--no-peer] [--windows 2] [--reconcile fast] [--truth]
 """
+
 import argparse
 import os
 import time
@@ -27,7 +28,14 @@ from lepton_nb.demand.backtest import backtest, coverage, pinball, split_origins
 from lepton_nb.demand.intervals import Calibrated, add_quantiles, dispersion, outcomes  # noqa: E402
 from lepton_nb.demand.models import MODELS  # noqa: E402
 from lepton_nb.demand.panel import Panel, from_tables  # noqa: E402
-from lepton_nb.demand.reconcile import SeasonalWindow, aggregate_panel, error_variance, hierarchy, level_scores, reconcile_backtest  # noqa: E402
+from lepton_nb.demand.reconcile import (  # noqa: E402
+    SeasonalWindow,
+    aggregate_panel,
+    error_variance,
+    hierarchy,
+    level_scores,
+    reconcile_backtest,
+)
 
 RESULTS = Path(__file__).parent / "results"
 TAUS = (0.1, 0.5, 0.9)
@@ -54,7 +62,11 @@ def ours(panel: Panel, name: str, origins) -> tuple[list[dict], list[dict]]:
     bt = add_quantiles(bt, cals, panel, name, TAUS)
     calibration = time.process_time() - began
     places = np.concatenate([c.pit(rows) for c, rows in zip(cals, one_by_one(bt, panel, name))])
-    row = bt.summary().iloc[0].to_dict() | {"who": f"ours, {name}", "seconds": bt.seconds[name] + calibration, "seconds of intervals": calibration}
+    row = bt.summary().iloc[0].to_dict() | {
+        "who": f"ours, {name}",
+        "seconds": bt.seconds[name] + calibration,
+        "seconds of intervals": calibration,
+    }
     row |= {"PIT below 0.1": (places < 0.1).mean(), "PIT above 0.9": (places > 0.9).mean()}
     return [row], sums(bt, cals, panel, name)
 
@@ -83,8 +95,11 @@ def sums(bt, cals, panel, name, n: int = 400) -> list[dict]:
                         y = np.array([actual[cals[o].stores == s].sum() for s in np.unique(cals[o].stores)])
                     low, high, top = np.quantile(x, (0.1, 0.9, 0.95), axis=0)
                     scored[kind].append((coverage(y, low, high), pinball(y, high, 0.9), pinball(y, top, 0.95)))
-            rows += [{"days": days, "sum of": unit, "how": kind} | dict(zip(("coverage 80%", "pinball 0.9", "pinball 0.95"), np.mean(s, axis=0)))
-                     for kind, s in scored.items()]
+            rows += [
+                {"days": days, "sum of": unit, "how": kind}
+                | dict(zip(("coverage 80%", "pinball 0.9", "pinball 0.95"), np.mean(s, axis=0)))
+                for kind, s in scored.items()
+            ]
     return rows
 
 
@@ -94,8 +109,14 @@ def peer_frame(panel: Panel) -> pd.DataFrame:
     year = pd.DataFrame(price.T).rolling(364, min_periods=1).mean().to_numpy().T
     week = pd.DataFrame(price.T).rolling(7, min_periods=1).mean().to_numpy().T
     N, T = panel.y.shape
-    out = {"unique_id": np.repeat(panel.ids.to_numpy(), T), "ds": np.tile(panel.ds, N), "y": panel.y.ravel(),
-           "price": price.ravel(), "against_year": (price / year).ravel(), "against_week": (price / week).ravel()}
+    out = {
+        "unique_id": np.repeat(panel.ids.to_numpy(), T),
+        "ds": np.tile(panel.ds, N),
+        "y": panel.y.ravel(),
+        "price": price.ravel(),
+        "against_year": (price / year).ravel(),
+        "against_week": (price / week).ravel(),
+    }
     out |= {name: np.broadcast_to(v, (N, T)).ravel() for name, v in panel.known.items() if v.ndim == 1}
     out |= {name: np.repeat(pd.factorize(panel.static[name])[0], T) for name in ("store", "item", "group")}
     return pd.DataFrame(out)
@@ -112,16 +133,35 @@ def peer(panel: Panel, origins, windows: int) -> list[dict]:
     frame, made, began = peer_frame(panel), [], time.process_time()
     for origin in origins:
         model = MLForecast(
-            models={"peer": LGBMRegressor(n_estimators=200, num_leaves=31, learning_rate=0.05, min_child_samples=100, n_jobs=1, verbose=-1)},
-            freq="D", lags=[1, 2, 3, 7, 14, 21, 28, 35, 42], target_transforms=[LocalStandardScaler()], num_threads=1,
-            lag_transforms={1: [RollingMean(d) for d in (7, 28, 56, 182)] + [RollingStd(28)],
-                            7: [SeasonalRollingMean(7, 4), SeasonalRollingMean(7, 8)]},
-            date_features=["dayofweek", "day", "month", "year"])
+            models={
+                "peer": LGBMRegressor(
+                    n_estimators=200, num_leaves=31, learning_rate=0.05, min_child_samples=100, n_jobs=1, verbose=-1
+                )
+            },
+            freq="D",
+            lags=[1, 2, 3, 7, 14, 21, 28, 35, 42],
+            target_transforms=[LocalStandardScaler()],
+            num_threads=1,
+            lag_transforms={
+                1: [RollingMean(d) for d in (7, 28, 56, 182)] + [RollingStd(28)],
+                7: [SeasonalRollingMean(7, 4), SeasonalRollingMean(7, 8)],
+            },
+            date_features=["dayofweek", "day", "month", "year"],
+        )
         past = frame[(frame["ds"] < panel.ds[origin]) & frame["y"].notna()]
         ahead = frame[frame["ds"].isin(panel.days(origin, HORIZON))].drop(columns=["y", "store", "item", "group"])
-        model.fit(past, static_features=["store", "item", "group"], prediction_intervals=PredictionIntervals(n_windows=windows, h=HORIZON))
+        model.fit(
+            past,
+            static_features=["store", "item", "group"],
+            prediction_intervals=PredictionIntervals(n_windows=windows, h=HORIZON),
+        )
         done = model.predict(HORIZON, X_df=ahead, level=[80]).sort_values(["unique_id", "ds"])
-        made.append(np.stack([done[c].to_numpy().reshape(len(panel.ids), HORIZON) for c in ("peer-lo-80", "peer", "peer-hi-80")], axis=-1))
+        made.append(
+            np.stack(
+                [done[c].to_numpy().reshape(len(panel.ids), HORIZON) for c in ("peer-lo-80", "peer", "peer-hi-80")],
+                axis=-1,
+            )
+        )
     seconds = time.process_time() - began
 
     class Told:
@@ -132,7 +172,10 @@ def peer(panel: Panel, origins, windows: int) -> list[dict]:
             return np.maximum(made[list(origins).index(origin)][..., 1], 0)
 
     rows, values = [], np.maximum(np.stack(made), 0)
-    for name, ends in ((f"mlforecast, LightGBM, {windows} windows", values), ("the same, rounded to whole units", np.round(values))):
+    for name, ends in (
+        (f"mlforecast, LightGBM, {windows} windows", values),
+        ("the same, rounded to whole units", np.round(values)),
+    ):
         bt = backtest(panel, {name: Told}, origins, HORIZON).with_quantiles(name, TAUS, ends)
         rows.append(bt.summary().iloc[0].to_dict() | {"who": name, "seconds": seconds})
     return rows
@@ -145,9 +188,22 @@ def reconciled(panel: Panel, name: str) -> pd.DataFrame:
     tree = hierarchy(panel.static, ("chain", "store"))
     top, out = aggregate_panel(panel, tree), []
     first, second = (backtest(panel, {name: MODELS[name]}, o, HORIZON) for o in (before, after))
-    for label, make in {"seasonal window": SeasonalWindow, "seasonal window, 28 days": lambda: SeasonalWindow(28), f"{name} on totals": MODELS[name]}.items():
+    for label, make in {
+        "seasonal window": SeasonalWindow,
+        "seasonal window, 28 days": lambda: SeasonalWindow(28),
+        f"{name} on totals": MODELS[name],
+    }.items():
         a, b = (backtest(top, {label: make}, o, HORIZON) for o in (before, after))
-        second = reconcile_backtest(second, name, b, label, tree, error_variance(first, name), error_variance(a, label), f"reconciled with {label}")
+        second = reconcile_backtest(
+            second,
+            name,
+            b,
+            label,
+            tree,
+            error_variance(first, name),
+            error_variance(a, label),
+            f"reconciled with {label}",
+        )
         own = b.by("group")[["group", "RMSSE", "WAPE"]].rename(columns={"group": "level"})
         out.append(own.assign(model=f"{label}, totals alone"))
     return pd.concat([level_scores(second, b, tree), *out], ignore_index=True)
@@ -160,21 +216,36 @@ def against_truth(name: str, windows: int = 4, horizon: int = 14) -> pd.DataFram
     split = split_origins(panel, horizon, evaluation=windows, validation=0)
     origin = split.evaluation.columns[0]
     model = MODELS[name]().fit(panel.cut(origin), origin)
-    cal, places = Calibrated.fit(model, panel.cut(origin)), {"true demand of a day": [], "true demand of 14 days": [], "sales of a day, sold-out days too": []}
+    cal, places = (
+        Calibrated.fit(model, panel.cut(origin)),
+        {"true demand of a day": [], "true demand of 14 days": [], "sales of a day, sold-out days too": []},
+    )
     demand = np.asarray(data.truth.demand, float)[pd.Index(data.truth.ids).get_indexer(panel.ids)]
     for o in split.evaluation:
         mean, restless = model.predict(panel.cut(o), o, horizon), dispersion(panel, o)
         for what, real in (("true demand of a day", demand), ("sales of a day, sold-out days too", panel.y)):
-            block = real[:, o:o + horizon]
-            rows = outcomes({"forecast": mean.ravel(), "outcome": block.ravel(), "series": np.repeat(np.arange(len(panel.ids)), horizon),
-                             "origin": np.full(mean.size, o), "step": np.tile(np.arange(horizon), len(panel.ids))}, uncensored(panel))
+            block = real[:, o : o + horizon]
+            rows = outcomes(
+                {
+                    "forecast": mean.ravel(),
+                    "outcome": block.ravel(),
+                    "series": np.repeat(np.arange(len(panel.ids)), horizon),
+                    "origin": np.full(mean.size, o),
+                    "step": np.tile(np.arange(horizon), len(panel.ids)),
+                },
+                uncensored(panel),
+            )
             places[what].append(cal.pit(rows))
-        paths, total = cal.paths(mean, 400, 1, restless).sum(axis=2), demand[:, o:o + horizon].sum(axis=1)
+        paths, total = cal.paths(mean, 400, 1, restless).sum(axis=2), demand[:, o : o + horizon].sum(axis=1)
         below, equal = (paths < total).mean(axis=0), (paths == total).mean(axis=0)
-        places["true demand of 14 days"].append((below + equal * np.random.default_rng(0).random(len(total)))[np.isfinite(total)])
+        places["true demand of 14 days"].append(
+            (below + equal * np.random.default_rng(0).random(len(total)))[np.isfinite(total)]
+        )
     tenths = np.round(np.linspace(0, 1, 11), 1)
-    return pd.DataFrame({what: np.histogram(np.concatenate(p), tenths)[0] / len(np.concatenate(p)) for what, p in places.items()},
-                        index=pd.Index([f"{a:g} to {b:g}" for a, b in zip(tenths, tenths[1:])], name="place"))
+    return pd.DataFrame(
+        {what: np.histogram(np.concatenate(p), tenths)[0] / len(np.concatenate(p)) for what, p in places.items()},
+        index=pd.Index([f"{a:g} to {b:g}" for a, b in zip(tenths, tenths[1:])], name="place"),
+    )
 
 
 def uncensored(panel: Panel) -> Panel:
@@ -188,7 +259,9 @@ def main() -> None:
     ask.add_argument("--validation", action="store_true")
     ask.add_argument("--no-peer", action="store_true")
     ask.add_argument("--windows", type=int, default=2)
-    ask.add_argument("--reconcile", default="fast", help="model whose reconciliation is compared on validation windows; '' skips it")
+    ask.add_argument(
+        "--reconcile", default="fast", help="model whose reconciliation is compared on validation windows; '' skips it"
+    )
     ask.add_argument("--truth", action="store_true", help="only the embedded data against their truth")
     given = ask.parse_args()
     warnings.filterwarnings("ignore")
@@ -207,7 +280,19 @@ def main() -> None:
     table = pd.DataFrame(rows).set_index("who")
     if len(table) > 1:
         table.loc["ratio"], table.loc["ratio, rounded"] = table.iloc[0] / table.iloc[1], table.iloc[0] / table.iloc[2]
-    shown = ["pinball 0.1", "pinball 0.5", "pinball 0.9", "coverage 80%", "RMSSE", "MASE", "WAPE", "PIT below 0.1", "PIT above 0.9", "seconds", "seconds of intervals"]
+    shown = [
+        "pinball 0.1",
+        "pinball 0.5",
+        "pinball 0.9",
+        "coverage 80%",
+        "RMSSE",
+        "MASE",
+        "WAPE",
+        "PIT below 0.1",
+        "PIT above 0.9",
+        "seconds",
+        "seconds of intervals",
+    ]
     table, added = table[shown].round(4), pd.DataFrame(added).round(3)
     print(table.T.to_string(), added.to_string(index=False), sep="\n\n")
     levels = reconciled(panel, given.reconcile).round(4) if given.reconcile else None

@@ -5,6 +5,7 @@ choice among them is made a period earlier. The free rivals are the mean of all 
 
     python benchmarks/lifetime.py [--sets embedded public:online-retail]
 """
+
 import argparse
 import os
 import time
@@ -15,13 +16,22 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pandas as pd  # noqa: E402
 from sklearn.metrics import roc_auc_score  # noqa: E402
 
-from lepton_nb.customers.profiles import check_lines, visits  # noqa: E402
-from lepton_nb.customers.worth import calibration, calibration_error, held_out  # noqa: E402
 from lepton_nb.data.catalog import load  # noqa: E402
+from lepton_nb.people.profiles import check_lines, visits  # noqa: E402
+from lepton_nb.people.worth import calibration, calibration_error, held_out  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
-MORNINGS = {"public:online-retail": (("2011-10-01", 70), ("2011-10-01", 56), ("2011-10-14", 56), ("2011-09-01", 60), ("2011-08-15", 56), ("2011-07-23", 70)),
-            "embedded": (("2024-11-04", 56), ("2024-09-09", 56), ("2024-07-15", 56), ("2024-03-01", 91))}
+MORNINGS = {
+    "public:online-retail": (
+        ("2011-10-01", 70),
+        ("2011-10-01", 56),
+        ("2011-10-14", 56),
+        ("2011-09-01", 60),
+        ("2011-08-15", 56),
+        ("2011-07-23", 70),
+    ),
+    "embedded": (("2024-11-04", 56), ("2024-09-09", 56), ("2024-07-15", 56), ("2024-03-01", 91)),
+}
 
 
 def lines_of(name: str) -> pd.DataFrame:
@@ -43,9 +53,21 @@ def measure(name: str) -> pd.DataFrame:
         seconds = time.process_time() - began
         came, free = told.outcome[0] > 0, told.scores.loc[["mean of all", "same as the last period"]].min()
         for forecast, scores in told.scores.iterrows():
-            rows.append({"set": name, "morning": start, "days": length, "customers": len(came), "forecast": forecast, "chosen": forecast == told.chosen, **scores,
-                         "worst_ratio_to_free": (scores / free).max(), "calibration_error": calibration_error(calibration(told.said, came)),
-                         "AUC": roc_auc_score(came, told.said), "cpu_seconds_of_all": seconds})
+            rows.append(
+                {
+                    "set": name,
+                    "morning": start,
+                    "days": length,
+                    "customers": len(came),
+                    "forecast": forecast,
+                    "chosen": forecast == told.chosen,
+                    **scores,
+                    "worst_ratio_to_free": (scores / free).max(),
+                    "calibration_error": calibration_error(calibration(told.said, came)),
+                    "AUC": roc_auc_score(came, told.said),
+                    "cpu_seconds_of_all": seconds,
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -55,7 +77,11 @@ def main() -> None:
     found = pd.concat([measure(name) for name in parser.parse_args().sets], ignore_index=True)
     RESULTS.mkdir(exist_ok=True)
     found.round(4).to_csv(RESULTS / "lifetime.csv", index=False)
-    print(found[found["chosen"] | found["forecast"].isin(["same as the last period", "BG/NBD"])].round(3).to_string(index=False))
+    print(
+        found[found["chosen"] | found["forecast"].isin(["same as the last period", "BG/NBD"])]
+        .round(3)
+        .to_string(index=False)
+    )
 
 
 if __name__ == "__main__":

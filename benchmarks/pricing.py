@@ -7,6 +7,7 @@ Then the price plan: promised and earned on the last eight weeks, by way of pric
 
     python benchmarks/pricing.py [--seeds 7 11 12] [--no-peer]
 """
+
 import argparse
 import os
 import time
@@ -19,10 +20,27 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from lepton_nb.business.elasticity import Market, estimate, market_from_tables, naive, pool, rest_of_chain, shrunk, surroundings  # noqa: E402
+from lepton_nb.business.elasticity import (  # noqa: E402
+    Market,
+    estimate,
+    market_from_tables,
+    naive,
+    pool,
+    rest_of_chain,
+    shrunk,
+    surroundings,
+)
 from lepton_nb.business.partialling import ridge  # noqa: E402
-from lepton_nb.business.pricing import Limits, fixed_markup, gain, judge_prices, offer_from, plan_prices, solve_prices  # noqa: E402
-from lepton_nb.data.simulate import embedded, supermarket  # noqa: E402
+from lepton_nb.cases.retail.pricing import (  # noqa: E402
+    Limits,
+    fixed_markup,
+    gain,
+    judge_prices,
+    offer_from,
+    plan_prices,
+    solve_prices,
+)
+from lepton_nb.cases.retail.world.simulate import embedded, supermarket  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -30,6 +48,7 @@ RESULTS = Path(__file__).parent / "results"
 def peer(market: Market, calendar: pd.DataFrame, temperature: np.ndarray) -> pd.DataFrame:
     """Estimate every item with doubleml: elasticity, low, high."""
     from doubleml import DoubleMLData, DoubleMLPLR
+
     pooled, base, rows = pool(market), surroundings(market.days, calendar, temperature), {}
     block = np.arange(len(market.days)) // 7
     for i, item in enumerate(market.items):
@@ -39,7 +58,9 @@ def peer(market: Market, calendar: pd.DataFrame, temperature: np.ndarray) -> pd.
             continue
         X = np.column_stack([base, 0.7 * rest_of_chain(pooled["y"], market.groups, market.groups[i]), m])[use]
         fold = block[use] % 5
-        model = DoubleMLPLR(DoubleMLData.from_arrays(X, np.log(y[use]), p[use]), ridge(), ridge(), n_folds=5, score="partialling out")
+        model = DoubleMLPLR(
+            DoubleMLData.from_arrays(X, np.log(y[use]), p[use]), ridge(), ridge(), n_folds=5, score="partialling out"
+        )
         model.set_sample_splitting([[(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(5)]])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -51,8 +72,16 @@ def peer(market: Market, calendar: pd.DataFrame, temperature: np.ndarray) -> pd.
 def score(seed: int, who: str, found: pd.DataFrame, true: pd.Series, seconds: float) -> dict:
     """Score one set of estimates."""
     t, error = true.reindex(found.index), (found["elasticity"] - true.reindex(found.index)).abs()
-    return {"seed": seed, "estimate": who, "items": int(error.notna().sum()), "truth_inside": ((found["low"] < t) & (t < found["high"]))[error.notna()].mean(), "mean_error": error.mean(),
-            "median_error": error.median(), "median_width": (found["high"] - found["low"]).median(), "cpu_seconds": seconds}
+    return {
+        "seed": seed,
+        "estimate": who,
+        "items": int(error.notna().sum()),
+        "truth_inside": ((found["low"] < t) & (t < found["high"]))[error.notna()].mean(),
+        "mean_error": error.mean(),
+        "median_error": error.median(),
+        "median_width": (found["high"] - found["low"]).median(),
+        "cpu_seconds": seconds,
+    }
 
 
 def timed(work, *arguments):
@@ -70,23 +99,47 @@ def one_chain(seed: int, with_peer: bool) -> tuple[list[dict], list[dict]]:
     known = tables["calendar"], tables["weather"]["temperature"].to_numpy()[:start]
     ours, seconds = timed(estimate, market, *known)
     told = ours.table["status"] == ""
-    rows = [score(seed, "ours", ours.table[told], true, seconds), score(seed, "ours, shrunk within groups", shrunk(ours)[told.to_numpy()], true, seconds)]
+    rows = [
+        score(seed, "ours", ours.table[told], true, seconds),
+        score(seed, "ours, shrunk within groups", shrunk(ours)[told.to_numpy()], true, seconds),
+    ]
     rows.append(score(seed, "plain regression", naive(market)[told.to_numpy()], true, 0))
     if with_peer:
         found, seconds = timed(peer, market, *known)
         rows.append(score(seed, "doubleml", found[found.index.isin(ours.table.index[told])], true, seconds))
-    ahead = replace(whole, days=whole.days[start:], **{name: getattr(whole, name)[:, :, start:] for name in ("units", "price", "promotion", "censored")})
+    ahead = replace(
+        whole,
+        days=whole.days[start:],
+        **{name: getattr(whole, name)[:, :, start:] for name in ("units", "price", "promotion", "censored")},
+    )
     share, cost, limits = 1 - ahead.promotion.mean((0, 2)), tables["items"].set_index("item")["cost"], Limits()
     offer = offer_from(market, ours, cost, share=share)
     raw = offer_from(market, ours.table.assign(se=1e-9, cross_se=1e-9), cost, n=2, share=share)
-    knows = truth.items.set_index("item").assign(se=1e-9, cross=lambda t: t["cross_elasticity"], cross_se=1e-9, status=ours.table["status"])
+    knows = truth.items.set_index("item").assign(
+        se=1e-9, cross=lambda t: t["cross_elasticity"], cross_se=1e-9, status=ours.table["status"]
+    )
     perfect = offer_from(market, knows, cost, n=2, share=share)
     plan, seconds = timed(plan_prices, offer, limits)
-    ways = {"price plan": (plan.price, plan.gain.mean(), seconds), "plan on raw estimates": (p := solve_prices(raw, limits), gain(raw, p)[0], np.nan),
-            "fixed markup": (p := fixed_markup(offer, limits), gain(offer, p).mean(), np.nan), "plan with the truth": (p := solve_prices(perfect, limits), gain(perfect, p)[0], np.nan)}
+    ways = {
+        "price plan": (plan.price, plan.gain.mean(), seconds),
+        "plan on raw estimates": (p := solve_prices(raw, limits), gain(raw, p)[0], np.nan),
+        "fixed markup": (p := fixed_markup(offer, limits), gain(offer, p).mean(), np.nan),
+        "plan with the truth": (p := solve_prices(perfect, limits), gain(perfect, p)[0], np.nan),
+    }
     low, high = 7 * np.quantile(plan.gain, [0.05, 0.95])
-    plans = [{"seed": seed, "way": name, "labels": int((np.abs(p - offer.price) > 0.004).sum()), "promised_week": 7 * promised, "earned_week": 7 * judge_prices(ahead, offer, p, limits, truth).mean(),
-              "low_week": low if name == "price plan" else np.nan, "high_week": high if name == "price plan" else np.nan, "cpu_seconds": spent} for name, (p, promised, spent) in ways.items()]
+    plans = [
+        {
+            "seed": seed,
+            "way": name,
+            "labels": int((np.abs(p - offer.price) > 0.004).sum()),
+            "promised_week": 7 * promised,
+            "earned_week": 7 * judge_prices(ahead, offer, p, limits, truth).mean(),
+            "low_week": low if name == "price plan" else np.nan,
+            "high_week": high if name == "price plan" else np.nan,
+            "cpu_seconds": spent,
+        }
+        for name, (p, promised, spent) in ways.items()
+    ]
     return rows, plans
 
 

@@ -5,6 +5,7 @@ HiGHS with the same settings (one thread, seed 0, no log). Each contestant has i
 
     python benchmarks/programs.py [--rounds 5] [--items 120] [--stores 10] [--days 28] [--scan 20]
 """
+
 import argparse
 import gc
 import os
@@ -21,8 +22,18 @@ import pandas as pd  # noqa: E402
 import pulp  # noqa: E402
 import xarray as xr  # noqa: E402
 
-from lepton_nb.allocation.engines import Options, load_highs, run_highs, to_arrays  # noqa: E402
-from lepton_nb.allocation.programs import KeptModel, add_rows, no_collection, objective, row, row_array, scan, solve, variable_array  # noqa: E402
+from lepton_nb.solve.engines import Options, load_highs, run_highs, to_arrays  # noqa: E402
+from lepton_nb.solve.programs import (  # noqa: E402
+    KeptModel,
+    add_rows,
+    no_collection,
+    objective,
+    row,
+    row_array,
+    scan,
+    solve,
+    variable_array,
+)
 
 RESULTS = Path(__file__).parent / "results" / "programs.csv"
 LEAD = 2  # days from order to shelf
@@ -37,10 +48,15 @@ def draw(stores: int, items: int, days: int, seed: int = 3) -> dict:
     volume = rng.uniform(0.2, 3, items)
     need = np.einsum("sit,i->st", demand, volume)
     return dict(
-        demand=demand, start=demand[:, :, :LEAD].sum(axis=2) * rng.uniform(0.3, 0.9, (stores, items)), cost=cost, volume=volume,
-        price=cost * rng.uniform(1.2, 1.9, items), holding=0.02 * cost,
-        capacity=1.1 * need.mean(axis=1), dock=1.15 * need.mean(axis=1),
-        budget=[0.95 * np.einsum("sit,i->", demand[:, :, day:day + 7], cost) for day in range(0, days, 7)],
+        demand=demand,
+        start=demand[:, :, :LEAD].sum(axis=2) * rng.uniform(0.3, 0.9, (stores, items)),
+        cost=cost,
+        volume=volume,
+        price=cost * rng.uniform(1.2, 1.9, items),
+        holding=0.02 * cost,
+        capacity=1.1 * need.mean(axis=1),
+        dock=1.15 * need.mean(axis=1),
+        budget=[0.95 * np.einsum("sit,i->", demand[:, :, day : day + 7], cost) for day in range(0, days, 7)],
     )
 
 
@@ -51,8 +67,12 @@ def plain_pulp(c: dict) -> pulp.LpProblem:
     order = pulp.LpVariable.dicts("order", cells, 0)
     stock = pulp.LpVariable.dicts("stock", cells, 0)
     lost = {k: pulp.LpVariable(f"lost_{k[0]}_{k[1]}_{k[2]}", 0, c["demand"][k]) for k in cells}
-    p += pulp.lpSum(c["price"][i] * (c["demand"][s, i, t] - lost[s, i, t]) - c["cost"][i] * order[s, i, t] - c["holding"][i] * stock[s, i, t]
-                    for s, i, t in cells)
+    p += pulp.lpSum(
+        c["price"][i] * (c["demand"][s, i, t] - lost[s, i, t])
+        - c["cost"][i] * order[s, i, t]
+        - c["holding"][i] * stock[s, i, t]
+        for s, i, t in cells
+    )
     for s, i, t in cells:
         before = stock[s, i, t - 1] if t else c["start"][s, i]
         arrived = order[s, i, t - LEAD] if t >= LEAD else 0
@@ -62,7 +82,16 @@ def plain_pulp(c: dict) -> pulp.LpProblem:
             p += pulp.lpSum(c["volume"][i] * stock[s, i, t] for i in range(N)) <= c["capacity"][s], f"capacity_{s}_{t}"
             p += pulp.lpSum(c["volume"][i] * order[s, i, t] for i in range(N)) <= c["dock"][s], f"dock_{s}_{t}"
     for w, money in enumerate(c["budget"]):
-        p += pulp.lpSum(c["cost"][i] * order[s, i, t] for s in range(S) for i in range(N) for t in range(7 * w, min(7 * w + 7, T))) <= money, f"budget_{w}"
+        p += (
+            pulp.lpSum(
+                c["cost"][i] * order[s, i, t]
+                for s in range(S)
+                for i in range(N)
+                for t in range(7 * w, min(7 * w + 7, T))
+            )
+            <= money,
+            f"budget_{w}",
+        )
     return p
 
 
@@ -74,7 +103,11 @@ def ours(c: dict) -> pulp.LpProblem:
 def _ours(c: dict) -> pulp.LpProblem:
     S, N, T = shape = c["demand"].shape
     p = pulp.LpProblem("replenishment", pulp.LpMaximize)
-    order, stock, lost = variable_array("order", shape), variable_array("stock", shape), variable_array("lost", shape, up=c["demand"])
+    order, stock, lost = (
+        variable_array("order", shape),
+        variable_array("stock", shape),
+        variable_array("lost", shape, up=c["demand"]),
+    )
     each = lambda variables, money: zip(variables.ravel(), np.broadcast_to(money[:, None], shape).ravel().tolist())
     gain = dict(chain(each(lost, -c["price"]), each(order, -c["cost"]), each(stock, -c["holding"])))
     p += objective(gain, np.einsum("i,sit->", c["price"], c["demand"]))
@@ -85,7 +118,9 @@ def _ours(c: dict) -> pulp.LpProblem:
     need[:, :, 0] -= c["start"]
     add_rows(p, row_array("balance", [(before, 1), (arrived, 1), (lost, 1), (stock, -1)], "==", need))
     by_day = lambda array: array.transpose(0, 2, 1)
-    add_rows(p, row_array("capacity", [(by_day(stock), c["volume"])], "<=", np.repeat(c["capacity"][:, None], T, axis=1)))
+    add_rows(
+        p, row_array("capacity", [(by_day(stock), c["volume"])], "<=", np.repeat(c["capacity"][:, None], T, axis=1))
+    )
     add_rows(p, row_array("dock", [(by_day(order), c["volume"])], "<=", np.repeat(c["dock"][:, None], T, axis=1)))
     for w, limit in enumerate(c["budget"]):
         week = slice(7 * w, 7 * w + 7)
@@ -102,11 +137,18 @@ def with_linopy(c: dict) -> linopy.Model:
     demand, cost, price = of(c["demand"], "store", "item", "day"), of(c["cost"], "item"), of(c["price"], "item")
     volume, holding = of(c["volume"], "item"), of(c["holding"], "item")
     m = linopy.Model()
-    order, stock = m.add_variables(lower=0, coords=coords, name="order"), m.add_variables(lower=0, coords=coords, name="stock")
-    lost = m.add_variables(lower=0, upper=demand.assign_coords(store=coords[0], item=coords[1], day=coords[2]), name="lost")
+    order, stock = (
+        m.add_variables(lower=0, coords=coords, name="order"),
+        m.add_variables(lower=0, coords=coords, name="stock"),
+    )
+    lost = m.add_variables(
+        lower=0, upper=demand.assign_coords(store=coords[0], item=coords[1], day=coords[2]), name="lost"
+    )
     need = c["demand"].copy()
     need[:, :, 0] -= c["start"]
-    m.add_constraints(stock.shift(day=1) + order.shift(day=LEAD) + lost - stock == of(need, "store", "item", "day"), name="balance")
+    m.add_constraints(
+        stock.shift(day=1) + order.shift(day=LEAD) + lost - stock == of(need, "store", "item", "day"), name="balance"
+    )
     m.add_constraints((volume * stock).sum("item") <= of(c["capacity"], "store"), name="capacity")
     m.add_constraints((volume * order).sum("item") <= of(c["dock"], "store"), name="dock")
     for w, limit in enumerate(c["budget"]):
@@ -139,7 +181,14 @@ def turn(name: str, c: dict) -> dict:
         value = found.objective
     done = time.process_time()
     assert len(plan)
-    return dict(contestant=name, build=built - cpu, rest=done - built, cpu=done - cpu, wall=time.perf_counter() - wall, objective=value)
+    return dict(
+        contestant=name,
+        build=built - cpu,
+        rest=done - built,
+        cpu=done - cpu,
+        wall=time.perf_counter() - wall,
+        objective=value,
+    )
 
 
 def floor(c: dict) -> dict:
@@ -149,17 +198,25 @@ def floor(c: dict) -> dict:
     wall, cpu = time.perf_counter(), time.process_time()
     raw = run_highs(load_highs(a, options), a, options)
     done = time.process_time()
-    return dict(contestant="HiGHS alone", build=0.0, rest=done - cpu, cpu=done - cpu, wall=time.perf_counter() - wall,
-                objective=a.sign * float(a.cost @ raw.x) + a.offset)
+    return dict(
+        contestant="HiGHS alone",
+        build=0.0,
+        rest=done - cpu,
+        cpu=done - cpu,
+        wall=time.perf_counter() - wall,
+        objective=a.sign * float(a.cost @ raw.x) + a.offset,
+    )
 
 
 def whole(c: dict, rounds: int) -> pd.DataFrame:
     names = ["plain PuLP", "linopy", "lepton_nb"]
-    turns = [turn(name, c) for r in range(rounds) for name in names[r % 3:] + names[:r % 3]]
+    turns = [turn(name, c) for r in range(rounds) for name in names[r % 3 :] + names[: r % 3]]
     frame = pd.DataFrame([*turns, *(floor(c) for _ in range(rounds))])
     assert np.allclose(frame.objective, frame.objective[0], rtol=1e-6), "the plans differ"
     out = frame.groupby("contestant", sort=False).median(numeric_only=True).loc[[*names, "HiGHS alone"]]
-    return out.assign(ratio_to_pulp=out.cpu / out.cpu["plain PuLP"], ratio_to_linopy=out.cpu / out.cpu["linopy"]).reset_index()
+    return out.assign(
+        ratio_to_pulp=out.cpu / out.cpu["plain PuLP"], ratio_to_linopy=out.cpu / out.cpu["linopy"]
+    ).reset_index()
 
 
 def scans(c: dict, points: int, name: str, values: np.ndarray) -> pd.DataFrame:
@@ -180,7 +237,15 @@ def scans(c: dict, points: int, name: str, values: np.ndarray) -> pd.DataFrame:
         else:
             found = scan(KeptModel(problem, time_limit=600), name, values).objective.tolist()
         objectives.append(found)
-        lines.append(dict(benchmark=f"scan {name}", contestant=contestant, cpu=time.process_time() - cpu, wall=time.perf_counter() - wall, points=points))
+        lines.append(
+            dict(
+                benchmark=f"scan {name}",
+                contestant=contestant,
+                cpu=time.process_time() - cpu,
+                wall=time.perf_counter() - wall,
+                points=points,
+            )
+        )
     assert np.allclose(*objectives, rtol=1e-6), "the two scans differ"
     out = pd.DataFrame(lines)
     return out.assign(times_faster=out.cpu[0] / out.cpu)
@@ -201,7 +266,9 @@ def main() -> None:
         share = np.linspace(0.8, 1.1, asked.scan)
         problem = ours(c)
         prices = solve(problem, time_limit=600).duals.abs()
-        store = prices[prices.index.str.startswith(("capacity", "dock"))].idxmax()  # the limit of one store that is worth most
+        store = prices[
+            prices.index.str.startswith(("capacity", "dock"))
+        ].idxmax()  # the limit of one store that is worth most
         for name in ("budget_0", store):
             written = -problem.get_constraint_by_name(name).constant
             tables.append(scans(c, asked.scan, name, share * written).assign(**a, rounds=1))

@@ -6,13 +6,14 @@
 
 Protocol: lines with a customer, a positive quantity and a positive price; items on 5 or more lines before the cut; persons known before the cut. Recall@10 is
 hits over min(10, relevant), averaged over persons with something relevant: once among items that the person had not bought before, once with repeats. One judge
-for all methods, `lepton_nb.customers.recommend`. ALS hands its factors to it. Each method in a process of its own, one thread; seconds of the processor from the history
+for all methods, `lepton_nb.people.recommend`. ALS hands its factors to it. Each method in a process of its own, one thread; seconds of the processor from the history
 to the lists of all persons, both ways.
 
 What was looked at: every setting of ours was chosen on cuts at 2011-04-01, 2011-07-01 and 2011-09-01 with purchases up to 2011-09-30 at the latest, and
 ALS's on the one at 2011-07-01. The test period was looked at four times: to reproduce figures measured before (popularity and EASE, with four ways to filter lines),
 by the first run of this file, by a trial of the retail report whose judged weeks lie in it, and by the run that wrote the table. Nothing was chosen or changed by what it said.
 """
+
 import argparse
 import json
 import os
@@ -29,8 +30,18 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, csr_matrix
 
-from lepton_nb.customers.blend import Settings, blend, tune
-from lepton_nb.customers.recommend import Recommender, bought, difference, ease, history, item_item, judge, later, popularity
+from lepton_nb.people.blend import Settings, blend, tune
+from lepton_nb.people.recommend import (
+    Recommender,
+    bought,
+    difference,
+    ease,
+    history,
+    item_item,
+    judge,
+    later,
+    popularity,
+)
 
 HERE = Path(__file__).resolve().parent
 CUTS = {"test": ("2011-10-01", None), "earlier": ("2011-07-01", "2011-10-01")}
@@ -43,17 +54,44 @@ def raw_lines() -> pd.DataFrame:
     path = next(iter(collect("online-retail", progress=False).values()))
     raw = invoice_lines(path)
     raw = raw[raw["CustomerID"].notna()]
-    return pd.DataFrame({"person": "c" + raw["CustomerID"].astype(int).astype(str), "date": raw["InvoiceDate"], "item": raw["StockCode"].astype(str),
-                         "units": raw["Quantity"], "price": raw["UnitPrice"]})
+    return pd.DataFrame(
+        {
+            "person": "c" + raw["CustomerID"].astype(int).astype(str),
+            "date": raw["InvoiceDate"],
+            "item": raw["StockCode"].astype(str),
+            "units": raw["Quantity"],
+            "price": raw["UnitPrice"],
+        }
+    )
 
 
-def als(past, factors: int = 64, regularization: float = 0.01, alpha: float = 1.0, iterations: int = 15, name: str = "ALS-64 (implicit)") -> Recommender:
+def als(
+    past,
+    factors: int = 64,
+    regularization: float = 0.01,
+    alpha: float = 1.0,
+    iterations: int = 15,
+    name: str = "ALS-64 (implicit)",
+) -> Recommender:
     """Fit ALS and hand its factors to our judge: the score of an item is the product of two rows of factors."""
     from implicit.als import AlternatingLeastSquares
 
-    model = AlternatingLeastSquares(factors=factors, regularization=regularization, alpha=alpha, iterations=iterations, random_state=0, num_threads=1)
+    model = AlternatingLeastSquares(
+        factors=factors,
+        regularization=regularization,
+        alpha=alpha,
+        iterations=iterations,
+        random_state=0,
+        num_threads=1,
+    )
     model.fit(csr_matrix(bought(past)), show_progress=False)
-    return Recommender(name, past, np.zeros(past.shape[1]), csr_array(np.asarray(model.user_factors, float)), np.asarray(model.item_factors, float).T)
+    return Recommender(
+        name,
+        past,
+        np.zeros(past.shape[1]),
+        csr_array(np.asarray(model.user_factors, float)),
+        np.asarray(model.item_factors, float).T,
+    )
 
 
 CHOSEN_ALS = {"regularization": 10.0, "factors": 256, "iterations": 30}
@@ -80,9 +118,20 @@ def measure(name: str, cut: str) -> dict:
     model = MODELS[name](past)
     fitted = time.process_time() - begin
     new, again = judge(model, relevant), judge(model, relevant, repeats=True)
-    return {"method": name, "recall_new": new["recall"], "recall_repeats": again["recall"], "ndcg_new": new["ndcg"], "ndcg_repeats": again["ndcg"],
-            "coverage": new["coverage"], "novelty": new["novelty"], "persons_new": int(new["persons"]), "persons_repeats": int(again["persons"]),
-            "items": past.shape[1], "fit_seconds": fitted, "cpu_seconds": time.process_time() - begin}
+    return {
+        "method": name,
+        "recall_new": new["recall"],
+        "recall_repeats": again["recall"],
+        "ndcg_new": new["ndcg"],
+        "ndcg_repeats": again["ndcg"],
+        "coverage": new["coverage"],
+        "novelty": new["novelty"],
+        "persons_new": int(new["persons"]),
+        "persons_repeats": int(again["persons"]),
+        "items": past.shape[1],
+        "fit_seconds": fitted,
+        "cpu_seconds": time.process_time() - begin,
+    }
 
 
 def choose() -> None:
@@ -91,7 +140,12 @@ def choose() -> None:
     past = history(lines, CUTS["earlier"][0])
     relevant = later(lines, past, CUTS["earlier"][1])
     best, found = -1.0, {}
-    for setting, values in {"alpha": (1, 5, 20), "regularization": (0.01, 1.0, 10.0, 30.0), "factors": (32, 128, 256), "iterations": (30,)}.items():
+    for setting, values in {
+        "alpha": (1, 5, 20),
+        "regularization": (0.01, 1.0, 10.0, 30.0),
+        "factors": (32, 128, 256),
+        "iterations": (30,),
+    }.items():
         for value in values:
             trial = {**found, setting: value}
             model = als(past, **trial)
@@ -109,7 +163,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--earlier", action="store_true", help="the cut on which settings are chosen")
     parser.add_argument("--choose", action="store_true", help="try settings on the earlier cut")
-    parser.add_argument("--only", default=",".join(MODELS), help="methods, comma-separated; writes nothing unless all run")
+    parser.add_argument(
+        "--only", default=",".join(MODELS), help="methods, comma-separated; writes nothing unless all run"
+    )
     parser.add_argument("--child", help=argparse.SUPPRESS)
     args = parser.parse_args()
     cut = "earlier" if args.earlier else "test"
@@ -122,11 +178,15 @@ def main() -> None:
     rows = []
     for name in args.only.split(","):
         command = [sys.executable, __file__, "--child", name] + (["--earlier"] if args.earlier else [])
-        rows.append(json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1]))
+        rows.append(
+            json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
+        )
     result = pd.DataFrame(rows)
     peer = result.loc[result["method"] == "ALS-64 (implicit)"]
     if len(peer):
-        result["new_to_als"], result["repeats_to_als"] = (result[c] / peer[c].iloc[0] for c in ("recall_new", "recall_repeats"))
+        result["new_to_als"], result["repeats_to_als"] = (
+            result[c] / peer[c].iloc[0] for c in ("recall_new", "recall_repeats")
+        )
     print(result.round(4).to_string(index=False))
     if cut == "test" and args.only == ",".join(MODELS):
         result.round(4).to_csv(HERE / "results" / "recommend.csv", index=False)

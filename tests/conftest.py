@@ -1,11 +1,11 @@
 """Fixtures that several test files share: an executed sample report, and a browser."""
+
 import os
 import shutil
 
 import nbformat
 import papermill
 import pytest
-
 import sample_report
 
 
@@ -37,12 +37,24 @@ def executed_failing(tmp_path_factory):
 @pytest.fixture(scope="session")
 def chromium():
     """A headless Chromium without any traffic of its own; skips with a sentence where there is none, fails in CI."""
-    path = os.environ.get("LEPTON_NB_CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+    path = os.environ.get("LEPTON_NB_CHROMIUM") or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
+    )
     if path is None or not os.path.exists(path):
         say = "no Chromium found on PATH: install it, or name it in LEPTON_NB_CHROMIUM"
         pytest.fail(say) if os.environ.get("CI") == "true" else pytest.skip(say)
-    sync_api = pytest.importorskip("playwright.sync_api") if os.environ.get("CI") != "true" else __import__("playwright.sync_api", fromlist=["sync_api"])
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    sync_api = (
+        pytest.importorskip("playwright.sync_api")
+        if os.environ.get("CI") != "true"
+        else __import__("playwright.sync_api", fromlist=["sync_api"])
+    )
+    quiet = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
     with sync_api.sync_playwright() as tool:
         browser = tool.chromium.launch(executable_path=path, args=quiet)
         yield browser

@@ -3,6 +3,7 @@
 Everything is made anew in a temporary copy and compared, so a check never touches the tree and
 modules whose notebook is gone are found as well.
 """
+
 import os
 import shutil
 import subprocess
@@ -34,8 +35,9 @@ def make(folder: Path) -> None:
     bin_folder = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ.get('PATH', '')}"}
     for command in (["nbdev_clean", "--fname", "nbs"], ["nbdev_export"]):
-        run = subprocess.run([str(bin_folder / command[0]), *command[1:]], cwd=folder, env=environment,
-                             capture_output=True, text=True)
+        run = subprocess.run(
+            [str(bin_folder / command[0]), *command[1:]], cwd=folder, env=environment, capture_output=True, text=True
+        )
         if run.returncode:
             raise SystemExit(f"{' '.join(command)} failed:\n{run.stdout}{run.stderr}")
     body, _ = MarkdownExporter().from_filename(str(folder / "nbs/index.ipynb"))
@@ -58,8 +60,12 @@ def copy(folder: Path) -> Path:
 
 
 def files(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): path.read_text(encoding="utf-8")
-            for pattern in MADE for path in folder.glob(pattern) if ".ipynb_checkpoints" not in path.parts}
+    return {
+        str(path.relative_to(folder)): path.read_text(encoding="utf-8")
+        for pattern in MADE
+        for path in folder.glob(pattern)
+        if ".ipynb_checkpoints" not in path.parts
+    }
 
 
 def out_of_sync(write: bool = False) -> list[str]:

@@ -1,36 +1,55 @@
 """A small report that has everything a real one has; the browser and publishing tests look at it."""
+
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 CELLS = [
-    ("md", """# How much bread to bake
+    (
+        "md",
+        """# How much bread to bake
 > A bakery with six shops decides each evening what to bake. This report finds the plan that earns most, and says how sure that is.
-"""),
-    ("code", """# Tools of this report
+""",
+    ),
+    (
+        "code",
+        """# Tools of this report
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from lepton_nb.workbook.figures import (DIVERGING, MUTED, PALETTE, SEQUENTIAL, Figure, Kpi, answer, fill, label_lines, money, number,
                                         parameters_card, percent, plain, say, slot, table)
-from lepton_nb.workbook.verify import record"""),
-    ("code", """# Parameters
+from lepton_nb.workbook.verify import record""",
+    ),
+    (
+        "code",
+        """# Parameters
 service_level = 0.95  # share of days that should end with bread on the shelf
-seed = 7              # start of the random numbers""", "parameters"),
+seed = 7              # start of the random numbers""",
+        "parameters",
+    ),
     ("code", "slot('answer')"),
     ("code", "slot('first_figure')"),
-    ("md", """## The situation
+    (
+        "md",
+        """## The situation
 
 At nine in the evening the bakery fixes tomorrow's batch for each shop. A loaf costs $0.60 to make and sells at $1.80, so a loaf short
 costs twice as much as a loaf left over: too little is worse than too much, but only up to a point. What is left in the evening is given away.
 
 The decision is taken **once a day, for six shops and four kinds of bread**, knowing yesterday's sales, the weather forecast and the calendar.
-"""),
+""",
+    ),
     ("md", "## What was set for this run\n\nValues that differ from the usual are marked."),
-    ("code", """parameters_card(pd.DataFrame({
+    (
+        "code",
+        """parameters_card(pd.DataFrame({
     "name": ["service_level", "seed", "source", "horizon"], "value": [service_level, seed, "embedded", 28], "default": [0.95, 7, "embedded", 14],
     "changed": [False, False, False, True], "unit": ["share", "", "", "days"], "range": ["0.5 to 0.999", "0 or more", "", "7 to 56"],
-    "meaning": ["share of days that should end with bread on the shelf", "start of the random numbers", "where the data come from", "days ahead that are planned"]}))"""),
-    ("md", """## The data
+    "meaning": ["share of days that should end with bread on the shelf", "start of the random numbers", "where the data come from", "days ahead that are planned"]}))""",
+    ),
+    (
+        "md",
+        """## The data
 
 Two years of daily sales, simulated with a known truth. Days on which a shop sold out say only that demand was *at least* what was sold.
 
@@ -39,8 +58,11 @@ Two years of daily sales, simulated with a known truth. Days on which a shop sol
 | $y_{it}$ | `sales` | loaves | demand for kind $i$ on day $t$ |
 | $q_{it}$ | `batch` | loaves | what is baked |
 | $c_o, c_u$ | `over`, `under` | EUR per loaf | cost of a loaf too many, too few |
-"""),
-    ("code", """# Two years of daily sales in six shops
+""",
+    ),
+    (
+        "code",
+        """# Two years of daily sales in six shops
 rng = np.random.default_rng(seed)
 days = pd.date_range("2024-01-01", periods=728)
 shops = ["Harbour", "Market", "Station", "Old Town", "Hill", "Campus"]
@@ -49,16 +71,23 @@ week = np.array([0.8, 0.82, 0.86, 0.95, 1.15, 1.5, 0.92])[days.weekday]
 level = np.array([420, 360, 310, 220, 160, 140])
 sales = rng.poisson(level[:, None] * season.to_numpy() * week * (1 + 0.05 * np.arange(728) / 364))
 frame = pd.DataFrame(sales.T, index=days, columns=shops).rename_axis("day")
-frame.head(3)"""),
-    ("code", """monthly = frame.resample("W").mean().rename_axis("week")
+frame.head(3)""",
+    ),
+    (
+        "code",
+        """monthly = frame.resample("W").mean().rename_axis("week")
 with Figure(title="Demand breathes with the seasons and grows slowly", x="week", y="loaves per day", height=380,
             alt="Six lines over two years. All rise towards summer and fall in winter by about a quarter; Harbour sells most, Campus least.",
             caption="The six shops rise and fall together, by about **a quarter** between winter and summer; that common movement is what the forecast must get right.",
             data=monthly) as ax:
     for shop in shops:
         ax.plot(monthly.index, monthly[shop], label=shop)
-    label_lines(ax)""", "detail"),
-    ("code", """heat = frame.assign(weekday=frame.index.weekday).groupby("weekday").mean().T
+    label_lines(ax)""",
+        "detail",
+    ),
+    (
+        "code",
+        """heat = frame.assign(weekday=frame.index.weekday).groupby("weekday").mean().T
 with Figure(title="Saturday carries the week in every shop", x="weekday", y="shop", height=330,
             alt="Heat map of shops by weekday. The column of Saturday is darkest in all six rows; Monday and Tuesday are palest.",
             caption="Mean loaves per day. Shops differ in size, not in rhythm.", data=heat.rename_axis("shop").reset_index()) as ax:
@@ -67,8 +96,11 @@ with Figure(title="Saturday carries the week in every shop", x="weekday", y="sho
     ax.set_yticks(np.arange(6) + 0.5, shops)
     ax.invert_yaxis()
     ax.grid(False)
-    ax.figure.colorbar(mesh, ax=ax, label="loaves per day")"""),
-    ("md", r"""## The rule and where it comes from
+    ax.figure.colorbar(mesh, ax=ax, label="loaves per day")""",
+    ),
+    (
+        "md",
+        r"""## The rule and where it comes from
 
 With demand $D$ and batch $q$ the expected cost of a day is
 
@@ -82,8 +114,11 @@ for all shops the plan is a linear program over the scenarios $\omega$ of the fo
 \text{subject to} \quad & s_{i\omega} \le q_i, \qquad s_{i\omega} \le d_{i\omega} && \forall i \in I,\ \omega \in \Omega \\
 & \sum_{i \in I} f_i q_i \le B
 \end{align*}
-"""),
-    ("code", """# Cost of a day for each batch size
+""",
+    ),
+    (
+        "code",
+        """# Cost of a day for each batch size
 price, cost = 1.80, 0.60
 ratio = (price - cost) / price
 batches = np.arange(250, 650, 5)
@@ -96,16 +131,28 @@ with Figure(title="The peak is flat, the slope on the left is steep", x="batch (
             data=pd.DataFrame({"batch": batches, "profit": profit})) as ax:
     ax.plot(batches, profit)
     ax.axvline(best, color=MUTED, linewidth=1.2, linestyle=":")
-    ax.annotate(f"best: {best} loaves", (best, profit.max()), xytext=(8, -52), textcoords="offset points")"""),
-    ("code", """say(f"At a critical ratio of {percent(ratio)} the best batch for Harbour is **{best} loaves**, which earns {money(profit.max(), 'USD')} a day; "
-    f"a loaf sells at {money(price, 'USD')} and costs {money(cost, 'USD')}, so $\\\\tau = {ratio:.2f}$.")"""),
-    ("md", "## Results\n\n### Plans against each other\n\nEvery plan is judged on the same eight weeks by the same rules."),
-    ("code", """plans = pd.DataFrame({"plan": ["as last week", "average plus safety", "newsvendor", "linear program", "stochastic program", "perfect foresight"],
+    ax.annotate(f"best: {best} loaves", (best, profit.max()), xytext=(8, -52), textcoords="offset points")""",
+    ),
+    (
+        "code",
+        """say(f"At a critical ratio of {percent(ratio)} the best batch for Harbour is **{best} loaves**, which earns {money(profit.max(), 'USD')} a day; "
+    f"a loaf sells at {money(price, 'USD')} and costs {money(cost, 'USD')}, so $\\\\tau = {ratio:.2f}$.")""",
+    ),
+    (
+        "md",
+        "## Results\n\n### Plans against each other\n\nEvery plan is judged on the same eight weeks by the same rules.",
+    ),
+    (
+        "code",
+        """plans = pd.DataFrame({"plan": ["as last week", "average plus safety", "newsvendor", "linear program", "stochastic program", "perfect foresight"],
                       "profit": [61250.0, 63480.5, 66120.25, 65010.0, 67890.75, 72455.0], "waste": [5120.0, 6033.0, 4211.0, 3120.5, 3555.0, 0.0],
                       "fill rate": [0.921, 0.957, 0.968, 0.942, 0.965, 1.0]})
 table(plans, caption="Eight weeks, six shops: what each plan earns, wastes and serves.", units={"profit": "EUR", "waste": "EUR", "fill rate": "share of demand"},
-      digits={"profit": 0, "waste": 0, "fill rate": 3})"""),
-    ("code", """with Figure(title="The stochastic program closes half of the distance to perfect foresight", x="profit above the rule of last week (thousand EUR)", y="plan", height=300,
+      digits={"profit": 0, "waste": 0, "fill rate": 3})""",
+    ),
+    (
+        "code",
+        """with Figure(title="The stochastic program closes half of the distance to perfect foresight", x="profit above the rule of last week (thousand EUR)", y="plan", height=300,
             alt="Horizontal bars for five plans; they grow from average plus safety to the stochastic program, and perfect foresight is longest.",
             caption="A better forecast could at most earn what lies between the last two bars.", data=plans, slot="first_figure") as ax:
     gains = (plans.profit[1:] - plans.profit[0]) / 1000
@@ -114,20 +161,29 @@ table(plans, caption="Eight weeks, six shops: what each plan earns, wastes and s
     ax.invert_yaxis()
     ax.grid(False)
     ax.spines["bottom"].set_visible(False)
-    ax.set_xticks([])"""),
+    ax.set_xticks([])""",
+    ),
     ("md", "### Where the errors are", "detail"),
-    ("code", """# Forecast errors by shop
+    (
+        "code",
+        """# Forecast errors by shop
 with Figure(title="Errors have no lean", x="forecast less demand (loaves)", y="days", panels=(1, 3), sharey=True, height=300,
             alt="Three histograms, each a bell round zero.", caption="Small shops err less in loaves, and none leans to one side.") as axes:
     for i, (ax, shop) in enumerate(zip(axes, shops)):
         sns.histplot(rng.normal(0, np.sqrt(level[i]), 200), ax=ax, color=PALETTE[i], binwidth=6)
-        ax.set_title(shop)"""),
-    ("code", """points = pd.DataFrame({"price": rng.uniform(1.4, 2.2, 300)})
+        ax.set_title(shop)""",
+    ),
+    (
+        "code",
+        """points = pd.DataFrame({"price": rng.uniform(1.4, 2.2, 300)})
 points["sold"] = 400 - 130 * points.price + rng.normal(0, 18, 300)
 with Figure(title="A higher price sells less", x="price (EUR per loaf)", y="sold (loaves per day)", alt="A cloud of points that falls from left to right.",
             caption="Ten cents more cost about 13 loaves a day.", data=points, height=320) as ax:
-    sns.regplot(points, x="price", y="sold", ax=ax, scatter_kws={"s": 16, "alpha": 0.55}, line_kws={"color": PALETTE[1]})"""),
-    ("md", """## What to do on Monday
+    sns.regplot(points, x="price", y="sold", ax=ax, scatter_kws={"s": 16, "alpha": 0.55}, line_kws={"color": PALETTE[1]})""",
+    ),
+    (
+        "md",
+        """## What to do on Monday
 
 1. Bake by the stochastic program; the list is in the table above.
 2. Watch the *fill rate* of Campus: it is the first to fall when term begins.
@@ -144,8 +200,11 @@ Set `service_level` to 0.90. What happens to waste?
 Waste falls by about a third, and profit by a twentieth.
 
 </details>
-"""),
-    ("code", """gain = plans.profit[4] - plans.profit[1]
+""",
+    ),
+    (
+        "code",
+        """gain = plans.profit[4] - plans.profit[1]
 answer([Kpi("Profit in eight weeks", money(plans.profit[4], "EUR"), note=f"{money(gain, 'EUR')} above the best rule of thumb", good=True),
         Kpi("Fill rate", percent(plans["fill rate"][4]), note="share of demand served"),
         Kpi("Waste", money(plans.waste[4], "EUR"), note="41% below the rule of thumb", good=True),
@@ -155,15 +214,32 @@ answer([Kpi("Profit in eight weeks", money(plans.profit[4], "EUR"), note=f"{mone
                 f"A perfect forecast would add at most {money(plans.profit[5] - plans.profit[4], 'EUR')}: effort is better spent on the price."], slot="answer")
 record("profit.plan", float(plans.profit[4]), unit="EUR in eight weeks", tolerance="0.1%", meaning="profit of the stochastic plan")
 record("profit.gain", float(gain), unit="EUR in eight weeks", tolerance="1%", meaning="gain on the best rule of thumb")
-record("fill.rate", float(plans["fill rate"][4]), unit="share of demand", tolerance=0.002, meaning="demand served from the shelf")"""),
-    ("md", "## References\n\n- E. L. Porteus, *Foundations of Stochastic Inventory Theory*, Stanford, 2002, [chapter 1](https://www.sup.org/)."),
+record("fill.rate", float(plans["fill rate"][4]), unit="share of demand", tolerance=0.002, meaning="demand served from the shelf")""",
+    ),
+    (
+        "md",
+        "## References\n\n- E. L. Porteus, *Foundations of Stochastic Inventory Theory*, Stanford, 2002, [chapter 1](https://www.sup.org/).",
+    ),
 ]
 
-FAULT = ("code", "# Orders of the coming week\nraise ValueError('the budget of 0 EUR buys nothing: set budget above 0')")
+FAULT = (
+    "code",
+    "# Orders of the coming week\nraise ValueError('the budget of 0 EUR buys nothing: set budget above 0')",
+)
 
-MANIFEST = {"case": "bakery", "title": "How much bread to bake", "status": "ok", "parameters": {"service_level": 0.95, "seed": 7, "horizon": 28}, "changed": ["horizon"],
-            "started": "2026-11-21T20:15:00+00:00", "ended": "2026-11-21T20:15:41+00:00", "seconds": 41.2, "peak_memory": 412_000_000,
-            "data": {"bakery-embedded": "9f2c4a7be1" * 6 + "abcd"}, "command": "lepton-nb run bakery -p horizon 28"}
+MANIFEST = {
+    "case": "bakery",
+    "title": "How much bread to bake",
+    "status": "ok",
+    "parameters": {"service_level": 0.95, "seed": 7, "horizon": 28},
+    "changed": ["horizon"],
+    "started": "2026-11-21T20:15:00+00:00",
+    "ended": "2026-11-21T20:15:41+00:00",
+    "seconds": 41.2,
+    "peak_memory": 412_000_000,
+    "data": {"bakery-embedded": "9f2c4a7be1" * 6 + "abcd"},
+    "command": "lepton-nb run bakery -p horizon 28",
+}
 
 
 def notebook(fails: bool = False) -> nbformat.NotebookNode:
@@ -174,4 +250,6 @@ def notebook(fails: bool = False) -> nbformat.NotebookNode:
         cell = (new_markdown_cell if kind == "md" else new_code_cell)(source, metadata={"tags": tags} if tags else {})
         cell["id"] = f"c{i:03d}"
         made.append(cell)
-    return new_notebook(cells=made, metadata={"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}})
+    return new_notebook(
+        cells=made, metadata={"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}
+    )

@@ -1,4 +1,5 @@
 """Corner cases of allocation.dynamic, environment and adaptive: properties for any instance, what is refused, brute force."""
+
 from itertools import product
 
 import numpy as np
@@ -6,10 +7,47 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from scipy.stats import nbinom, poisson
 
-from lepton_nb.allocation.adaptive import (Effort, best_orders, candidates, classify, compare, learn, order_up_to, q_learning, rollouts, store_of, tune)
-from lepton_nb.allocation.dynamic import (LostSales, base_stock, best_base_stock, best_capped, constant_order_cost, geometric, judge, leftover, myopic,
-                                          order_bounds, period_cost, pipelines, value_iteration)
-from lepton_nb.allocation.environment import Forecast, Steady, Store, StoreEnv, StoreVectorEnv, allowed, draw, run, start, step, tabulate
+from lepton_nb.allocation.adaptive import (
+    Effort,
+    best_orders,
+    candidates,
+    classify,
+    compare,
+    learn,
+    order_up_to,
+    q_learning,
+    rollouts,
+    store_of,
+    tune,
+)
+from lepton_nb.allocation.dynamic import (
+    LostSales,
+    base_stock,
+    best_base_stock,
+    best_capped,
+    constant_order_cost,
+    geometric,
+    judge,
+    leftover,
+    myopic,
+    order_bounds,
+    period_cost,
+    pipelines,
+    value_iteration,
+)
+from lepton_nb.allocation.environment import (
+    Forecast,
+    Steady,
+    Store,
+    StoreEnv,
+    StoreVectorEnv,
+    allowed,
+    draw,
+    run,
+    start,
+    step,
+    tabulate,
+)
 from lepton_nb.allocation.inventory import InventoryError
 
 PMF = poisson.pmf(np.arange(40), 5) / poisson.pmf(np.arange(40), 5).sum()
@@ -21,21 +59,27 @@ def by_hand(system: LostSales, policy, periods: int = 4000) -> float:
     states, chain = [(0,) * system.lead_time], {}
     while states:
         state = states.pop()
-        if state in chain: continue
+        if state in chain:
+            continue
         order, moves = int(policy(np.array(state)[:, None])[0]), {}
         for demand, chance in enumerate(system.demand):
             ahead = (*state[1:], order)
             after = (max(state[0] - demand, 0) + ahead[0], *ahead[1:])
             moves[after] = moves.get(after, 0) + chance
-        cost = sum(q * (system.holding_cost * max(state[0] - d, 0) + system.stockout_cost * max(d - state[0], 0)) for d, q in enumerate(system.demand))
+        cost = sum(
+            q * (system.holding_cost * max(state[0] - d, 0) + system.stockout_cost * max(d - state[0], 0))
+            for d, q in enumerate(system.demand)
+        )
         chain[state] = (cost, moves)
         states += list(moves)
     share = dict.fromkeys(chain, 1 / len(chain))
     for _ in range(periods):
         fresh = dict.fromkeys(chain, 0.0)
         for state, weight in share.items():
-            for after, chance in chain[state][1].items(): fresh[after] += weight * chance
-        if sum(abs(fresh[s] - share[s]) for s in chain) < 1e-11: break
+            for after, chance in chain[state][1].items():
+                fresh[after] += weight * chance
+        if sum(abs(fresh[s] - share[s]) for s in chain) < 1e-11:
+            break
         share = fresh
     return sum(weight * chain[state][0] for state, weight in share.items())
 
@@ -48,8 +92,11 @@ def test_a_policy_costs_what_a_dictionary_says():
 def test_no_policy_of_a_tiny_system_beats_value_iteration():
     system = LostSales([0.5, 0.5], lead_time=1, stockout_cost=3)
     best = value_iteration(system).cost
-    costs = [judge(system, lambda s, t=np.array(orders): t[np.minimum(s[0], 3)], limit=8).cost
-             for orders in product(range(3), repeat=4) if orders[3] == 0 and orders[2] <= 1]
+    costs = [
+        judge(system, lambda s, t=np.array(orders): t[np.minimum(s[0], 3)], limit=8).cost
+        for orders in product(range(3), repeat=4)
+        if orders[3] == 0 and orders[2] <= 1
+    ]
     assert min(costs) == pytest.approx(best, abs=1e-5)
 
 
@@ -77,7 +124,7 @@ def test_the_best_order_falls_by_at_most_a_unit_for_a_unit_more_and_least_for_th
     orders = best(np.array([hand.ravel(), under_way.ravel()])).reshape(15, 8)
     down, across = -np.diff(orders, axis=0), -np.diff(orders, axis=1)
     assert ((down >= 0) & (down <= 1)).all() and ((across >= 0) & (across <= 1)).all()
-    assert (across[:-1] >= down[:, :-1]).all()                                 # L-natural convexity: the later unit counts for more
+    assert (across[:-1] >= down[:, :-1]).all()  # L-natural convexity: the later unit counts for more
 
 
 def test_leftover_rows_are_distributions_and_cost_matches_term_by_term():
@@ -99,25 +146,28 @@ def test_a_constant_order_costs_the_same_by_simulation():
     assert abs(seen.mean - constant_order_cost(LostSales(PMF, 2), 4)) < 5 * seen.error
 
 
-@pytest.mark.parametrize("call, word", [
-    (lambda: LostSales([0.5, 0.5], 1.5), "lead_time"),
-    (lambda: LostSales([0.5, 0.5], 1, holding_cost=0), "holding_cost"),
-    (lambda: LostSales([0.5, 0.5], 1, stockout_cost=0), "stockout_cost"),
-    (lambda: LostSales([1.0], 1), "always 0"),
-    (lambda: value_iteration(SMALL, most_sweeps=2), "most_sweeps"),
-    (lambda: judge(SMALL, lambda s: np.full(s.shape[1], -1)), "less than 0"),
-    (lambda: judge(SMALL, lambda s: np.full(s.shape[1], 3)), "larger limit"),
-    (lambda: judge(LostSales(SMALL.demand, 9), base_stock(9)), "too many states"),
-    (lambda: constant_order_cost(SMALL, 2), "grow without end"),
-    (lambda: Store(Steady(PMF), 1, stockout_cost=-1), "0 or more"),
-    (lambda: Store(Steady(PMF), 1, most_order=0), "most_order"),
-    (lambda: Store(Steady(PMF), 1, most_units=20_000), "packs"),
-    (lambda: Forecast([1] * 7, [-0.1]), "news"),
-    (lambda: Forecast([0] * 7, [0.1]), "profile"),
-    (lambda: Forecast([1] * 7, [0.1], size=0), "size"),
-    (lambda: q_learning(Store(Steady(PMF), 5, 5)), "too many states"),
-    (lambda: Effort(generations=0, states=0), "states, generations"),
-])
+@pytest.mark.parametrize(
+    "call, word",
+    [
+        (lambda: LostSales([0.5, 0.5], 1.5), "lead_time"),
+        (lambda: LostSales([0.5, 0.5], 1, holding_cost=0), "holding_cost"),
+        (lambda: LostSales([0.5, 0.5], 1, stockout_cost=0), "stockout_cost"),
+        (lambda: LostSales([1.0], 1), "always 0"),
+        (lambda: value_iteration(SMALL, most_sweeps=2), "most_sweeps"),
+        (lambda: judge(SMALL, lambda s: np.full(s.shape[1], -1)), "less than 0"),
+        (lambda: judge(SMALL, lambda s: np.full(s.shape[1], 3)), "larger limit"),
+        (lambda: judge(LostSales(SMALL.demand, 9), base_stock(9)), "too many states"),
+        (lambda: constant_order_cost(SMALL, 2), "grow without end"),
+        (lambda: Store(Steady(PMF), 1, stockout_cost=-1), "0 or more"),
+        (lambda: Store(Steady(PMF), 1, most_order=0), "most_order"),
+        (lambda: Store(Steady(PMF), 1, most_units=20_000), "packs"),
+        (lambda: Forecast([1] * 7, [-0.1]), "news"),
+        (lambda: Forecast([0] * 7, [0.1]), "profile"),
+        (lambda: Forecast([1] * 7, [0.1], size=0), "size"),
+        (lambda: q_learning(Store(Steady(PMF), 5, 5)), "too many states"),
+        (lambda: Effort(generations=0, states=0), "states, generations"),
+    ],
+)
 def test_nonsense_is_refused_by_name(call, word):
     with pytest.raises(InventoryError, match=word):
         call()
@@ -133,16 +183,16 @@ def test_no_unit_appears_or_vanishes(lead_time, shelf_life):
     for day in noise:
         order = rng.integers(0, allowed(store, state).astype(int) + 1)
         fresh, cost = step(store, state, order, day)
-        held = state.sum(axis=0) + order - fresh.sum(axis=0)                   # sold or wasted
-        lost_and_wasted = cost                                                 # each costs one
-        sold = np.minimum(day[0], state[:store.ages].sum(axis=0) + (order if lead_time == 0 else 0))
+        held = state.sum(axis=0) + order - fresh.sum(axis=0)  # sold or wasted
+        lost_and_wasted = cost  # each costs one
+        sold = np.minimum(day[0], state[: store.ages].sum(axis=0) + (order if lead_time == 0 else 0))
         assert np.allclose(held - sold + day[0] - sold, lost_and_wasted) and (fresh >= 0).all()
         state = fresh
 
 
 def test_the_oldest_are_sold_first_and_age_by_a_day():
     store = Store(Steady(PMF), 3, 2, 0.5, 7, 3)
-    state = np.array([[4], [5], [6], [2]], np.int16)                           # last day, fresh, arriving tomorrow, the day after
+    state = np.array([[4], [5], [6], [2]], np.int16)  # last day, fresh, arriving tomorrow, the day after
     fresh, cost = step(store, state, np.array([1]), np.array([[3]], np.int16))
     assert fresh.T.tolist() == [[5, 6, 2, 1]] and cost == 3 * 1 + 0.5 * 5
 
@@ -164,18 +214,23 @@ def draw_states(store, policy):
     """States after some days of a policy."""
     rng = np.random.default_rng(5)
     state = start(store, rng, 200)
-    for day in draw(store, rng, 9, state): state, _ = step(store, state, np.minimum(policy(state), allowed(store, state)), day)
+    for day in draw(store, rng, 9, state):
+        state, _ = step(store, state, np.minimum(policy(state), allowed(store, state)), day)
     return state
 
 
-@pytest.mark.parametrize("store", [Store(Steady(PMF), 0), Store(Steady(PMF), 1, 1), Store(Forecast([3] * 7, [0.1, 0.2], 4), 2, 3)])
+@pytest.mark.parametrize(
+    "store", [Store(Steady(PMF), 0), Store(Steady(PMF), 1, 1), Store(Forecast([3] * 7, [0.1, 0.2], 4), 2, 3)]
+)
 def test_gymnasium_accepts_every_kind(store):
     check_env(StoreEnv(store, days=5))
     many = StoreVectorEnv(store, 3, days=4)
     seen, _ = many.reset(seed=1)
     assert many.observation_space.contains(seen)
     cuts = [many.step(many.action_space.sample())[3].all() for _ in range(11)]
-    assert cuts == [False] * 3 + [True] + [False] * 4 + [True] + [False] * 2   # four days, one call that empties, four days, ..
+    assert (
+        cuts == [False] * 3 + [True] + [False] * 4 + [True] + [False] * 2
+    )  # four days, one call that empties, four days, ..
 
 
 def test_rollouts_of_equal_orders_are_equal_and_candidates_stay_allowed():
@@ -185,17 +240,24 @@ def test_rollouts_of_equal_orders_are_equal_and_candidates_stay_allowed():
     money = rollouts(store, policy, state, np.full((3, 20), 4), 5, 12, np.random.default_rng(0), columns=64)
     assert np.array_equal(money[0], money[1]) and np.array_equal(money[0], money[2])
     orders, open_ = candidates(store, policy, state, 3)
-    assert (orders <= allowed(store, state)).all() and open_.any(axis=0).all() and (np.diff(orders, axis=0)[open_[1:]] == 1).all()
+    assert (
+        (orders <= allowed(store, state)).all()
+        and open_.any(axis=0).all()
+        and (np.diff(orders, axis=0)[open_[1:]] == 1).all()
+    )
 
 
 def test_halving_finds_an_obvious_best_order():
-    store = Store(Steady(np.eye(6)[5]), 0, 1, 0, 10, 1, most_order=9)           # five customers every day, nothing keeps
+    store = Store(Steady(np.eye(6)[5]), 0, 1, 0, 10, 1, most_order=9)  # five customers every day, nothing keeps
     state = np.zeros((1, 30), np.int16)
     assert (best_orders(store, lambda s: np.full(s.shape[1], 3), state, 3, 2, 2, np.random.default_rng(0)) == 5).all()
 
 
 def test_learning_repeats_and_never_returns_worse_than_it_began_with():
-    store, little = store_of(SMALL), Effort(states=60, scenarios=2, horizon=6, generations=2, layers=(8,), epochs=5, trials=200, trial_days=60)
+    store, little = (
+        store_of(SMALL),
+        Effort(states=60, scenarios=2, horizon=6, generations=2, layers=(8,), epochs=5, trials=200, trial_days=60),
+    )
     one, two = (learn(store, order_up_to(store, 6, 2), little, seed=3) for _ in range(2))
     assert one.history.equals(two.history) and len(one.stages) == 3
     best = one.history["cost"].idxmin()
@@ -207,15 +269,21 @@ def test_one_class_and_two_classes_make_policies():
     state = draw_states(store, order_up_to(store, 6))
     assert (classify(store, state, np.ones(200, int), (4,), 3, 0)(state) <= 1).all()
     label = (state[0] > 1).astype(int)
-    assert (classify(store, state, label, (16,), 200, 0)(state) == np.minimum(label, allowed(store, state))).mean() > 0.9
+    assert (
+        classify(store, state, label, (16,), 200, 0)(state) == np.minimum(label, allowed(store, state))
+    ).mean() > 0.9
 
 
 def test_tune_walks_to_the_best_of_a_bowl_and_compare_ranks():
     store = store_of(SMALL)
-    (level, cap), cost = tune(store, lambda level, cap: order_up_to(store, level, max(cap, 0)), (3, 1), replications=500, days=100)
+    (level, cap), cost = tune(
+        store, lambda level, cap: order_up_to(store, level, max(cap, 0)), (3, 1), replications=500, days=100
+    )
     assert cost <= run(store, order_up_to(store, 3, 1), 500, 100).mean and level > 3 and cap >= 2
     ranked = compare(SMALL, Effort(states=300, scenarios=16, horizon=12, layers=(16,), trials=500))
-    assert ranked["policy"][0] == "optimal" and ranked["regret"].is_monotonic_increasing and ranked["percent"].iloc[-1] > 1
+    assert (
+        ranked["policy"][0] == "optimal" and ranked["regret"].is_monotonic_increasing and ranked["percent"].iloc[-1] > 1
+    )
 
 
 def test_geometric_demand_has_its_mean_and_sums_to_one():

@@ -7,8 +7,23 @@ import pandas as pd
 import pytest
 
 from lepton_nb.demand.backtest import (
-    BacktestError, Origins, assert_no_leak, backtest, bias, choose, coverage, known_mean, mae, mase, mse, naive_scale, pinball, revenue_weights,
-    rmsse, split_origins, wape,
+    BacktestError,
+    Origins,
+    assert_no_leak,
+    backtest,
+    bias,
+    choose,
+    coverage,
+    known_mean,
+    mae,
+    mase,
+    mse,
+    naive_scale,
+    pinball,
+    revenue_weights,
+    rmsse,
+    split_origins,
+    wape,
 )
 from lepton_nb.demand.features import history
 from lepton_nb.demand.models import MODELS
@@ -20,11 +35,23 @@ warnings.simplefilter("error")
 def panel_of(y, price=None, censored=None, start="2025-01-06"):
     y = np.asarray(y, np.float32)
     ids = pd.Index([f"S{i % 2}/item{i}" for i in range(len(y))], name="unique_id")
-    static = pd.DataFrame({"store": [f"S{i % 2}" for i in range(len(y))], "item": [f"item{i}" for i in range(len(y))],
-                           "group": ["a" if i < len(y) // 2 else "b" for i in range(len(y))]}, index=ids)
+    static = pd.DataFrame(
+        {
+            "store": [f"S{i % 2}" for i in range(len(y))],
+            "item": [f"item{i}" for i in range(len(y))],
+            "group": ["a" if i < len(y) // 2 else "b" for i in range(len(y))],
+        },
+        index=ids,
+    )
     known = {} if price is None else {"price": np.asarray(price, np.float32)}
-    return Panel(ids, pd.date_range(start, periods=y.shape[1], name="ds"), y, known, static,
-                 np.zeros(y.shape, bool) if censored is None else censored)
+    return Panel(
+        ids,
+        pd.date_range(start, periods=y.shape[1], name="ds"),
+        y,
+        known,
+        static,
+        np.zeros(y.shape, bool) if censored is None else censored,
+    )
 
 
 class Mean:
@@ -47,6 +74,7 @@ def panel():
 
 # metrics
 
+
 def test_metrics_agree_with_loops():
     rng = np.random.default_rng(1)
     y, f, past = rng.poisson(2, (5, 9)).astype(float), rng.gamma(2, 1, (5, 9)), rng.poisson(2, (5, 40)).astype(float)
@@ -56,7 +84,9 @@ def test_metrics_agree_with_loops():
         steps = [(b - a) for a, b in zip(past[i], past[i][1:]) if not np.isnan(a)]
         square = sum((a - b) ** 2 for a, b in seen) / len(seen)
         assert np.isclose(rmsse(y, f, past)[i], np.sqrt(square / (sum(s**2 for s in steps) / len(steps))))
-        assert np.isclose(mase(y, f, past)[i], sum(abs(a - b) for a, b in seen) / len(seen) / (sum(map(abs, steps)) / len(steps)))
+        assert np.isclose(
+            mase(y, f, past)[i], sum(abs(a - b) for a, b in seen) / len(seen) / (sum(map(abs, steps)) / len(steps))
+        )
         loss = sum(max(0.9 * (a - b), 0.1 * (b - a)) for a, b in seen) / len(seen)
         assert np.isclose(pinball(y[i], f[i], 0.9), loss)
 
@@ -106,17 +136,25 @@ def test_coverage_counts_the_ends():
 
 # origins
 
+
 @pytest.mark.parametrize("evaluation,validation,step", [(1, 1, None), (3, 3, None), (2, 5, 7), (4, 0, None)])
 def test_windows_are_disjoint(evaluation, validation, step):
     split = split_origins(400, 14, evaluation, validation, step)
     judged = {d for o in split.evaluation for d in range(o, o + 14)}
     chosen = {d for o in split.validation for d in range(o, o + 14)}
-    assert not judged & chosen and max(judged) == 399 and len(judged) == 14 * evaluation and len(split.validation) == validation
+    assert (
+        not judged & chosen
+        and max(judged) == 399
+        and len(judged) == 14 * evaluation
+        and len(split.validation) == validation
+    )
 
 
 def test_ten_days_give_one_window_each_and_a_sentence_for_more():
     assert split_origins(10, 3, 1, 1).validation.columns == (4,)
-    with pytest.raises(BacktestError, match="10 days of history are too few for 3 evaluation and 3 validation windows of 3 days"):
+    with pytest.raises(
+        BacktestError, match="10 days of history are too few for 3 evaluation and 3 validation windows of 3 days"
+    ):
         split_origins(10, 3)
     with pytest.raises(BacktestError, match="horizon 0"):
         split_origins(100, 0)
@@ -128,6 +166,7 @@ def test_a_validation_window_cannot_reach_the_evaluation_weeks():
 
 
 # backtest
+
 
 def test_each_model_sees_only_its_past(panel):
     seen = []
@@ -182,11 +221,14 @@ def test_stock_outs_are_left_out_unless_asked_for():
     assert backtest(panel_of(y, censored=out), {"m": Mean}, (30,), 10, skip_censored=False).actual[0, 0, 5] == 0
 
 
-@pytest.mark.parametrize("y,origin,horizon", [
-    (np.zeros((3, 30)), 20, 5),                                        # never sold
-    (np.full((1, 10), 2.0), 7, 3),                                     # one series, ten days
-    (np.arange(20.0)[None], 10, 1),                                    # one day ahead
-])
+@pytest.mark.parametrize(
+    "y,origin,horizon",
+    [
+        (np.zeros((3, 30)), 20, 5),  # never sold
+        (np.full((1, 10), 2.0), 7, 3),  # one series, ten days
+        (np.arange(20.0)[None], 10, 1),  # one day ahead
+    ],
+)
 def test_small_and_odd_panels(y, origin, horizon):
     bt = backtest(panel_of(y), {"m": Mean}, (origin,), horizon)
     assert np.isfinite(bt.summary()["MSE"]).all()
@@ -196,7 +238,7 @@ def test_small_and_odd_panels(y, origin, horizon):
 
 def test_all_zero_series_give_undefined_scaled_errors_and_a_sentence():
     y = np.zeros((3, 60))
-    split = split_origins(panel_of(y), 7, 1, 2)                        # the panel ends where its history ends
+    split = split_origins(panel_of(y), 7, 1, 2)  # the panel ends where its history ends
     bt = backtest(panel_of(y), {"m": Mean}, split.validation)
     assert np.isnan(bt.summary()["RMSSE"]).all()
     with pytest.raises(BacktestError, match="RMSSE.*undefined.*give MSE"):
@@ -214,9 +256,11 @@ def test_segments_partition_the_cells(panel):
 
 
 def test_weekday_segment_names_the_right_days():
-    y = np.tile([1.0, 2, 3, 4, 5, 6, 7], 10)[None]                      # Monday sells 1, Sunday 7
+    y = np.tile([1.0, 2, 3, 4, 5, 6, 7], 10)[None]  # Monday sells 1, Sunday 7
     table = backtest(panel_of(y), {"m": Mean}, (40,), 14).by("weekday")
-    assert dict(zip(table["weekday"], table["mean"])) == dict(zip(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], range(1, 8)))
+    assert dict(zip(table["weekday"], table["mean"])) == dict(
+        zip(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], range(1, 8))
+    )
 
 
 def test_the_median_serves_absolute_and_the_mean_squared_errors(panel):
@@ -229,9 +273,13 @@ def test_the_median_serves_absolute_and_the_mean_squared_errors(panel):
         bt.with_quantiles("other", (0.5,), low)
 
 
-@pytest.mark.parametrize("bad,message", [
-    (lambda h: np.ones((6, h + 1)), "shape"), (lambda h: np.full((6, h), np.nan), "no number"),
-])
+@pytest.mark.parametrize(
+    "bad,message",
+    [
+        (lambda h: np.ones((6, h + 1)), "shape"),
+        (lambda h: np.full((6, h), np.nan), "no number"),
+    ],
+)
 def test_broken_forecasts_are_refused(panel, bad, message):
     class Broken(Mean):
         def predict(self, panel, origin, horizon):
@@ -249,6 +297,7 @@ def test_windows_outside_the_history_are_refused(panel):
 
 
 # choice
+
 
 def test_choice_refuses_everything_but_validation(panel):
     split = split_origins(panel, 7)
@@ -277,14 +326,18 @@ def test_a_tie_goes_to_the_first_and_bias_counts_by_size(panel):
 
 # leaks
 
+
 @pytest.mark.parametrize("leak", ["y", "censored", "covariate"])
 def test_the_leak_test_finds_each_kind_of_leak(panel, leak):
     panel.known["temperature"] = np.ones(200, np.float32)
 
     class Leaks(Mean):
         def predict(self, panel, origin, horizon):
-            extra = {"y": np.nan_to_num(panel.y[:, origin]), "censored": panel.censored[:, origin + 1].astype(float),
-                     "covariate": np.full(6, panel.known["temperature"][origin])}[leak]
+            extra = {
+                "y": np.nan_to_num(panel.y[:, origin]),
+                "censored": panel.censored[:, origin + 1].astype(float),
+                "covariate": np.full(6, panel.known["temperature"][origin]),
+            }[leak]
             return super().predict(panel, origin, horizon) + extra[:, None]
 
     with pytest.raises(AssertionError, match="leak: series"):
@@ -306,6 +359,9 @@ def test_preparing_once_an_origin_changes_no_forecast_and_sees_no_future():
         seen.append(past.end)
         return history(past)
 
-    plain, other = (backtest(panel, {n: MODELS[n] for n in ("average", "ridge")}, [150, 170], 7, prepare=p) for p in (None, prepared))
+    plain, other = (
+        backtest(panel, {n: MODELS[n] for n in ("average", "ridge")}, [150, 170], 7, prepare=p)
+        for p in (None, prepared)
+    )
     assert seen == [150, 170]
     assert all(np.array_equal(plain.forecasts[n], other.forecasts[n]) for n in plain.forecasts)

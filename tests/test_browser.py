@@ -1,4 +1,5 @@
 """Reports in a real headless Chromium with the network off: what a reader, a keyboard and a screen reader meet."""
+
 import json
 from pathlib import Path
 
@@ -18,7 +19,9 @@ def pages(executed, executed_failing, tmp_path_factory):
     """The sample report, a failed one, and the front page."""
     run, reports = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("reports")
     render(executed, run / "report.html", sample_report.MANIFEST)
-    (run / "results.json").write_text(json.dumps({"case": "bakery", "parameters": {}, "results": recorded(nbformat.read(executed, 4))}))
+    (run / "results.json").write_text(
+        json.dumps({"case": "bakery", "parameters": {}, "results": recorded(nbformat.read(executed, 4))})
+    )
     report = publish(run, reports)
     failed = render(executed_failing, run / "failed.html", sample_report.MANIFEST | {"status": "failed"})
     return {"report": report, "failed": failed, "front": reports / "index.html"}
@@ -39,6 +42,7 @@ def visit(chromium):
         def gate(route):
             page.asked.append(route.request.url)
             route.continue_() if route.request.url.startswith(("file:", "data:")) else route.abort()
+
         page.route("**/*", gate)
         page.on("request", lambda request: page.asked.append(request.url))
         page.on("requestfailed", lambda request: page.failed.append((request.url, request.failure)))
@@ -46,6 +50,7 @@ def visit(chromium):
         page.on("pageerror", lambda error: page.said.append(f"error: {error}"))
         page.goto(Path(path).as_uri())
         return page
+
     yield go
     for context in contexts:
         context.close()
@@ -55,6 +60,7 @@ def visit(chromium):
 def axe():
     """The source of axe-core, as it comes with its Python package."""
     import axe_playwright_python
+
     return next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf-8")
 
 
@@ -63,7 +69,11 @@ def violations(page, axe, rules=None):
     page.evaluate(axe)
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     found = page.evaluate("options => axe.run(document, options)", options)["violations"]
-    return [f"{rule['id']}: {rule['help']}: {node['html'][:120]} ({node.get('failureSummary', '')[:200]})" for rule in found for node in rule["nodes"][:3]]
+    return [
+        f"{rule['id']}: {rule['help']}: {node['html'][:120]} ({node.get('failureSummary', '')[:200]})"
+        for rule in found
+        for node in rule["nodes"][:3]
+    ]
 
 
 def check(page, path):
@@ -73,9 +83,17 @@ def check(page, path):
     assert set(url for url in page.asked if url.startswith("file:")) == {Path(path).as_uri()}
     assert page.said == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page scrolls sideways"
-    assert page.evaluate("""[...document.querySelectorAll('img')].filter(i => !(i.alt || '').trim()).map(i => i.outerHTML.slice(0, 100))""") == []
-    assert page.evaluate("""[...document.querySelectorAll('svg')].filter(s => s.getAttribute('role') !== 'img' ||
-        s.getAttribute('aria-labelledby').split(' ').some(id => !(document.getElementById(id)?.textContent || '').trim())).length""") == 0
+    assert (
+        page.evaluate(
+            """[...document.querySelectorAll('img')].filter(i => !(i.alt || '').trim()).map(i => i.outerHTML.slice(0, 100))"""
+        )
+        == []
+    )
+    assert (
+        page.evaluate("""[...document.querySelectorAll('svg')].filter(s => s.getAttribute('role') !== 'img' ||
+        s.getAttribute('aria-labelledby').split(' ').some(id => !(document.getElementById(id)?.textContent || '').trim())).length""")
+        == 0
+    )
     heads = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => +h.tagName[1])")
     assert heads[0] == 1 and heads.count(1) == 1 and all(b <= a + 1 for a, b in zip(heads, heads[1:])), heads
     small = page.evaluate("""[...document.querySelectorAll('p, li, td, th, dd, dt, summary, a, button, figcaption')].filter(e => e.getClientRects().length
@@ -89,7 +107,10 @@ def svg_text_sizes(page):
         .map(t => { const m = t.getScreenCTM(); return parseFloat(getComputedStyle(t).fontSize) * Math.hypot(m.a, m.b) })""")
 
 
-@pytest.mark.parametrize("name, width, scheme", [("report", *view) for view in VIEWS] + [(n, *v) for n in ("failed", "front") for v in VIEWS[::3]])
+@pytest.mark.parametrize(
+    "name, width, scheme",
+    [("report", *view) for view in VIEWS] + [(n, *v) for n in ("failed", "front") for v in VIEWS[::3]],
+)
 def test_pages_are_readable_quiet_and_accessible(pages, visit, axe, name, width, scheme):
     page = visit(pages[name], width, scheme, bypass_csp=True)
     check(page, pages[name])
@@ -234,7 +255,11 @@ def test_csv_downloads_work_offline(pages, visit):
 
 def test_without_a_script_everything_can_still_be_read(pages, visit):
     page = visit(pages["report"], java_script_enabled=False)
-    assert page.locator("h1").is_visible() and page.locator(".contents a").first.is_visible() and page.locator("#theme").is_hidden()
+    assert (
+        page.locator("h1").is_visible()
+        and page.locator(".contents a").first.is_visible()
+        and page.locator("#theme").is_hidden()
+    )
     page.locator("details.code summary").first.click()
     assert page.locator("details.code pre").first.is_visible()
 

@@ -1,4 +1,5 @@
 """Sources: where files are looked for, what is said without a network, and the public sets where they are at hand."""
+
 import os
 import shutil
 from pathlib import Path
@@ -8,10 +9,10 @@ import pandas as pd
 import pooch
 import pytest
 
+from lepton_nb.cases.retail.public import Logistics, assume_logistics, m5_tables, online_retail_tables
 from lepton_nb.data import catalog
-from lepton_nb.data.catalog import available, Dataset, File, load, PUBLIC, SourceError
-from lepton_nb.data.public import assume_logistics, Logistics, m5_tables, online_retail_tables
-from lepton_nb.data.tables import check_tables, DataError
+from lepton_nb.data.catalog import PUBLIC, Dataset, File, SourceError, available, load
+from lepton_nb.data.tables import DataError, check_tables
 
 HERE = Path(os.environ.get("LEPTON_NB_DATA", "") or "nowhere")
 
@@ -37,10 +38,19 @@ def alone(tmp_path, monkeypatch):
 
 # ---- errors a user can cause
 
-@pytest.mark.parametrize("case, source, words", [
-    ("bakery", "embedded", "Cases: retail"), ("retail", "public:m5", r"did you mean public:m5-foods1\?"), ("retail", "publik:m5", "not understood"), ("retail", "public:m6", "public:m5-foods1"),
-    ("retail", "", "not understood"), ("retail", "own:", "not understood"), ("retail", "embedded:x", "not understood"),
-])
+
+@pytest.mark.parametrize(
+    "case, source, words",
+    [
+        ("bakery", "embedded", "Cases: retail"),
+        ("retail", "public:m5", r"did you mean public:m5-foods1\?"),
+        ("retail", "publik:m5", "not understood"),
+        ("retail", "public:m6", "public:m5-foods1"),
+        ("retail", "", "not understood"),
+        ("retail", "own:", "not understood"),
+        ("retail", "embedded:x", "not understood"),
+    ],
+)
 def test_unknown_sources(case, source, words):
     with pytest.raises(SourceError, match=words):
         load(case, source)
@@ -56,21 +66,35 @@ def test_own_folder_with_faults_is_refused_as_a_whole(tmp_path):
 def own(folder, **columns):
     """Write sales of two items as a user would, with some columns replaced; give the source."""
     days = pd.date_range("2025-01-01", periods=120).strftime("%Y-%m-%d")
-    sales = pd.DataFrame({"date": [*days, *days], "store": "S1", "item": ["a"] * 120 + ["b"] * 120, "units": 3, "price": 2.0})
+    sales = pd.DataFrame(
+        {"date": [*days, *days], "store": "S1", "item": ["a"] * 120 + ["b"] * 120, "units": 3, "price": 2.0}
+    )
     sales.assign(**columns).to_csv(folder / "sales.csv", index=False)
     return f"own:{folder}"
 
 
-@pytest.mark.parametrize("columns, words", [
-    ({"price": ["1.5"] * 120 + [""] * 120}, "sales, column price: no price above 0 in any row of 'b'"), ({"price": 0}, "'a', 'b'"),
-    ({"units": 0}, "sales, column units: no row has units above 0"),
-    ({"date": ["1990-03-03", *pd.date_range("2025-01-02", periods=239).strftime("%Y-%m-%d")]}, "1990-03-03 is more than a year from the other dates"),
-    ({"date": [*pd.date_range("2025-01-02", periods=239).strftime("%Y-%m-%d"), "2052-01-01"]}, "2052-01-01 is more than a year"),
-])
+@pytest.mark.parametrize(
+    "columns, words",
+    [
+        ({"price": ["1.5"] * 120 + [""] * 120}, "sales, column price: no price above 0 in any row of 'b'"),
+        ({"price": 0}, "'a', 'b'"),
+        ({"units": 0}, "sales, column units: no row has units above 0"),
+        (
+            {"date": ["1990-03-03", *pd.date_range("2025-01-02", periods=239).strftime("%Y-%m-%d")]},
+            "1990-03-03 is more than a year from the other dates",
+        ),
+        (
+            {"date": [*pd.date_range("2025-01-02", periods=239).strftime("%Y-%m-%d"), "2052-01-01"]},
+            "2052-01-01 is more than a year",
+        ),
+    ],
+)
 def test_own_sales_that_carry_no_plan_are_refused_for_what_is_in_them(tmp_path, columns, words):
     with pytest.raises(DataError) as error:
         load("retail", own(tmp_path, **columns))
-    assert words in str(error.value) and len(error.value.problems) == 1, "nothing is said of tables that the user never wrote"
+    assert words in str(error.value) and len(error.value.problems) == 1, (
+        "nothing is said of tables that the user never wrote"
+    )
 
 
 def test_a_history_with_a_long_pause_is_no_misdated_one(tmp_path):
@@ -91,7 +115,12 @@ def test_offline_says_what_was_tried_and_what_to_do(alone):
     with pytest.raises(SourceError) as error:
         load("retail", "public:online-retail")
     said = str(error.value)
-    assert "no route to host" in said and "https://" in said and "LEPTON_NB_DATA" in said and str(alone / "cache" / "retail/online_retail/onlineretail.rda") in said
+    assert (
+        "no route to host" in said
+        and "https://" in said
+        and "LEPTON_NB_DATA" in said
+        and str(alone / "cache" / "retail/online_retail/onlineretail.rda") in said
+    )
 
 
 def test_data_folder_that_is_none(monkeypatch):
@@ -112,7 +141,11 @@ def test_changed_file_is_refused(alone, monkeypatch):
 
 def test_what_is_at_hand_is_told(alone):
     told = available().set_index("source")["at hand"]
-    assert told["public:online-retail"] == "fetched on first use" and told["public:m5-foods1"] == "bring your own copy" and told["embedded"] == "here"
+    assert (
+        told["public:online-retail"] == "fetched on first use"
+        and told["public:m5-foods1"] == "bring your own copy"
+        and told["embedded"] == "here"
+    )
 
 
 def test_download_is_checked_and_kept(alone, monkeypatch):
@@ -120,7 +153,11 @@ def test_download_is_checked_and_kept(alone, monkeypatch):
     monkeypatch.setattr(pooch, "retrieve", lambda url, **how: asked.update(how, url=url) or str(alone / "file"))
     file = PUBLIC["online-retail"].ways[1][0]
     assert catalog.fetch(file) == alone / "file"
-    assert asked["known_hash"] == f"sha256:{file.sha256}" and asked["progressbar"] and asked["path"] == alone / "cache" / "retail/online_retail"
+    assert (
+        asked["known_hash"] == f"sha256:{file.sha256}"
+        and asked["progressbar"]
+        and asked["path"] == alone / "cache" / "retail/online_retail"
+    )
 
 
 def test_every_file_that_is_fetched_is_pinned():
@@ -129,6 +166,7 @@ def test_every_file_that_is_fetched_is_pinned():
 
 
 # ---- sources
+
 
 def test_embedded_is_checked_and_repeats():
     first, second = load(), load("retail", "embedded")
@@ -140,12 +178,20 @@ def test_embedded_is_checked_and_repeats():
 
 def test_own_folder_is_completed_only_where_it_must_be(tmp_path):
     days = pd.date_range("2025-01-01", periods=70)
-    pd.DataFrame({"date": days, "store": "S1", "item": "007", "units": 2, "price": 3.0}).to_csv(tmp_path / "sales.csv", index=False)
+    pd.DataFrame({"date": days, "store": "S1", "item": "007", "units": 2, "price": 3.0}).to_csv(
+        tmp_path / "sales.csv", index=False
+    )
     (tmp_path / "items.csv").write_text("item,cost,supplier\n007,1.0,dairy\n")
     own = load("retail", f"own:{tmp_path}", currency="CHF")
-    assert own.tables["items"].cost.item() == 1.0 and own.tables["suppliers"].supplier.tolist() == ["dairy"] and own.currency == "CHF"
+    assert (
+        own.tables["items"].cost.item() == 1.0
+        and own.tables["suppliers"].supplier.tolist() == ["dairy"]
+        and own.currency == "CHF"
+    )
     assert own.tables["stores"].capacity.item() == 20 and not any("Unit cost" in word for word in own.assumed)
-    assert any("Capacity" in word for word in own.assumed) and any(word.startswith("dairy: lead time") for word in own.assumed)
+    assert any("Capacity" in word for word in own.assumed) and any(
+        word.startswith("dairy: lead time") for word in own.assumed
+    )
 
 
 def test_own_with_suppliers_but_no_items_uses_the_given_suppliers(tmp_path):
@@ -156,18 +202,32 @@ def test_own_with_suppliers_but_no_items_uses_the_given_suppliers(tmp_path):
 
 def test_weekly_rows_are_called_weekly(tmp_path):
     days = pd.date_range("2025-01-01", periods=60, freq="7D")
-    pd.DataFrame({"date": days, "store": "S1", "item": "007", "units": 2, "price": 3.0}).to_csv(tmp_path / "sales.csv", index=False)
+    pd.DataFrame({"date": days, "store": "S1", "item": "007", "units": 2, "price": 3.0}).to_csv(
+        tmp_path / "sales.csv", index=False
+    )
     assert load("retail", f"own:{tmp_path}").card["frequency"] == "weekly"
 
 
 def test_assumptions_do_not_depend_on_the_order_of_rows_or_on_other_items():
     rng = np.random.default_rng(3)
-    sales = pd.DataFrame({"date": np.tile(pd.date_range("2025-01-01", periods=50), 4), "store": "S", "item": np.repeat(list("abcd"), 50), "channel": "store",
-                          "units": rng.poisson(4, 200).astype(float), "price": 2.0, "promotion": False})
+    sales = pd.DataFrame(
+        {
+            "date": np.tile(pd.date_range("2025-01-01", periods=50), 4),
+            "store": "S",
+            "item": np.repeat(list("abcd"), 50),
+            "channel": "store",
+            "units": rng.poisson(4, 200).astype(float),
+            "price": 2.0,
+            "promotion": False,
+        }
+    )
     items = assume_logistics({"sales": sales})[0]["items"]
     shuffled = assume_logistics({"sales": sales.sample(frac=1, random_state=1)})[0]["items"]
     pd.testing.assert_frame_equal(items, shuffled)
-    pd.testing.assert_frame_equal(items[items.item == "b"].reset_index(drop=True), assume_logistics({"sales": sales[sales.item == "b"]})[0]["items"])
+    pd.testing.assert_frame_equal(
+        items[items.item == "b"].reset_index(drop=True),
+        assume_logistics({"sales": sales[sales.item == "b"]})[0]["items"],
+    )
     half = assume_logistics({"sales": sales}, Logistics(cost_share=0.5))
     assert half[0]["items"].cost.eq(1.0).all() and any("50%" in word for word in half[1])
 
@@ -185,19 +245,34 @@ def invoices() -> pd.DataFrame:
 def test_online_retail_has_the_known_dirt_and_accounts_for_it(invoices):
     tables, log, _ = online_retail_tables(invoices)
     rows, units = log.set_index("rule").rows, log.set_index("rule").units
-    assert (rows["negative quantities"], rows["cancellations"], rows["missing customers"], rows["duplicate rows"]) == (10_624, 9_288, 135_080, 5_268)
-    assert rows["time of day"] == 541_909 - rows[[*OUT, "rarely sold items"]].sum(), "every line that is gone is in the log"
+    assert (rows["negative quantities"], rows["cancellations"], rows["missing customers"], rows["duplicate rows"]) == (
+        10_624,
+        9_288,
+        135_080,
+        5_268,
+    )
+    assert rows["time of day"] == 541_909 - rows[[*OUT, "rarely sold items"]].sum(), (
+        "every line that is gone is in the log"
+    )
     sales = tables["sales"]
     assert sales.units.sum() - sales.returns.sum() == invoices.Quantity.sum() - units[[*OUT, "rarely sold items"]].sum()
     assert sales.units.max() < 74_215, "the two orders that were cancelled within minutes are no demand"
     bought = tables["purchases"]
-    assert len(bought) == rows["known customers"] and bought.record.nunique() > 4_000 and (bought.units < 0).any() and bought.hour.between(0, 23).all()
+    assert (
+        len(bought) == rows["known customers"]
+        and bought.record.nunique() > 4_000
+        and (bought.units < 0).any()
+        and bought.hour.between(0, 23).all()
+    )
     assert not set(bought.item) <= set(tables["items"].item), "rarely sold items are purchases too"
 
 
 def test_both_forms_of_online_retail_are_one(invoices):
     other = catalog.invoice_lines(needs("retail/online_retail/onlineretail.rda"))
-    first, second = ({"lines": frame.assign(CustomerID=frame.CustomerID.astype("float64")).drop(columns="Description")} for frame in (invoices, other))
+    first, second = (
+        {"lines": frame.assign(CustomerID=frame.CustomerID.astype("float64")).drop(columns="Description")}
+        for frame in (invoices, other)
+    )
     assert catalog.content_hash(first) == catalog.content_hash(second)
 
 
@@ -206,7 +281,9 @@ def test_dominicks_margin_is_recovered():
     tables, _, words = catalog.dominicks_tables(data)
     margin = 1 - tables["items"].set_index("item").cost / tables["sales"].groupby("item").price.median()
     recorded = data.groupby("brand").profit.median() / 100
-    assert abs(margin.median() - recorded.median()) < 0.05 and not any(word.startswith("Unit cost: 70%") for word in words)
+    assert abs(margin.median() - recorded.median()) < 0.05 and not any(
+        word.startswith("Unit cost: 70%") for word in words
+    )
     assert len(tables["sales"]) == len(data)
 
 
@@ -216,7 +293,9 @@ def test_m5_three_files_give_what_the_long_table_gives(tmp_path):
     wide = pd.read_csv(folder / "sales_FOODS_1_CA_1_CA_2_evaluation.csv")
     wide[wide.item_id.isin(few)].to_csv(tmp_path / "sales_train_evaluation.csv", index=False)
     shutil.copy(folder / "calendar.csv", tmp_path)
-    pd.read_parquet(folder / "sell_prices.parquet", filters=[("item_id", "in", few)]).to_csv(tmp_path / "sell_prices.csv", index=False)
+    pd.read_parquet(folder / "sell_prices.parquet", filters=[("item_id", "in", few)]).to_csv(
+        tmp_path / "sell_prices.csv", index=False
+    )
     three = catalog.read_m5({path.name: path for path in tmp_path.iterdir()})[0]
     assert catalog.content_hash(three) == catalog.content_hash(m5_tables(long[long.item_id.isin(few)])[0])
 

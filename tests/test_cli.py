@@ -1,4 +1,5 @@
 """The command line: what it answers, with which exit code, and that no mistake of a user ends in a traceback."""
+
 import json
 import os
 import shutil
@@ -8,9 +9,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import tiny_case
 
 import lepton_nb
-import tiny_case
 from lepton_nb.data.reading import read_folder
 from lepton_nb.workbook.cli import COMMANDS, main
 from lepton_nb.workbook.verify import read_results
@@ -39,19 +40,38 @@ def say(place, tmp_path, monkeypatch, capsys):
     return speak
 
 
-@pytest.mark.parametrize("words, says", [
-    (["rum"], "did you mean run?"), (["--run"], "--help"), (["run"], "CASE"), (["run", "shp"], "did you mean shop?"),
-    (["run", "zzz"], "no such case; Known: shop"), (["run", "shop", "-p"], "found no value"), (["run", "shop", "-p", "units"], "-p units: found no value"),
-    (["run", "shop", "-p", "unit", "3"], "did you mean units?"), (["run", "shop", "-p", "units", "many"], "found 'many'"),
-    (["run", "shop", "-p", "units", "-inf"], "from 0 to 1000"), (["run", "shop", "-p", "units=3", "-p", "units", "4"], "given 2 times"),
-    (["run", "shop", "-p", "source", "own:nowhere"], "does not exist"), (["run", "shop", "-f", "no.yaml"], "cannot be read"),
-    (["run", "shop", "--threads", "0"], "at least 1"), (["run", "shop", "--fource"], "--fource"), (["params", "shp"], "did you mean shop?"),
-    (["params", "shop", "-p", "units", "many"], "found 'many'"), (["publish", "nowhere"], "not a finished run"), (["publish"], "RUN"),
-    (["verify", "nowhere"], "no such case"), (["verify", "nowhere.json"], "no such file"), (["verify", "shop"], "no published results of shop"),
-    (["run", "shop", "units=3"], "to set a parameter write -p units=3"), (["run", "shop", "three"], "see `lepton-nb"),
-    (["run", "shop", "--out", "/proc/nowhere"], "there is no such place"),
-    (["cases", "-p", "units", "3"], "takes no parameters"), (["run", "../shop"], "no such case"),
-])
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        (["rum"], "did you mean run?"),
+        (["--run"], "--help"),
+        (["run"], "CASE"),
+        (["run", "shp"], "did you mean shop?"),
+        (["run", "zzz"], "no such case; Known: shop"),
+        (["run", "shop", "-p"], "found no value"),
+        (["run", "shop", "-p", "units"], "-p units: found no value"),
+        (["run", "shop", "-p", "unit", "3"], "did you mean units?"),
+        (["run", "shop", "-p", "units", "many"], "found 'many'"),
+        (["run", "shop", "-p", "units", "-inf"], "from 0 to 1000"),
+        (["run", "shop", "-p", "units=3", "-p", "units", "4"], "given 2 times"),
+        (["run", "shop", "-p", "source", "own:nowhere"], "does not exist"),
+        (["run", "shop", "-f", "no.yaml"], "cannot be read"),
+        (["run", "shop", "--threads", "0"], "at least 1"),
+        (["run", "shop", "--fource"], "--fource"),
+        (["params", "shp"], "did you mean shop?"),
+        (["params", "shop", "-p", "units", "many"], "found 'many'"),
+        (["publish", "nowhere"], "not a finished run"),
+        (["publish"], "RUN"),
+        (["verify", "nowhere"], "no such case"),
+        (["verify", "nowhere.json"], "no such file"),
+        (["verify", "shop"], "no published results of shop"),
+        (["run", "shop", "units=3"], "to set a parameter write -p units=3"),
+        (["run", "shop", "three"], "see `lepton-nb"),
+        (["run", "shop", "--out", "/proc/nowhere"], "there is no such place"),
+        (["cases", "-p", "units", "3"], "takes no parameters"),
+        (["run", "../shop"], "no such case"),
+    ],
+)
 def test_a_mistake_is_answered_with_a_sentence_and_2(say, words, says, tmp_path):
     code, out, err = say(*words)
     assert code == 2 and says in err and out == ""
@@ -125,7 +145,9 @@ def test_only_the_files_beside_the_tables_decide_whether_a_run_is_done(say, tmp_
     assert "already done" not in say(*words)[2]
 
 
-@pytest.mark.parametrize("do, code, says", [("fail", 1, "IndexError"), ("refuse", 2, "sales.csv, row 12, units: found -3")])
+@pytest.mark.parametrize(
+    "do, code, says", [("fail", 1, "IndexError"), ("refuse", 2, "sales.csv, row 12, units: found -3")]
+)
 def test_a_case_that_fails_gives_its_exit_code_and_a_report(say, do, code, says, tmp_path):
     found, out, err = say("run", "shop", "-p", "do", do, "--publish")
     assert found == code and says in err and out == "" and not (tmp_path / "reports").exists()
@@ -135,8 +157,10 @@ def test_a_case_that_fails_gives_its_exit_code_and_a_report(say, do, code, says,
 
 
 def test_a_reader_that_leaves_early_is_no_error(place):
-    code = (f"import sys; sys.path.insert(0, {str(place['folder'])!r})\nfrom lepton_nb.workbook.cli import main\n"
-            f"sys.exit(main(['params', 'shop', '--json-schema'] , folder={str(place['folder'])!r}, module='tiny'))")
+    code = (
+        f"import sys; sys.path.insert(0, {str(place['folder'])!r})\nfrom lepton_nb.workbook.cli import main\n"
+        f"sys.exit(main(['params', 'shop', '--json-schema'] , folder={str(place['folder'])!r}, module='tiny'))"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.close()
     assert process.stderr.read() == "" and process.wait(timeout=120) == 0
@@ -155,8 +179,13 @@ def test_an_installed_package_runs_its_own_cases_in_its_own_kernel(place, tmp_pa
     nbformat.write(notebook, notebooks / "shop.ipynb")
     shutil.copy(place["folder"] / "tiny" / "shop.py", site / "lepton_nb" / "cases" / "shop.py")
     environment = {**os.environ, "PYTHONPATH": str(site), "HOME": str(tmp_path / "home")}
-    said = subprocess.run([sys.executable, "-m", "lepton_nb.workbook.cli", "run", "shop", "--quiet", "-p", "units=3"], cwd=here,
-                          env=environment, capture_output=True, text=True)
+    said = subprocess.run(
+        [sys.executable, "-m", "lepton_nb.workbook.cli", "run", "shop", "--quiet", "-p", "units=3"],
+        cwd=here,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert said.returncode == 0, said.stderr
     folder = (here / said.stdout.strip()).parent
     assert str(site) in nbformat.read(folder / "executed.ipynb", 4).cells[-1].outputs[0]["data"]["text/plain"]

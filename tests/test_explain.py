@@ -1,10 +1,25 @@
 """Explanations of forecasts: exact sums, models that cannot be explained, a missing library."""
+
 import numpy as np
 import pytest
 
 from lepton_nb.demand import explain as module
-from lepton_nb.demand.explain import (ExplainError, GROUPS, brute_force, coalitions, dependence, explain, explain_linear, forecast_sentence, group_of, in_general,
-                                      linear_shapley, share_out, shap_library, tree_shapley)
+from lepton_nb.demand.explain import (
+    GROUPS,
+    ExplainError,
+    brute_force,
+    coalitions,
+    dependence,
+    explain,
+    explain_linear,
+    forecast_sentence,
+    group_of,
+    in_general,
+    linear_shapley,
+    shap_library,
+    share_out,
+    tree_shapley,
+)
 from lepton_nb.demand.features import features, history
 from lepton_nb.demand.models import MODELS
 from lepton_nb.demand.panel import Panel
@@ -20,7 +35,12 @@ def book():
     rng, shape = np.random.default_rng(0), panel.y.shape
     promotion = (rng.random(shape) < 0.1).astype(np.float32)
     price = (5 - promotion).astype(np.float32)
-    known = {**panel.known, "price": price, "promotion": promotion, "event_fair": (np.arange(shape[1]) % 30 == 0).astype(np.float32)}
+    known = {
+        **panel.known,
+        "price": price,
+        "promotion": promotion,
+        "event_fair": (np.arange(shape[1]) % 30 == 0).astype(np.float32),
+    }
     boosted = np.where(np.isfinite(panel.y), np.round(panel.y * (1 + 0.8 * promotion)), np.nan).astype(np.float32)
     return history(Panel(panel.ids, panel.ds, boosted, known, panel.static, panel.censored))
 
@@ -35,8 +55,16 @@ def ridge(book, origin):
     return MODELS["fast"]().fit(book, origin)
 
 
-@pytest.mark.parametrize("maker", [MODELS["fast"], MODELS["linear"], lambda: Boosting(Rows(limit=5_000), trees=8), lambda: Forest(Rows(limit=3_000), trees=3)],
-                         ids=["ridge", "linear", "boosting", "forest"])
+@pytest.mark.parametrize(
+    "maker",
+    [
+        MODELS["fast"],
+        MODELS["linear"],
+        lambda: Boosting(Rows(limit=5_000), trees=8),
+        lambda: Forest(Rows(limit=3_000), trees=3),
+    ],
+    ids=["ridge", "linear", "boosting", "forest"],
+)
 def test_parts_add_up_to_the_forecast_of_any_model(maker, book, origin):
     model = maker().fit(book, origin)
     told = explain(model, book, origin, [0, 7], steps=(1, 5), background=8)
@@ -48,7 +76,7 @@ def test_parts_add_up_to_the_forecast_of_any_model(maker, book, origin):
 
 
 def test_a_promotion_is_found_as_the_reason(ridge, book, origin):
-    on = np.argwhere(book.promoted[:, origin:origin + 7])
+    on = np.argwhere(book.promoted[:, origin : origin + 7])
     i, h = on[0]
     told = explain(ridge, book, origin, [int(i)], steps=[int(h) + 1], background=30)
     assert told["promotion"].iloc[0] + told["price"].iloc[0] > 0.2 * told["level"].iloc[0]
@@ -58,11 +86,22 @@ def test_a_promotion_is_found_as_the_reason(ridge, book, origin):
 def test_a_closed_day_is_told_as_closed(book, origin):
     closed = np.zeros(book.y.shape, np.float32)
     closed[:, origin + 1] = 1
-    shut = history(Panel(book.panel.ids, book.panel.ds, book.panel.y, {**book.panel.known, "closed": closed}, book.panel.static, book.panel.censored))
+    shut = history(
+        Panel(
+            book.panel.ids,
+            book.panel.ds,
+            book.panel.y,
+            {**book.panel.known, "closed": closed},
+            book.panel.static,
+            book.panel.censored,
+        )
+    )
     model = MODELS["fast"]().fit(shut, origin)
     told = explain(model, shut, origin, [2], steps=(1, 2))
     assert told["closed"].tolist() == [False, True] and model.predict(shut, origin, 2)[2, 1] == 0
-    assert forecast_sentence(told.iloc[1]).endswith("the store is closed, so nothing is expected.") and "units expected" in forecast_sentence(told.iloc[0])
+    assert forecast_sentence(told.iloc[1]).endswith(
+        "the store is closed, so nothing is expected."
+    ) and "units expected" in forecast_sentence(told.iloc[0])
 
 
 def test_shares_of_games_known_by_hand():
@@ -127,6 +166,7 @@ def test_what_cannot_be_explained_is_said(ridge, book, origin):
 def test_a_missing_library_is_said_with_what_to_do(monkeypatch, book, origin):
     def missing(name):
         raise ImportError(name)
+
     monkeypatch.setattr(module.importlib, "import_module", missing)
     with pytest.raises(ExplainError, match=r"pip install 'lepton_nb\[explain\]'"):
         shap_library()
@@ -143,5 +183,9 @@ def test_trees_feature_by_feature(book, origin):
     pytest.importorskip("shap")
     model = Boosting(Rows(limit=5_000), trees=8).fit(book, origin)
     told = tree_shapley(model, book, origin, ["shop b/item 2"], steps=(1, 2), background=20)
-    assert np.allclose(told[model.names].sum(axis=1) + told["usual"], model.predict(book, origin, 2)[10], rtol=2e-3, atol=2e-3)
-    assert told["ds"].tolist() == list(book.panel.ds[origin:origin + 2]) and (told["unique_id"] == "shop b/item 2").all()
+    assert np.allclose(
+        told[model.names].sum(axis=1) + told["usual"], model.predict(book, origin, 2)[10], rtol=2e-3, atol=2e-3
+    )
+    assert (
+        told["ds"].tolist() == list(book.panel.ds[origin : origin + 2]) and (told["unique_id"] == "shop b/item 2").all()
+    )

@@ -1,10 +1,11 @@
 """What goes wrong from outside: a kill, a stop, two at once, a full disk. Nothing half-written, no kernel left behind."""
+
 import signal
 
 import pytest
-
 import tiny_case
 from tiny_case import left_in, run
+
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.run import is_complete
 
@@ -33,7 +34,8 @@ def test_killed_outright_nothing_half_written_and_the_kernel_ends(place, tmp_pat
 def test_stopped_it_leaves_nothing_and_the_kernel_ends(place, tmp_path, number, code):
     trace, out = tmp_path / "trace", tmp_path / "runs"
     process = tiny_case.start(
-        place["folder"], "run", "shop", "-p", "do", "wait", "-p", "trace", str(trace), "--out", str(out))
+        place["folder"], "run", "shop", "-p", "do", "wait", "-p", "trace", str(trace), "--out", str(out)
+    )
     kernel = tiny_case.wait_for_line(trace)
     process.send_signal(number)
     _, said = process.communicate(timeout=120)
@@ -54,7 +56,9 @@ def test_two_at_once_do_the_work_once(place, tmp_path):
 
 def test_a_full_disk_is_one_sentence_and_nothing_is_left(place, tmp_path):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
-    process = tiny_case.start(place["folder"], "run", "shop", "-p", "do", "fill", "--out", str(tmp_path / "runs"), before=limit)
+    process = tiny_case.start(
+        place["folder"], "run", "shop", "-p", "do", "fill", "--out", str(tmp_path / "runs"), before=limit
+    )
     _, said = process.communicate(timeout=120)
     assert process.returncode == 2 and "the file would be too large" in said and "Traceback" not in said
     assert left_in(tmp_path / "runs") == []

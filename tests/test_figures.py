@@ -1,4 +1,5 @@
 """Corner cases of figures, tables, key numbers and prose that would crowd the notebook."""
+
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -111,9 +112,15 @@ def test_panels_stack_on_a_phone_and_each_keeps_its_labels(shown):
 
 def test_text_from_data_never_becomes_markup(shown):
     evil = '"><script>alert(1)</script>&'
-    with Figure(title=evil, x="shop", y=f"{evil} (kg)", alt=evil, caption=evil, data=pd.DataFrame({evil: [evil]})) as ax:
+    with Figure(
+        title=evil, x="shop", y=f"{evil} (kg)", alt=evil, caption=evil, data=pd.DataFrame({evil: [evil]})
+    ) as ax:
         ax.bar([evil], [1])
-    page = shown[0][0] + table_html(pd.DataFrame({evil: [evil]}), evil, units={evil: evil}) + figures.kpi_html([Kpi(evil, evil, evil, evil, True)])
+    page = (
+        shown[0][0]
+        + table_html(pd.DataFrame({evil: [evil]}), evil, units={evil: evil})
+        + figures.kpi_html([Kpi(evil, evil, evil, evil, True)])
+    )
     assert "<script" not in page and "alert(1)" in page
     for drawing in drawings(page):
         ET.fromstring(drawing)
@@ -137,9 +144,18 @@ def test_csv_keeps_an_index_that_means_something():
     assert csv_text(frame)[0] == "key,v\na,1\n"
 
 
-@pytest.mark.parametrize("values, text", [
-    ([True, False], ["yes", "no"]), ([1, 20000], ["1", "20,000"]), ([0.5, np.nan], ["0.500", "n/a"]), ([np.inf, 1.5], ["unlimited", "1.50"]),
-    (pd.to_datetime(["2024-01-02", None]), ["2024-01-02", "n/a"]), (["a", None], ["a", "n/a"]), (pd.array([1, None], dtype="Int64"), ["1", "n/a"])])
+@pytest.mark.parametrize(
+    "values, text",
+    [
+        ([True, False], ["yes", "no"]),
+        ([1, 20000], ["1", "20,000"]),
+        ([0.5, np.nan], ["0.500", "n/a"]),
+        ([np.inf, 1.5], ["unlimited", "1.50"]),
+        (pd.to_datetime(["2024-01-02", None]), ["2024-01-02", "n/a"]),
+        (["a", None], ["a", "n/a"]),
+        (pd.array([1, None], dtype="Int64"), ["1", "n/a"]),
+    ],
+)
 def test_columns_are_written_in_one_form(values, text):
     assert figures.column_text(pd.Series(values)) == text
 
@@ -162,8 +178,17 @@ def test_duplicate_column_names_are_shown_as_they_are():
 
 
 def test_numbers_and_money():
-    assert [number(x) for x in (0, 0.0, 1234.56, 12.34, 1.234, 0.1234, -5, None, float("-inf"))] == \
-        ["0", "0", "1,235", "12.3", "1.23", "0.123", "−5", "n/a", "−unlimited"]
+    assert [number(x) for x in (0, 0.0, 1234.56, 12.34, 1.234, 0.1234, -5, None, float("-inf"))] == [
+        "0",
+        "0",
+        "1,235",
+        "12.3",
+        "1.23",
+        "0.123",
+        "−5",
+        "n/a",
+        "−unlimited",
+    ]
     assert money(float("nan"), "EUR") == "n/a" and money(0, "EUR") == "€0" and money(-1500.4, "GBP") == "−£1,500"
     assert number(np.float32(2.5), 1) == "2.5" and number(np.int64(7)) == "7"
 
@@ -193,7 +218,7 @@ def test_labels_at_line_ends_do_not_touch(shown):
 
 
 def luminance(colour):
-    c = np.array([int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)])
+    c = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
 
 
@@ -204,7 +229,9 @@ def contrast(a, b):
 
 def test_the_style_sheet_has_the_palette_with_enough_contrast_in_both_schemes():
     style = (Path(figures.__file__).parent / "template" / "style.css").read_text(encoding="utf-8")
-    tones = {name: (light, dark) for name, light, dark in re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", style)}
+    tones = {
+        name: (light, dark) for name, light, dark in re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", style)
+    }
     assert [tones[f"lnb-{i}"] for i in range(1, 7)] == list(zip(figures.PALETTE, figures.PALETTE_DARK))
     for scheme in (0, 1):
         paper, panel, mark = (tones[name][scheme] for name in ("lnb-paper", "panel", "mark"))
@@ -227,6 +254,13 @@ def test_the_card_of_parameters_writes_values_as_they_are_typed(shown):
 
 def test_names_with_dollars_and_backslashes_are_drawn_as_they_are(shown):
     names = ["S$\\bad$", "5$ shop", "a $x$ b"]
-    with Figure(title="Sales in $ and $", x="Store", y="Units (units/day)", alt="Bars of sales of three stores.", caption="Sales.", data=pd.DataFrame({"n": names})) as ax:
+    with Figure(
+        title="Sales in $ and $",
+        x="Store",
+        y="Units (units/day)",
+        alt="Bars of sales of three stores.",
+        caption="Sales.",
+        data=pd.DataFrame({"n": names}),
+    ) as ax:
         ax.bar(names, [1, 2, 3])
     assert all(name in shown[0][0] for name in names)

@@ -1,4 +1,5 @@
 """The tree keeps its shape: in sync, imports in the design's direction, a wheel that works by itself."""
+
 import ast
 import os
 import re
@@ -7,18 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from in_sync import ROOT, out_of_sync
 
 # Who may import whom: a folder may use itself and the folders named here.
 MAY_IMPORT = {
     "workbook": set(),
+    "solve": {"workbook"},
     "data": {"workbook"},
-    "demand": {"workbook", "data"},
-    "allocation": {"workbook", "data"},
-    "business": {"workbook", "data"},
-    "customers": {"workbook", "data"},
-    "cases": {"workbook", "data", "demand", "allocation", "business", "customers"},
+    **{step: {"workbook", "solve", "data"} for step in ("demand", "allocation", "business", "people", "privacy")},
+    "cases": {"workbook", "solve", "data", "demand", "allocation", "business", "people", "privacy"},
 }
 MODULES = sorted((ROOT / "lepton_nb").glob("*/**/*.py"))
 
@@ -50,11 +48,13 @@ def test_imports_keep_the_direction(module):
 
 
 def test_importing_the_library_loads_no_development_tool():
-    code = ("import sys, importlib, pathlib\n"
-            f"root = pathlib.Path({str(ROOT)!r})\n"
-            "for p in sorted(root.glob('lepton_nb/*/**/*.py')):\n"
-            "    importlib.import_module('.'.join(p.relative_to(root).with_suffix('').parts).replace('.__init__', ''))\n"
-            "print([m for m in ('nbdev', 'jupyterlab', 'fastcore', 'execnb') if m in sys.modules])")
+    code = (
+        "import sys, importlib, pathlib\n"
+        f"root = pathlib.Path({str(ROOT)!r})\n"
+        "for p in sorted(root.glob('lepton_nb/*/**/*.py')):\n"
+        "    importlib.import_module('.'.join(p.relative_to(root).with_suffix('').parts).replace('.__init__', ''))\n"
+        "print([m for m in ('nbdev', 'jupyterlab', 'fastcore', 'execnb') if m in sys.modules])"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "[]"
@@ -88,7 +88,9 @@ def wheel_site(tmp_path_factory):
     """A folder with nothing but the built wheel, unpacked as an installer would."""
     dist, site = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("site")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(dist), str(ROOT)], check=True)
+    subprocess.run(
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(dist), str(ROOT)], check=True
+    )
     subprocess.run([*pip, "install", "--no-deps", "--target", str(site), *map(str, dist.glob("*.whl"))], check=True)
     return site
 
@@ -109,4 +111,5 @@ def test_a_wheel_works_outside_a_checkout(wheel_site, tmp_path):
     made, again = (outside(wheel_site, tmp_path, "-c", code) for _ in range(2))
     assert made.returncode == 0, made.stderr
     from lepton_nb.data.catalog import load
+
     assert made.stdout.strip() == again.stdout.strip() == load("retail", "embedded").sha256

@@ -1,13 +1,24 @@
-"Linking records of several channels: awkward people, awkward tables, and that the method does what its probabilities promise."
+"""Linking records of several channels: awkward people, awkward tables, and that the method does what its probabilities promise."""
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.customers import identity
-from lepton_nb.customers.comparing import FIELDS, LEVELS, candidates, checked, compare, edit_distance, parted, plain, standardise
-from lepton_nb.customers.identity import clerical, counted, estimate, link, link_by_rules, score, unify
-from lepton_nb.data import simulate
+from lepton_nb.cases.retail.world import simulate
 from lepton_nb.data.tables import DataError
+from lepton_nb.people import identity
+from lepton_nb.people.comparing import (
+    FIELDS,
+    LEVELS,
+    candidates,
+    checked,
+    compare,
+    edit_distance,
+    parted,
+    plain,
+    standardise,
+)
+from lepton_nb.people.identity import clerical, counted, estimate, link, link_by_rules, score, unify
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +39,42 @@ def people(*rows, **more) -> pd.DataFrame:
 def bought(*rows) -> pd.DataFrame:
     """Purchases from (channel, record, units) rows, one receipt each."""
     frame = pd.DataFrame(rows, columns=["channel", "record", "units"])
-    return frame.assign(date=pd.Timestamp("2025-03-01"), hour=9.0, receipt=[f"b{k}" for k in range(len(frame))], store="S1", item="007", price=2.0)
+    return frame.assign(
+        date=pd.Timestamp("2025-03-01"),
+        hour=9.0,
+        receipt=[f"b{k}" for k in range(len(frame))],
+        store="S1",
+        item="007",
+        price=2.0,
+    )
 
 
 # text
 
 
-@pytest.mark.parametrize("name, given, family", [
-    ("Berger, Anna", "anna", "berger"), ("ANNA BERGER", "anna", "berger"), ("  Anna   Berger ", "anna", "berger"), ("A. Berger", "a", "berger"), ("Berger", "", "berger"), ("Berger,", "", "berger"),
-    ("Jean-Luc O'Brien", "jeanluc", "obrien"), ("王芳", "芳", "王"), ("王 芳 🌻", "芳", "王"), ("Mia 🌻 Falk", "mia", "falk"), ("🌻", "", ""), ("", "", ""), ("<script>alert('x')</script>", "", ""),
-    ("Eva Falk\"><img src=x onerror=alert(1)>", "eva", "falk"), ("<b>Eva</b> Falk", "eva", "falk"), ("Eva Falk <img src=x", "eva", "falk"), ("Zoë Weiß", "zoe", "weiss"), ("Ş. Şahin", "s", "sahin"),
-])
+@pytest.mark.parametrize(
+    "name, given, family",
+    [
+        ("Berger, Anna", "anna", "berger"),
+        ("ANNA BERGER", "anna", "berger"),
+        ("  Anna   Berger ", "anna", "berger"),
+        ("A. Berger", "a", "berger"),
+        ("Berger", "", "berger"),
+        ("Berger,", "", "berger"),
+        ("Jean-Luc O'Brien", "jeanluc", "obrien"),
+        ("王芳", "芳", "王"),
+        ("王 芳 🌻", "芳", "王"),
+        ("Mia 🌻 Falk", "mia", "falk"),
+        ("🌻", "", ""),
+        ("", "", ""),
+        ("<script>alert('x')</script>", "", ""),
+        ('Eva Falk"><img src=x onerror=alert(1)>', "eva", "falk"),
+        ("<b>Eva</b> Falk", "eva", "falk"),
+        ("Eva Falk <img src=x", "eva", "falk"),
+        ("Zoë Weiß", "zoe", "weiss"),
+        ("Ş. Şahin", "s", "sahin"),
+    ],
+)
 def test_names_are_parted(name, given, family):
     assert parted(name) == (given, family)
 
@@ -49,7 +85,11 @@ def test_plain_text_has_no_tags_and_no_signs():
 
 def test_distance_of_long_and_empty_texts():
     long = "a" * 200
-    assert edit_distance(np.array([long, "", "ab"], object), np.array([long + "b", "", "ba"], object)).tolist() == [0, 0, 1]
+    assert edit_distance(np.array([long, "", "ab"], object), np.array([long + "b", "", "ba"], object)).tolist() == [
+        0,
+        0,
+        1,
+    ]
     assert edit_distance(np.array([], object), np.array([], object)).tolist() == []
 
 
@@ -69,11 +109,20 @@ def test_levels_stay_on_their_scales(chain):
 # tables that are refused
 
 
-@pytest.mark.parametrize("contacts, words", [
-    (people(), "there are no contacts"), (None, "there are no contacts"), (pd.DataFrame({"channel": ["till"]}), "record"), (pd.DataFrame({"record": ["1"]}), "channel"),
-    (people(("till", "7", "A", None), ("till", "7", "B", None)), "earlier row|stands twice"), (people(("till", "7", "A", None), ("till", "7", "A", None)), "'7' stands twice in the channel 'till'"),
-    (people(("ti/ll", "7", "A", None)), "contains a slash"), (people(("till", None, "A", None)), "record"), (people(("till", "", "A", None)), "record"),
-])
+@pytest.mark.parametrize(
+    "contacts, words",
+    [
+        (people(), "there are no contacts"),
+        (None, "there are no contacts"),
+        (pd.DataFrame({"channel": ["till"]}), "record"),
+        (pd.DataFrame({"record": ["1"]}), "channel"),
+        (people(("till", "7", "A", None), ("till", "7", "B", None)), "earlier row|stands twice"),
+        (people(("till", "7", "A", None), ("till", "7", "A", None)), "'7' stands twice in the channel 'till'"),
+        (people(("ti/ll", "7", "A", None)), "contains a slash"),
+        (people(("till", None, "A", None)), "record"),
+        (people(("till", "", "A", None)), "record"),
+    ],
+)
 def test_contacts_that_name_nobody_are_refused(contacts, words):
     for way in (link, link_by_rules):
         with pytest.raises(DataError, match=words):
@@ -89,8 +138,13 @@ def test_thresholds_that_are_no_probability_are_refused(threshold):
 def test_persons_that_do_not_say_who_is_who_are_refused():
     lines = bought(("till", "7", 1), ("web", "7", 1))
     persons = pd.DataFrame({"channel": ["till", "web"], "record": ["7", "7"], "person": ["a", "b"]})
-    for wrong, words in ((persons.drop(columns="channel"), "'7' is used in several channels"), (persons.iloc[:0], "no rows"), (persons.drop(columns="person"), "lacks record or person"),
-                         (pd.concat([persons, persons]), "'till/7' stands twice"), (persons.assign(person=["a", None]), "empty cell")):
+    for wrong, words in (
+        (persons.drop(columns="channel"), "'7' is used in several channels"),
+        (persons.iloc[:0], "no rows"),
+        (persons.drop(columns="person"), "lacks record or person"),
+        (pd.concat([persons, persons]), "'till/7' stands twice"),
+        (persons.assign(person=["a", None]), "empty cell"),
+    ):
         with pytest.raises(DataError, match=words):
             unify(lines, wrong)
     for wrong, words in ((lines.iloc[:0], "no rows"), (lines.drop(columns=["store", "item"]), "lacks store, item")):
@@ -114,8 +168,15 @@ def test_the_same_number_in_two_channels_joins_nobody():
     assert lines.person.nunique() == 2
 
 
-@pytest.mark.parametrize("contacts", [people(("till", "1", None, None)), people(("till", "1", None, None), ("web", "1", None, None)), people(("till", "1", "🌻", None), ("web", "2", "<script>", None)),
-                                      people(("till", "1", "Li", "x@y.example"), ("web", "2", "Li", "x@y.example"))[["channel", "record", "email"]]])
+@pytest.mark.parametrize(
+    "contacts",
+    [
+        people(("till", "1", None, None)),
+        people(("till", "1", None, None), ("web", "1", None, None)),
+        people(("till", "1", "🌻", None), ("web", "2", "<script>", None)),
+        people(("till", "1", "Li", "x@y.example"), ("web", "2", "Li", "x@y.example"))[["channel", "record", "email"]],
+    ],
+)
 def test_few_and_empty_contacts_do_not_break(contacts):
     made = link(contacts)
     assert len(made.persons) == len(contacts) and made.persons.person.notna().all()
@@ -128,7 +189,14 @@ def test_a_value_that_everybody_has_is_no_evidence(chain, linked):
     born = tables["contacts"].birth_date.fillna(pd.Timestamp("1970-01-01"))
     worn = link(tables["contacts"].assign(email=mail, birth_date=born))
     assert score(worn.persons, linked.persons)["f1"] > 0.98
-    crowd = pd.DataFrame({"channel": "till", "record": [f"{k:03d}" for k in range(200)], "name": [f"{chr(97 + k % 26)}x{k} y{k}z" for k in range(200)], "phone": "0000"})
+    crowd = pd.DataFrame(
+        {
+            "channel": "till",
+            "record": [f"{k:03d}" for k in range(200)],
+            "name": [f"{chr(97 + k % 26)}x{k} y{k}z" for k in range(200)],
+            "phone": "0000",
+        }
+    )
     assert link(crowd).persons.person.nunique() == 200
 
 
@@ -142,7 +210,9 @@ def test_the_embedded_people_are_found(chain, linked):
 
 def test_few_twins_become_one(chain, linked):
     tables, truth = chain
-    owners = truth.people.person_of.assign(found=linked.persons.person.to_numpy()).merge(truth.people.persons, on="person")
+    owners = truth.people.person_of.assign(found=linked.persons.person.to_numpy()).merge(
+        truth.people.persons, on="person"
+    )
     born = tables["contacts"].set_index(["channel", "record"]).birth_date
     owners["born"] = owners.set_index(["channel", "record"]).index.map(born)
     shared = owners.dropna(subset="born").groupby(["household", "born"]).person.nunique()
@@ -185,15 +255,26 @@ def test_no_personal_data_in_the_list_for_review(chain, linked):
     tables, _ = chain
     text = clerical(linked, tables["contacts"]).to_csv()
     contacts = tables["contacts"]
-    assert not any(value in text for name in ("email", "street", "phone") for value in contacts[name].dropna().sample(300, random_state=1))
+    assert not any(
+        value in text
+        for name in ("email", "street", "phone")
+        for value in contacts[name].dropna().sample(300, random_state=1)
+    )
 
 
 # lines
 
 
 def test_lines_keep_returns_and_leave_anonymous_ones_out():
-    lines = unify(bought(("till", "1", 2), ("till", "1", -1), ("till", None, 5), ("till", "", 5), ("web", "9", 1)), pd.DataFrame({"channel": ["till"], "record": ["1"], "person": ["a"]}))
-    assert lines.person.tolist() == ["a", "a", "web/9"] and lines.units.tolist() == [2, -1, 1] and tuple(lines) == identity.LINES
+    lines = unify(
+        bought(("till", "1", 2), ("till", "1", -1), ("till", None, 5), ("till", "", 5), ("web", "9", 1)),
+        pd.DataFrame({"channel": ["till"], "record": ["1"], "person": ["a"]}),
+    )
+    assert (
+        lines.person.tolist() == ["a", "a", "web/9"]
+        and lines.units.tolist() == [2, -1, 1]
+        and tuple(lines) == identity.LINES
+    )
 
 
 def test_without_persons_every_account_is_one():
@@ -210,7 +291,16 @@ def test_lines_without_a_record_are_not_counted_and_nothing_but_such_is_refused(
 
 
 def test_counting_by_hand():
-    lines = pd.concat([bought(("till", "1", 1), ("web", "1", 1)).assign(date=pd.to_datetime(["2024-01-01", "2024-12-30"])), bought(("till", "2", -1))]).assign(date=lambda t: t.date.clip(upper=pd.Timestamp("2024-12-30")))
+    lines = pd.concat(
+        [
+            bought(("till", "1", 1), ("web", "1", 1)).assign(date=pd.to_datetime(["2024-01-01", "2024-12-30"])),
+            bought(("till", "2", -1)),
+        ]
+    ).assign(date=lambda t: t.date.clip(upper=pd.Timestamp("2024-12-30")))
     one = pd.DataFrame({"channel": ["till", "web", "till"], "record": ["1", "1", "2"], "person": ["a", "a", "b"]})
     told = counted(lines, {"apart": one.assign(person=["a", "x", "b"]), "together": one}).set_index("way")
-    assert told.customers.tolist() == [3, 2] and told["silent accounts of active customers"].tolist() == [0, 1] and told["silent customers"].tolist() == [1, 0]
+    assert (
+        told.customers.tolist() == [3, 2]
+        and told["silent accounts of active customers"].tolist() == [0, 1]
+        and told["silent customers"].tolist() == [1, 0]
+    )

@@ -13,7 +13,15 @@ from lepton_nb.demand.backtest import backtest, coverage, known_mean, pinball
 from lepton_nb.demand.intervals import Calibrated, IntervalError, add_quantiles, conformal_levels, dispersion, outcomes
 from lepton_nb.demand.panel import Panel
 from lepton_nb.demand.reconcile import (
-    ReconcileError, SeasonalWindow, aggregate, aggregate_panel, error_variance, hierarchy, level_scores, reconcile, reconcile_backtest,
+    ReconcileError,
+    SeasonalWindow,
+    aggregate,
+    aggregate_panel,
+    error_variance,
+    hierarchy,
+    level_scores,
+    reconcile,
+    reconcile_backtest,
 )
 
 warnings.simplefilter("error")
@@ -23,8 +31,18 @@ def panel_of(y, stores=None, start="2024-01-01", censored=None):
     y = np.asarray(y, np.float32)
     stores = ["S"] * len(y) if stores is None else list(stores)
     ids = pd.Index([f"{s}/i{i}" for i, s in enumerate(stores)], name="unique_id")
-    static = pd.DataFrame({"store": stores, "item": [f"i{i}" for i in range(len(y))], "group": [str(i % 3) for i in range(len(y))]}, index=ids)
-    return Panel(ids, pd.date_range(start, periods=y.shape[1], name="ds"), y, {}, static, np.zeros(y.shape, bool) if censored is None else censored)
+    static = pd.DataFrame(
+        {"store": stores, "item": [f"i{i}" for i in range(len(y))], "group": [str(i % 3) for i in range(len(y))]},
+        index=ids,
+    )
+    return Panel(
+        ids,
+        pd.date_range(start, periods=y.shape[1], name="ds"),
+        y,
+        {},
+        static,
+        np.zeros(y.shape, bool) if censored is None else censored,
+    )
 
 
 def told(truth):
@@ -33,7 +51,7 @@ def told(truth):
             return self
 
         def predict(self, panel, origin, horizon):
-            return truth[:, origin:origin + horizon]
+            return truth[:, origin : origin + horizon]
 
     return Told
 
@@ -71,6 +89,7 @@ def correlation(values):
 
 
 # marginals
+
 
 def test_marginals_of_the_paths_are_the_quantiles(counted):
     panel, truth, _, cal = counted
@@ -122,18 +141,22 @@ def test_continuous_sales_are_scaled_with_the_forecast():
 
 # correlation
 
+
 def test_correlations_of_counts_match_those_of_the_process(counted):
     _, truth, material, cal = counted
     mean = np.full((60, 10), 3.0)
     paths = cal.paths(mean, 3000, 2, variability=np.full(60, np.median(cal.variability)))
     rng = np.random.default_rng(3)
     code = np.repeat(np.arange(4), 15)
-    z = np.sqrt(0.7) * persistent(rng, (3000, 60, 10), 0.5) + np.sqrt(0.3) * persistent(rng, (3000, 4, 10), 0.5)[:, code]
+    z = (
+        np.sqrt(0.7) * persistent(rng, (3000, 60, 10), 0.5)
+        + np.sqrt(0.3) * persistent(rng, (3000, 4, 10), 0.5)[:, code]
+    )
     real = nbinom.ppf(ndtr(z), 2.0, 2.0 / 5.0)
     for ours, theirs in zip(correlation(paths), correlation(real)):
         assert abs(ours - theirs) < 0.06
     e = (paths - paths.mean(axis=0)) / paths.std(axis=0)
-    assert abs((e[:, 0] * e[:, 20]).mean()) < 0.06                                    # different stores share nothing here
+    assert abs((e[:, 0] * e[:, 20]).mean()) < 0.06  # different stores share nothing here
 
 
 @pytest.mark.parametrize("own,common", [(0.0, 0.0), (0.5, 0.3), (0.8, 0.1)])
@@ -142,7 +165,10 @@ def test_sums_over_days_have_the_right_variance(own, common):
     cal = Calibrated.fit(backtest(panel, {"m": told(truth)}, range(90, 1000 - 14, 14), 14), panel)
     paths = cal.paths(truth[:, :14], 1500, 6).sum(axis=2)
     rng, code = np.random.default_rng(7), np.repeat(np.arange(4), 15)
-    z = np.sqrt(1 - common) * persistent(rng, (1500, 60, 14), own) + np.sqrt(common) * persistent(rng, (1500, 4, 14), own)[:, code]
+    z = (
+        np.sqrt(1 - common) * persistent(rng, (1500, 60, 14), own)
+        + np.sqrt(common) * persistent(rng, (1500, 4, 14), own)[:, code]
+    )
     real = nbinom.ppf(ndtr(z), 2.0, 2.0 / (2.0 + truth[:, :14])).sum(axis=2)
     assert abs(np.median(paths.std(axis=0) / real.std(axis=0)) - 1) < 0.1
     for s in range(4):
@@ -175,10 +201,11 @@ def test_paths_reach_beyond_the_horizon_of_the_fit(counted):
 
 # conformal
 
+
 @pytest.mark.parametrize("n", [19, 99])
 def test_conformal_levels_cover_a_fresh_outcome(n):
     rng = np.random.default_rng(n)
-    past, fresh = rng.beta(0.5, 0.5, (4000, n)), rng.beta(0.5, 0.5, 4000)            # places of a bad forecast: a bowl
+    past, fresh = rng.beta(0.5, 0.5, (4000, n)), rng.beta(0.5, 0.5, 4000)  # places of a bad forecast: a bowl
     high = np.array([conformal_levels(row, np.array([0.9]))[0] for row in past])
     assert 0.885 < (fresh <= high).mean() < 0.9 + 1 / n + 0.015
 
@@ -188,7 +215,9 @@ def test_conforming_mends_a_bias(counted):
     high = backtest(panel, {"m": told(1.3 * truth)}, range(900, 1090, 10), 10)
     wrong = Calibrated.fit(material, panel)
     mended = wrong.conform(backtest(panel, {"m": told(1.3 * truth)}, range(600, 900, 10), 10), panel)
-    below = [(high.actual <= add_quantiles(high, c, panel, "m", (0.5,)).quantiles["m"][0.5]).mean() for c in (wrong, mended)]
+    below = [
+        (high.actual <= add_quantiles(high, c, panel, "m", (0.5,)).quantiles["m"][0.5]).mean() for c in (wrong, mended)
+    ]
     honest = backtest(panel, {"m": told(truth)}, range(900, 1090, 10), 10)
     target = (honest.actual <= add_quantiles(honest, wrong, panel, "m", (0.5,)).quantiles["m"][0.5]).mean()
     assert below[0] - target > 0.08 and abs(below[1] - target) < 0.04
@@ -196,11 +225,17 @@ def test_conforming_mends_a_bias(counted):
 
 # material
 
+
 def test_out_of_fold_rows_serve_as_well_as_a_backtest(counted):
     panel, truth, material, cal = counted
     o, n, h = np.indices(material.actual.shape)
-    oof = {"forecast": material.forecasts["m"].ravel(), "outcome": material.actual.ravel(), "series": n.ravel(),
-           "origin": np.array(material.origins)[o.ravel()], "step": h.ravel()}
+    oof = {
+        "forecast": material.forecasts["m"].ravel(),
+        "outcome": material.actual.ravel(),
+        "series": n.ravel(),
+        "origin": np.array(material.origins)[o.ravel()],
+        "step": h.ravel(),
+    }
 
     class Fitted:
         pass
@@ -223,7 +258,11 @@ def test_sold_out_days_keep_their_weight_above_their_sale():
     rows = outcomes(bt, panel)
     assert rows.censored.mean() > 0.15 and len(rows.outcome) == bt.actual.size
     aware = Calibrated.fit(bt, panel).quantiles(truth[:, :1], (0.5, 0.8, 0.9)).mean(axis=(0, 1))
-    naive = Calibrated.fit(bt, panel_of(np.minimum(demand, shelf))).quantiles(truth[:, :1], (0.5, 0.8, 0.9)).mean(axis=(0, 1))
+    naive = (
+        Calibrated.fit(bt, panel_of(np.minimum(demand, shelf)))
+        .quantiles(truth[:, :1], (0.5, 0.8, 0.9))
+        .mean(axis=(0, 1))
+    )
     right = np.quantile(demand, (0.5, 0.8, 0.9), method="inverted_cdf")
     assert np.abs(aware - right).max() < 0.6 and (naive[1:] < right[1:] - 0.4).all()
 
@@ -232,8 +271,13 @@ def test_thinned_rows_leave_no_holes_in_the_correlations(counted):
     panel, _, material, cal = counted
     o, n, h = np.indices(material.actual.shape)
     kept = ((h + o + n) % 3 == 0).ravel()
-    thin = {"forecast": material.forecasts["m"].ravel()[kept], "outcome": np.float32(1 / 3) * material.actual.ravel()[kept] * 3,
-            "series": n.ravel()[kept], "origin": np.array(material.origins)[o.ravel()][kept], "step": h.ravel()[kept] + 1}
+    thin = {
+        "forecast": material.forecasts["m"].ravel()[kept],
+        "outcome": np.float32(1 / 3) * material.actual.ravel()[kept] * 3,
+        "series": n.ravel()[kept],
+        "origin": np.array(material.origins)[o.ravel()][kept],
+        "step": h.ravel()[kept] + 1,
+    }
     same = Calibrated.fit(thin, panel)
     assert same.counts and same.total[0] == 1 and 0.05 < same.total[1] and abs(same.total[3] - cal.total[3]) < 0.05
     assert abs(same.store[0] - cal.store[0]) < 0.05 and abs(same.store[1] - cal.store[1]) < 0.05
@@ -254,12 +298,15 @@ def test_missing_material_is_one_sentence(counted):
         cal.paths(truth[:3, :2], 2, 0)
 
 
-@pytest.mark.parametrize("y", [
-    np.zeros((3, 60)),                                                               # never sold
-    np.full((1, 10), 2.0),                                                           # one series, ten days
-    np.vstack([np.full(60, np.nan), np.arange(60.0) % 3]),                           # one not yet on sale
-    np.random.default_rng(0).gamma(2, 50, (2, 30)),                                  # little and continuous
-])
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.zeros((3, 60)),  # never sold
+        np.full((1, 10), 2.0),  # one series, ten days
+        np.vstack([np.full(60, np.nan), np.arange(60.0) % 3]),  # one not yet on sale
+        np.random.default_rng(0).gamma(2, 50, (2, 30)),  # little and continuous
+    ],
+)
 def test_small_and_odd_panels(y):
     panel = panel_of(y)
     mean = np.nan_to_num(np.repeat(known_mean(y, axis=1)[:, None], y.shape[1], axis=1))
@@ -284,10 +331,13 @@ def test_a_forecast_of_zero_stays_zero_only_where_it_always_did():
 
 # reconciliation
 
+
 def test_coherent_and_closed_form_on_a_hand_instance():
     tree = hierarchy(pd.DataFrame({"store": ["N", "N", "S"]}), ("chain", "store"))
-    done = reconcile(np.array([[4.0], [2.0], [1.0]]), np.array([[9.0], [np.nan], [np.nan]]), tree, np.ones(3), np.ones(3))
-    assert np.allclose(done.ravel(), [4.5, 2.5, 1.5])                                 # gap 2 over 3 + 1
+    done = reconcile(
+        np.array([[4.0], [2.0], [1.0]]), np.array([[9.0], [np.nan], [np.nan]]), tree, np.ones(3), np.ones(3)
+    )
+    assert np.allclose(done.ravel(), [4.5, 2.5, 1.5])  # gap 2 over 3 + 1
     sums = aggregate(done, tree)
     assert np.isclose(sums[0], sums[1] + sums[2]).all()
 
@@ -337,7 +387,11 @@ def test_reconciling_a_backtest_keeps_its_shape_and_checks_its_origins(counted):
     a, b = (backtest(top, {"w": SeasonalWindow}, o, 10) for o in ((500, 510), (520, 530)))
     s, t = (backtest(panel, {"m": told(truth)}, o, 10) for o in ((500, 510), (520, 530)))
     joined = reconcile_backtest(t, "m", b, "w", tree, error_variance(s, "m"), error_variance(a, "w"))
-    assert joined.forecasts["reconciled"].shape == t.actual.shape and set(level_scores(joined, b, tree)["level"]) == {"series", "chain", "store"}
+    assert joined.forecasts["reconciled"].shape == t.actual.shape and set(level_scores(joined, b, tree)["level"]) == {
+        "series",
+        "chain",
+        "store",
+    }
     with pytest.raises(ReconcileError, match="same ones"):
         reconcile_backtest(s, "m", b, "w", tree, error_variance(s, "m"), error_variance(a, "w"))
 

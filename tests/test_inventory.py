@@ -1,25 +1,37 @@
 """Corner cases of allocation.inventory: what is refused, and properties that hold for any parameters."""
+
 import numpy as np
 import pytest
 from scipy.stats import nbinom, poisson
 
-from lepton_nb.allocation.inventory import (InventoryError, base_stock_normal, economic_order_quantity, expected_cost, newsvendor_discrete,
-                                            newsvendor_normal, renewal_density, s_S_policy)
+from lepton_nb.allocation.inventory import (
+    InventoryError,
+    base_stock_normal,
+    economic_order_quantity,
+    expected_cost,
+    newsvendor_discrete,
+    newsvendor_normal,
+    renewal_density,
+    s_S_policy,
+)
 
 
-@pytest.mark.parametrize("call, word", [
-    (lambda: newsvendor_normal(0, 1, 5, 1), "holding_cost"),
-    (lambda: newsvendor_normal(1, -1, 5, 1), "stockout_cost"),
-    (lambda: newsvendor_normal(1, 1, 5, -1), "deviation"),
-    (lambda: newsvendor_discrete(1, 1, [0.5, 0.4]), "sums to 0.9"),
-    (lambda: newsvendor_discrete(1, 1, [1.5, -0.5]), "negative"),
-    (lambda: newsvendor_discrete(1, 1, []), "shape"),
-    (lambda: newsvendor_discrete(1, 1, [np.nan, 1.0]), "probability"),
-    (lambda: base_stock_normal(1, 9, 10, 2, -1), "lead_time"),
-    (lambda: economic_order_quantity(1, 0, 5), "holding_cost"),
-    (lambda: s_S_policy(1, 9, -1, [0.5, 0.5]), "order_cost"),
-    (lambda: s_S_policy(1, 9, 5, [1.0]), "always 0"),
-])
+@pytest.mark.parametrize(
+    "call, word",
+    [
+        (lambda: newsvendor_normal(0, 1, 5, 1), "holding_cost"),
+        (lambda: newsvendor_normal(1, -1, 5, 1), "stockout_cost"),
+        (lambda: newsvendor_normal(1, 1, 5, -1), "deviation"),
+        (lambda: newsvendor_discrete(1, 1, [0.5, 0.4]), "sums to 0.9"),
+        (lambda: newsvendor_discrete(1, 1, [1.5, -0.5]), "negative"),
+        (lambda: newsvendor_discrete(1, 1, []), "shape"),
+        (lambda: newsvendor_discrete(1, 1, [np.nan, 1.0]), "probability"),
+        (lambda: base_stock_normal(1, 9, 10, 2, -1), "lead_time"),
+        (lambda: economic_order_quantity(1, 0, 5), "holding_cost"),
+        (lambda: s_S_policy(1, 9, -1, [0.5, 0.5]), "order_cost"),
+        (lambda: s_S_policy(1, 9, 5, [1.0]), "always 0"),
+    ],
+)
 def test_nonsense_is_refused_by_name(call, word):
     with pytest.raises(InventoryError, match=word):
         call()
@@ -62,6 +74,7 @@ def test_no_neighbour_of_the_best_pair_is_better_in_a_long_simulation(mean, orde
             level -= asked
             total += max(level, 0) + 9 * max(-level, 0)
         return total / len(demand)
+
     own = run(policy.s, policy.S)
     assert abs(own / policy.cost - 1) < 0.02
     for s, S in ((policy.s - 2, policy.S), (policy.s + 2, max(policy.S, policy.s + 3)), (policy.s, policy.S + 4)):

@@ -1,4 +1,5 @@
 """Corner cases of features and models: leaks, short and odd panels, errors in a user's words."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -6,11 +7,28 @@ import pandas as pd
 import pytest
 
 from lepton_nb.demand.features import closed_days, features, history, windows
-from lepton_nb.demand.models import MODELS, Boosting, Ensemble, Forest, Network, Ridge, Rows, complexity, drivers, fit_all, training, training_origins
+from lepton_nb.demand.models import (
+    MODELS,
+    Boosting,
+    Ensemble,
+    Forest,
+    Network,
+    Ridge,
+    Rows,
+    complexity,
+    drivers,
+    fit_all,
+    training,
+    training_origins,
+)
 from lepton_nb.demand.panel import Panel, PanelError
 
-SMALL = {"boosting": lambda: Boosting(trees=8), "forest": lambda: Forest(trees=4, rows=Rows(limit=3000)),
-         "network": lambda: Network(rows=Rows(limit=2000), rounds=2), "accurate": lambda: Ensemble(members=[(0.6, Boosting(trees=8)), (0.4, Ridge())])}
+SMALL = {
+    "boosting": lambda: Boosting(trees=8),
+    "forest": lambda: Forest(trees=4, rows=Rows(limit=3000)),
+    "network": lambda: Network(rows=Rows(limit=2000), rounds=2),
+    "accurate": lambda: Ensemble(members=[(0.6, Boosting(trees=8)), (0.4, Ridge())]),
+}
 ALL = {name: SMALL.get(name, make) for name, make in MODELS.items()}
 
 
@@ -26,11 +44,20 @@ def chain(stores: int = 2, items: int = 5, days: int = 420, seed: int = 0, horiz
     y = rng.poisson(mean).astype(np.float32)
     y[:, days:] = np.nan
     y[1, :300] = np.nan
-    y[2, :days] = np.nan                                # has not sold yet
+    y[2, :days] = np.nan  # has not sold yet
     event = ((ds.month == 4) & (ds.day == 10)).astype(np.float32)
-    static = pd.DataFrame({"store": ids.str[:2], "item": ids.str[3:], "group": [f"g{int(i[-1]) % 2}" for i in ids]}, index=ids)
+    static = pd.DataFrame(
+        {"store": ids.str[:2], "item": ids.str[3:], "group": [f"g{int(i[-1]) % 2}" for i in ids]}, index=ids
+    )
     censored = (rng.random(shape) < 0.05) & np.isfinite(y)
-    return Panel(ids, ds, y, {"price": price, "promotion": promotion, "event_fair": event, "school": (ds.month == 8).astype(np.float32)}, static, censored)
+    return Panel(
+        ids,
+        ds,
+        y,
+        {"price": price, "promotion": promotion, "event_fair": event, "school": (ds.month == 8).astype(np.float32)},
+        static,
+        censored,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +68,11 @@ def panel() -> Panel:
 def with_noise(panel: Panel, origin: int) -> Panel:
     """Overwrite all that is not known at the origin: demand, stock-outs."""
     rng, future = np.random.default_rng(9), np.arange(len(panel.ds)) >= origin
-    return replace(panel, y=np.where(future, rng.exponential(40, panel.y.shape), panel.y).astype(np.float32),
-                   censored=np.where(future, rng.random(panel.y.shape) < 0.5, panel.censored))
+    return replace(
+        panel,
+        y=np.where(future, rng.exponential(40, panel.y.shape), panel.y).astype(np.float32),
+        censored=np.where(future, rng.random(panel.y.shape) < 0.5, panel.censored),
+    )
 
 
 @pytest.mark.parametrize("name", list(ALL))
@@ -105,14 +135,18 @@ def test_too_short_a_history_says_so():
 @pytest.mark.parametrize("name", ["linear", "ridge", "accurate", "network"])
 def test_one_series_without_covariates(name):
     days = pd.date_range("2025-01-01", periods=200)
-    one = Panel.from_frames(pd.DataFrame({"unique_id": "only", "ds": days, "y": 10 + 5.0 * (days.dayofweek == 5)}), horizon=7)
+    one = Panel.from_frames(
+        pd.DataFrame({"unique_id": "only", "ds": days, "y": 10 + 5.0 * (days.dayofweek == 5)}), horizon=7
+    )
     out = (Network if name == "network" else ALL[name])().fit(one, 200).predict(one, 200, 7)
     assert out.shape == (1, 7) and abs(out.mean() - one.y[0, :196].mean()) < 2.5
 
 
 def test_one_series_learns_its_weekday():
     days = pd.date_range("2025-01-01", periods=200)
-    one = Panel.from_frames(pd.DataFrame({"unique_id": "only", "ds": days, "y": 10 + 5.0 * (days.dayofweek == 5)}), horizon=7)
+    one = Panel.from_frames(
+        pd.DataFrame({"unique_id": "only", "ds": days, "y": 10 + 5.0 * (days.dayofweek == 5)}), horizon=7
+    )
     out = Ridge().fit(one, 200).predict(one, 200, 7)[0]
     assert out.argmax() == int(np.flatnonzero(one.ds[200:].dayofweek == 5)[0])
 
@@ -120,8 +154,8 @@ def test_one_series_learns_its_weekday():
 def test_missing_covariates(panel):
     known = dict(panel.known)
     known["price"] = np.where(np.random.default_rng(1).random(panel.y.shape) < 0.3, np.nan, known["price"])
-    known["price"][3] = np.nan                          # never priced
-    known["price"][:, 400:] = np.nan                    # no price list for the future
+    known["price"][3] = np.nan  # never priced
+    known["price"][:, 400:] = np.nan  # no price list for the future
     known["promotion"] = np.where(np.arange(len(panel.ds)) < 400, known["promotion"], np.nan)
     known["school"] = np.full(len(panel.ds), np.nan, np.float32)
     model = SMALL["accurate"]()
@@ -144,10 +178,20 @@ def test_closed_days_are_forecast_as_zero():
     y = rng.poisson(40, (3, 800)).astype(float)
     fair = ((days.month == 5) & (days.day == 1)).astype(float)
     y[:, fair > 0] = 0
-    frame = pd.DataFrame({"unique_id": np.repeat(["s/a", "s/b", "s/c"], 800), "ds": np.tile(days, 3), "y": y.ravel(),
-                          "closed": np.tile(days == "2025-02-20", 3).astype(float)})
-    closing = Panel.from_frames(frame, known=pd.DataFrame({"ds": pd.date_range("2023-01-01", periods=900), "event": None}).assign(
-        event=lambda d: np.where((d.ds.dt.month == 5) & (d.ds.dt.day == 1), "may day", None)))
+    frame = pd.DataFrame(
+        {
+            "unique_id": np.repeat(["s/a", "s/b", "s/c"], 800),
+            "ds": np.tile(days, 3),
+            "y": y.ravel(),
+            "closed": np.tile(days == "2025-02-20", 3).astype(float),
+        }
+    )
+    closing = Panel.from_frames(
+        frame,
+        known=pd.DataFrame({"ds": pd.date_range("2023-01-01", periods=900), "event": None}).assign(
+            event=lambda d: np.where((d.ds.dt.month == 5) & (d.ds.dt.day == 1), "may day", None)
+        ),
+    )
     h, origin = history(closing), int(np.flatnonzero(closing.ds == "2025-02-18")[0])
     out = Ridge().fit(h, origin).predict(h, origin, 90)
     zero = closing.days(origin, 90)[(out == 0).all(0)]
@@ -157,7 +201,7 @@ def test_closed_days_are_forecast_as_zero():
 
 def test_a_new_item_starts_from_its_groups_mean(panel):
     out = Ridge().fit(panel, 420).predict(panel, 420, 14)
-    other = panel.y[7, 392:420].mean()                  # the same item in the other store
+    other = panel.y[7, 392:420].mean()  # the same item in the other store
     assert 0.4 * other < out[2].mean() < 2.5 * other
 
 
@@ -181,8 +225,10 @@ def test_windows_against_brute_force():
     w, origin, days = windows(y), 71, np.arange(71, 90)
     assert np.allclose(w.mean(origin - 28, origin), np.nanmean(y[:, 43:71], axis=1), atol=1e-5)
     for weeks in (1, 4, 26):
-        same = [[np.r_[d % 7:origin:7][-weeks:] for d in days]] * 5
-        expected = [[np.nanmean(row[s]) if np.isfinite(row[s]).any() else np.nan for s in at] for row, at in zip(y, same)]
+        same = [[np.r_[d % 7 : origin : 7][-weeks:] for d in days]] * 5
+        expected = [
+            [np.nanmean(row[s]) if np.isfinite(row[s]).any() else np.nan for s in at] for row, at in zip(y, same)
+        ]
         assert np.allclose(w.weekday_mean(origin, days, weeks), expected, atol=1e-5, equal_nan=True)
 
 
@@ -195,9 +241,19 @@ def test_features_fit_the_grid_and_origins_stay_in_the_past(panel):
 
 def test_promotion_raises_the_forecast(panel):
     day, on = np.arange(len(panel.ds)) == 425, panel.known["promotion"] > 0
-    offered = dict(panel.known, promotion=np.where(day, 1, on).astype(np.float32), price=np.where(day & ~on, 0.75, 1) * panel.known["price"])
-    plain = dict(panel.known, promotion=np.where(day, 0, on).astype(np.float32), price=np.where(day & on, 1 / 0.75, 1) * panel.known["price"])
-    with_offer, without = (Ridge().fit(p, 420).predict(p, 420, 14)[:, 5].sum() for p in (replace(panel, known=k) for k in (offered, plain)))
+    offered = dict(
+        panel.known,
+        promotion=np.where(day, 1, on).astype(np.float32),
+        price=np.where(day & ~on, 0.75, 1) * panel.known["price"],
+    )
+    plain = dict(
+        panel.known,
+        promotion=np.where(day, 0, on).astype(np.float32),
+        price=np.where(day & on, 1 / 0.75, 1) * panel.known["price"],
+    )
+    with_offer, without = (
+        Ridge().fit(p, 420).predict(p, 420, 14)[:, 5].sum() for p in (replace(panel, known=k) for k in (offered, plain))
+    )
     assert 1.3 < with_offer / without < 2.5, "promotions doubled demand in the past"
 
 

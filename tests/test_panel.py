@@ -1,4 +1,5 @@
 """Corner cases of the demand panel and of the reconstruction of censored demand."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,17 +9,23 @@ from lepton_nb.workbook.parameters import UserError
 
 
 def sales(**columns) -> pd.DataFrame:
-    return pd.DataFrame({"unique_id": ["a/x", "a/x", "a/y"], "ds": ["2026-01-01", "2026-01-03", "2026-01-02"], "y": [1.0, 2.0, 3.0]} | columns)
+    return pd.DataFrame(
+        {"unique_id": ["a/x", "a/x", "a/y"], "ds": ["2026-01-01", "2026-01-03", "2026-01-02"], "y": [1.0, 2.0, 3.0]}
+        | columns
+    )
 
 
-@pytest.mark.parametrize(("frame", "words"), [
-    (sales().drop(columns="y"), "'y' is missing"),
-    (sales().iloc[:0], "no rows"),
-    (sales(y=[1.0, np.inf, 2.0]), "infinite"),
-    (sales(y=[1.0, -2.0, 2.0]), "'a/x', day 2026-01-03: a negative value (-2.0)"),
-    (sales(ds=["2026-01-01", "tomorrow", "2026-01-02"]), "row 1: 'tomorrow' is not a date"),
-    (sales(ds=["2026-01-01", "2026-01-01", "2026-01-02"]), "second row"),
-])
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (sales().drop(columns="y"), "'y' is missing"),
+        (sales().iloc[:0], "no rows"),
+        (sales(y=[1.0, np.inf, 2.0]), "infinite"),
+        (sales(y=[1.0, -2.0, 2.0]), "'a/x', day 2026-01-03: a negative value (-2.0)"),
+        (sales(ds=["2026-01-01", "tomorrow", "2026-01-02"]), "row 1: 'tomorrow' is not a date"),
+        (sales(ds=["2026-01-01", "2026-01-01", "2026-01-02"]), "second row"),
+    ],
+)
 def test_unusable_rows_are_refused_with_place_and_remedy(frame, words):
     with pytest.raises(PanelError) as caught:
         Panel.from_frames(frame)
@@ -34,7 +41,9 @@ def test_gaps_and_prefix():
 
 
 def test_leading_zeros_are_not_history():
-    panel = Panel.from_frames(pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2026-01-01", periods=4), "y": [0, 0, 5, 0]}))
+    panel = Panel.from_frames(
+        pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2026-01-01", periods=4), "y": [0, 0, 5, 0]})
+    )
     assert np.isnan(panel.y[0, :2]).all() and panel.y[0, 2:].tolist() == [5, 0]
 
 
@@ -49,7 +58,14 @@ def test_covariates_by_series_by_day_and_by_label():
     panel = Panel.from_frames(sales(), known=[price, events], horizon=1)
     assert panel.y.shape == (2, 6) and panel.known["price"].shape == (2, 6)
     assert panel.known["price"][0, 1] == 2.5 and np.isfinite(panel.known["price"]).sum() == 1
-    assert panel.known["event_easter"].tolist() == [0, 1, 0, 0, 1, 0] and panel.known["event_may_day"].tolist() == [0, 1, 0, 0, 0, 0]
+    assert panel.known["event_easter"].tolist() == [0, 1, 0, 0, 1, 0] and panel.known["event_may_day"].tolist() == [
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+    ]
 
 
 def test_dates_as_text_and_with_hours_fall_on_their_day():
@@ -80,12 +96,24 @@ def test_cut_forgets_and_keeps_the_rest():
 
 def test_tables_of_a_chain_add_channels_and_leave_the_weather_out():
     tables = {
-        "sales": pd.DataFrame({"date": pd.to_datetime(["2026-01-01", "2026-01-01", "2026-01-02"]), "store": "s", "item": "i",
-                               "channel": ["store", "online", "store"], "units": [2.0, 3.0, 4.0], "price": 1.0, "promotion": [False, True, False],
-                               "stock_on_hand": [0.0, 0.0, 2.0]}),
+        "sales": pd.DataFrame(
+            {
+                "date": pd.to_datetime(["2026-01-01", "2026-01-01", "2026-01-02"]),
+                "store": "s",
+                "item": "i",
+                "channel": ["store", "online", "store"],
+                "units": [2.0, 3.0, 4.0],
+                "price": 1.0,
+                "promotion": [False, True, False],
+                "stock_on_hand": [0.0, 0.0, 2.0],
+            }
+        ),
         "items": pd.DataFrame({"item": ["i"], "group": ["g"]}),
-        "calendar": pd.DataFrame({"date": pd.date_range("2026-01-01", "2026-02-01"), "event": [None] * 3 + ["fair"] + [None] * 28}),
-        "weather": pd.DataFrame({"date": pd.date_range("2026-01-01", "2026-01-02"), "temperature": [1.0, 2.0]})}
+        "calendar": pd.DataFrame(
+            {"date": pd.date_range("2026-01-01", "2026-02-01"), "event": [None] * 3 + ["fair"] + [None] * 28}
+        ),
+        "weather": pd.DataFrame({"date": pd.date_range("2026-01-01", "2026-01-02"), "temperature": [1.0, 2.0]}),
+    }
     panel = from_tables(tables, horizon=3)
     assert panel.y.shape == (1, 5) and panel.y[0, :2].tolist() == [5, 4] and panel.end == 2
     assert panel.censored[0].tolist() == [True, False, False, False, False] and panel.known["promotion"][0, 0] == 1
@@ -104,11 +132,13 @@ def test_at_least_stays_finite_far_from_the_mean():
 
 def test_reconstruction_without_a_past_keeps_sales():
     panel = Panel.from_frames(sales(censored=True))
-    assert (np.nan_to_num(reconstruct(panel).y) >= np.nan_to_num(panel.y)).all() and not reconstruct(panel).censored.any()
+    assert (np.nan_to_num(reconstruct(panel).y) >= np.nan_to_num(panel.y)).all() and not reconstruct(
+        panel
+    ).censored.any()
 
 
 def test_reconstruction_is_nearer_to_the_truth_of_the_simulated_chain():
-    from lepton_nb.data.simulate import supermarket
+    from lepton_nb.cases.retail.world.simulate import supermarket
 
     tables, truth = supermarket(seed=3, stores=2, items=40, days=300)
     panel = from_tables(tables)

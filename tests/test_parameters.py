@@ -1,4 +1,5 @@
 """Corner cases of parameters: every kind of text, file and namespace that a user may come with."""
+
 import json
 from datetime import date
 from enum import Enum
@@ -12,8 +13,20 @@ from hypothesis import strategies as st
 from pydantic import ValidationError, model_validator
 
 from lepton_nb.workbook.parameters import (
-    CaseParameters, ParameterError, allowed, changed_values, command, default_problems, from_namespace, json_schema, nearest, param,
-    parameter_table, parse_pairs, read_parameter_file, to_text,
+    CaseParameters,
+    ParameterError,
+    allowed,
+    changed_values,
+    command,
+    default_problems,
+    from_namespace,
+    json_schema,
+    nearest,
+    param,
+    parameter_table,
+    parse_pairs,
+    read_parameter_file,
+    to_text,
 )
 
 
@@ -49,37 +62,88 @@ def problems(*pairs, base=()):
     return caught.value.problems
 
 
-@pytest.mark.parametrize("name, text, value", [
-    ("share", "0.5", 0.5), ("share", " 5e-1 ", 0.5), ("days", "+7", 7), ("days", "007", 7), ("days", "14.0", 14),
-    ("flag", "false", False), ("flag", "No", False), ("flag", "0", False), ("flag", "TRUE", True), ("flag", "on", True),
-    ("code", "007", "007"), ("code", "false", "false"), ("code", "None", "None"), ("code", "1e3", "1e3"),
-    ("solver", "cbc", "cbc"), ("weeks", "8", 8), ("mode", "careful", Mode.careful),
-    ("start", "2026-11-02", date(2026, 11, 2)), ("start", "none", None), ("limit", "", None), ("limit", "30", 30.0),
-    ("levels", "0.5,0.6", (0.5, 0.6)), ("levels", "[0.5, 0.6]", (0.5, 0.6)), ("levels", "(0.5)", (0.5,)), ("levels", "", ()),
-    ("stores", "007,a b", ["007", "a b"]), ("source", "public:m5-foods1", "public:m5-foods1"), ("source", "own:C:/data", "own:C:/data"),
-])
+@pytest.mark.parametrize(
+    "name, text, value",
+    [
+        ("share", "0.5", 0.5),
+        ("share", " 5e-1 ", 0.5),
+        ("days", "+7", 7),
+        ("days", "007", 7),
+        ("days", "14.0", 14),
+        ("flag", "false", False),
+        ("flag", "No", False),
+        ("flag", "0", False),
+        ("flag", "TRUE", True),
+        ("flag", "on", True),
+        ("code", "007", "007"),
+        ("code", "false", "false"),
+        ("code", "None", "None"),
+        ("code", "1e3", "1e3"),
+        ("solver", "cbc", "cbc"),
+        ("weeks", "8", 8),
+        ("mode", "careful", Mode.careful),
+        ("start", "2026-11-02", date(2026, 11, 2)),
+        ("start", "none", None),
+        ("limit", "", None),
+        ("limit", "30", 30.0),
+        ("levels", "0.5,0.6", (0.5, 0.6)),
+        ("levels", "[0.5, 0.6]", (0.5, 0.6)),
+        ("levels", "(0.5)", (0.5,)),
+        ("levels", "", ()),
+        ("stores", "007,a b", ["007", "a b"]),
+        ("source", "public:m5-foods1", "public:m5-foods1"),
+        ("source", "own:C:/data", "own:C:/data"),
+    ],
+)
 def test_text_is_read_as_what_is_declared(name, text, value):
     found = getattr(parse_pairs(Model, [(name, text)]), name)
     assert found == value and type(found) is type(value)
 
 
-@pytest.mark.parametrize("name, text, says", [
-    ("share", "1", "above 0, below 1"), ("share", "95%", "a number"), ("share", "0,95", "decimal point"), ("share", "nan", "a number"),
-    ("share", "inf", "a number"), ("share", "", "a number"), ("days", "0", "from 1 to 56"), ("days", "7.5", "a whole number"),
-    ("days", "1e99", "a whole number"), ("days", "9" * 400, "from 1 to 56"), ("days", "seven", "a whole number"), ("days", "none", "a whole number"),
-    ("pack", "7", "a multiple of 6"), ("flag", "2", "true or false"), ("flag", "", "true or false"), ("code", "", "at least 1 long"),
-    ("code", "a-b", "of the form"), ("code", "1234567", "at most 6 long"), ("solver", "HIGHS", "one of highs, cbc"),
-    ("weeks", "5", "one of 4, 8"), ("mode", "slow", "one of fast, careful"), ("start", "2.11.2026", "a date such as"),
-    ("start", "2026-13-01", "a date such as"), ("levels", "0.5,high", "entry 2"), ("levels", "0.5,nan", "entry 2"),
-    ("limit", "-inf", "or none"), ("source", "m5", "public:NAME"), ("source", "public:", "public:NAME"), ("seed", "-1", "from 0"),
-    ("limit", "3", "must be at least days (28)"), ("code", "00\x007", "of the form"),
-])
+@pytest.mark.parametrize(
+    "name, text, says",
+    [
+        ("share", "1", "above 0, below 1"),
+        ("share", "95%", "a number"),
+        ("share", "0,95", "decimal point"),
+        ("share", "nan", "a number"),
+        ("share", "inf", "a number"),
+        ("share", "", "a number"),
+        ("days", "0", "from 1 to 56"),
+        ("days", "7.5", "a whole number"),
+        ("days", "1e99", "a whole number"),
+        ("days", "9" * 400, "from 1 to 56"),
+        ("days", "seven", "a whole number"),
+        ("days", "none", "a whole number"),
+        ("pack", "7", "a multiple of 6"),
+        ("flag", "2", "true or false"),
+        ("flag", "", "true or false"),
+        ("code", "", "at least 1 long"),
+        ("code", "a-b", "of the form"),
+        ("code", "1234567", "at most 6 long"),
+        ("solver", "HIGHS", "one of highs, cbc"),
+        ("weeks", "5", "one of 4, 8"),
+        ("mode", "slow", "one of fast, careful"),
+        ("start", "2.11.2026", "a date such as"),
+        ("start", "2026-13-01", "a date such as"),
+        ("levels", "0.5,high", "entry 2"),
+        ("levels", "0.5,nan", "entry 2"),
+        ("limit", "-inf", "or none"),
+        ("source", "m5", "public:NAME"),
+        ("source", "public:", "public:NAME"),
+        ("seed", "-1", "from 0"),
+        ("limit", "3", "must be at least days (28)"),
+        ("code", "00\x007", "of the form"),
+    ],
+)
 def test_what_does_not_fit_is_refused_with_name_found_and_allowed(name, text, says):
     (problem,) = problems((name, text))
     assert problem.startswith(name) and says in problem and (repr(text) in problem or name == "limit")
 
 
-@pytest.mark.parametrize("typed, meant", [("Days", "days"), ("dayz", "days"), ("solvr", "solver"), ("level", "levels"), ("sead", "seed")])
+@pytest.mark.parametrize(
+    "typed, meant", [("Days", "days"), ("dayz", "days"), ("solvr", "solver"), ("level", "levels"), ("sead", "seed")]
+)
 def test_an_unknown_name_is_answered_with_the_nearest(typed, meant):
     (problem,) = problems((typed, "3"))
     assert f"did you mean {meant}?" in problem and "Known: source, seed, share" in problem
@@ -115,22 +179,41 @@ def written(tmp_path, content, name="params.yaml"):
     return path
 
 
-@pytest.mark.parametrize("content", [
-    "code: 007\nflag: no\ndays: 14\nlevels:\n- 0.5\n- 0.6\nstart: 2026-11-02\nlimit: null\n",
-    '{"code": "007", "flag": false, "days": 14, "levels": [0.5, 0.6], "start": "2026-11-02", "limit": null}',
-    "\ufeffcode: '007' # a comment\r\nflag: False\r\ndays: 14\r\nlevels: [0.5, 0.6]\r\nstart: 2026-11-02\r\nlimit: ~\r\n",
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "code: 007\nflag: no\ndays: 14\nlevels:\n- 0.5\n- 0.6\nstart: 2026-11-02\nlimit: null\n",
+        '{"code": "007", "flag": false, "days": 14, "levels": [0.5, 0.6], "start": "2026-11-02", "limit": null}',
+        "\ufeffcode: '007' # a comment\r\nflag: False\r\ndays: 14\r\nlevels: [0.5, 0.6]\r\nstart: 2026-11-02\r\nlimit: ~\r\n",
+    ],
+)
 def test_a_file_in_yaml_or_json(tmp_path, content):
     params = parse_pairs(Model, [], base=read_parameter_file(written(tmp_path, content)))
     assert (params.code, params.flag, params.days, params.levels, params.start, params.limit) == (
-        "007", False, 14, (0.5, 0.6), date(2026, 11, 2), None)
+        "007",
+        False,
+        14,
+        (0.5, 0.6),
+        date(2026, 11, 2),
+        None,
+    )
 
 
-@pytest.mark.parametrize("content, says", [
-    ("days: 7\ndays: 8\n", "given 2 times"), ("days: {a: 1}\n", "line 1: days holds a structure"), ("- days\n", "found no names"),
-    ("days: [1, [2]]\n", "structure"), ("days: 'x\n", "line"), (b"\xff\xfe\x00binary", "not a parameter file"), ("just words", "found no names"),
-    ("a: &x 1\n" * 200_000, "less than 1,000,000"), ("[1]: 2\n", "no such parameter"), ("days: !!python/object/apply:os.system [ls]\n", "days"),
-])
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        ("days: 7\ndays: 8\n", "given 2 times"),
+        ("days: {a: 1}\n", "line 1: days holds a structure"),
+        ("- days\n", "found no names"),
+        ("days: [1, [2]]\n", "structure"),
+        ("days: 'x\n", "line"),
+        (b"\xff\xfe\x00binary", "not a parameter file"),
+        ("just words", "found no names"),
+        ("a: &x 1\n" * 200_000, "less than 1,000,000"),
+        ("[1]: 2\n", "no such parameter"),
+        ("days: !!python/object/apply:os.system [ls]\n", "days"),
+    ],
+)
 def test_a_file_that_is_none_is_refused(tmp_path, content, says):
     with pytest.raises(ParameterError) as caught:
         parse_pairs(Model, [], base=read_parameter_file(written(tmp_path, content)))
@@ -145,9 +228,21 @@ def test_a_file_that_is_empty_or_missing(tmp_path):
 
 
 def test_values_of_a_notebook_keep_their_type():
-    params = from_namespace(Model, {"days": np.int64(7), "share": np.float64(0.5), "levels": [0.5], "flag": np.True_, "Model": Model})
-    assert (params.days, params.share, params.levels, params.flag) == (7, 0.5, (0.5,), True) and type(params.days) is int
-    for name, value in [("days", True), ("days", 7.5), ("flag", 1), ("code", 7), ("share", float("nan")), ("levels", 0.5), ("share", None)]:
+    params = from_namespace(
+        Model, {"days": np.int64(7), "share": np.float64(0.5), "levels": [0.5], "flag": np.True_, "Model": Model}
+    )
+    assert (params.days, params.share, params.levels, params.flag) == (7, 0.5, (0.5,), True) and type(
+        params.days
+    ) is int
+    for name, value in [
+        ("days", True),
+        ("days", 7.5),
+        ("flag", 1),
+        ("code", 7),
+        ("share", float("nan")),
+        ("levels", 0.5),
+        ("share", None),
+    ]:
         with pytest.raises(ParameterError, match=name):
             from_namespace(Model, {name: value})
 
@@ -177,7 +272,9 @@ def test_a_default_that_breaks_its_own_rule_is_found():
 
 def test_table_schema_and_words():
     table = parameter_table(parse_pairs(Model, [("days", "7")])).set_index("name")
-    assert list(table.index[table["changed"]]) == ["days"] and table.loc["days", "range"] == "a whole number, from 1 to 56"
+    assert (
+        list(table.index[table["changed"]]) == ["days"] and table.loc["days", "range"] == "a whole number, from 1 to 56"
+    )
     assert table.loc["share", "unit"] == "share" and table["range"].str.len().gt(0).all()
     schema = json_schema(Model)
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -190,22 +287,44 @@ def test_table_schema_and_words():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.fixed_dictionaries({}, optional={
-    "share": st.floats(0.01, 0.99), "days": st.integers(1, 56), "flag": st.booleans(), "code": st.from_regex(r"\A[a-z0-9]{1,6}\Z"),
-    "start": st.dates(), "limit": st.floats(56, 1e12), "levels": st.lists(st.floats(-1e9, 1e9), max_size=4).map(tuple),
-    "mode": st.sampled_from(Mode), "seed": st.integers(0, 2**32 - 1)}))
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "share": st.floats(0.01, 0.99),
+            "days": st.integers(1, 56),
+            "flag": st.booleans(),
+            "code": st.from_regex(r"\A[a-z0-9]{1,6}\Z"),
+            "start": st.dates(),
+            "limit": st.floats(56, 1e12),
+            "levels": st.lists(st.floats(-1e9, 1e9), max_size=4).map(tuple),
+            "mode": st.sampled_from(Mode),
+            "seed": st.integers(0, 2**32 - 1),
+        },
+    )
+)
 def test_what_is_written_as_text_is_read_as_the_same_value(values):
     params = Model(**values)
     assert parse_pairs(Model, [(name, to_text(value)) for name, value in changed_values(params).items()]) == params
 
 
 def test_the_command_quotes_what_a_shell_would_split():
-    assert command("shop", parse_pairs(Model, [("source", "own:my data; rm -rf")])) == "lepton-nb run shop -p source 'own:my data; rm -rf'"
+    assert (
+        command("shop", parse_pairs(Model, [("source", "own:my data; rm -rf")]))
+        == "lepton-nb run shop -p source 'own:my data; rm -rf'"
+    )
 
 
-@pytest.mark.parametrize("cell, says", [
-    ("days = 28\ndays: int = 7", "days: 7 in the parameters cell"), ("days = 28.0", "28.0 in the parameters cell"), ("days += 1", "plain"),
-    ("import os", "plain assignments"), ("days = other", "plain value"), ("flag = 1", "flag: 1 in the parameters cell"),
-])
+@pytest.mark.parametrize(
+    "cell, says",
+    [
+        ("days = 28\ndays: int = 7", "days: 7 in the parameters cell"),
+        ("days = 28.0", "28.0 in the parameters cell"),
+        ("days += 1", "plain"),
+        ("import os", "plain assignments"),
+        ("days = other", "plain value"),
+        ("flag = 1", "flag: 1 in the parameters cell"),
+    ],
+)
 def test_the_parameters_cell_is_held_to_the_model(cell, says):
     assert any(says in problem for problem in default_problems(cell, Model))

@@ -1,4 +1,5 @@
 """Corner cases of business.partialling, business.elasticity and business.pricing: known answers, peers, properties, what is refused."""
+
 from dataclasses import replace
 from itertools import product
 
@@ -7,52 +8,114 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from lepton_nb.business.elasticity import (CONSTANT, TOGETHER, Estimates, Market, estimate, market_from_series, market_from_tables, naive,
-                                           promotion_money, pull_forward)
+from lepton_nb.business.elasticity import (
+    CONSTANT,
+    TOGETHER,
+    Estimates,
+    Market,
+    estimate,
+    market_from_series,
+    market_from_tables,
+    naive,
+    promotion_money,
+    pull_forward,
+)
 from lepton_nb.business.partialling import ElasticityError, beyond, cross_fit, regress, shrink
-from lepton_nb.business.pricing import (Limits, Offer, PricingError, candidates, earned, fixed_markup, gain, lerner_price, offer_from, plan_prices,
-                                        rungs, shelf_prices, solve_prices, turnover_share)
+from lepton_nb.cases.retail.pricing import (
+    Limits,
+    Offer,
+    PricingError,
+    candidates,
+    earned,
+    fixed_markup,
+    gain,
+    lerner_price,
+    offer_from,
+    plan_prices,
+    rungs,
+    shelf_prices,
+    solve_prices,
+    turnover_share,
+)
 
 
-def chain(elasticity=(-2.0, -1.0, -1.5), lift=0.3, dip=0.0, cross=0.0, level=(60.0, 20.0, 8.0), days=600, seed=1, shelf=None):
+def chain(
+    elasticity=(-2.0, -1.0, -1.5), lift=0.3, dip=0.0, cross=0.0, level=(60.0, 20.0, 8.0), days=600, seed=1, shelf=None
+):
     """Two stores, items of one group with promotions every few weeks; the price falls in the season, as managers do it."""
     rng, I, t = np.random.default_rng(seed), len(elasticity), np.arange(days)
     season = 0.4 * np.sin(2 * np.pi * t / 365.25)
     promotion, log_price = np.zeros((I, days)), np.zeros((I, days))
     for i in range(I):
-        log_price[i] = 0.04 * np.cumsum(rng.random(days) < 1 / 60) * rng.choice([-1, 1]) - 0.05 * np.round(season / 0.2) * 0.5
+        log_price[i] = (
+            0.04 * np.cumsum(rng.random(days) < 1 / 60) * rng.choice([-1, 1]) - 0.05 * np.round(season / 0.2) * 0.5
+        )
         for first in range(20 + 9 * i, days - 14, 45):
-            promotion[i, first:first + 7], log_price[i, first:first + 7] = 1, log_price[i, first] - rng.uniform(0.05, 0.35)
+            promotion[i, first : first + 7], log_price[i, first : first + 7] = (
+                1,
+                log_price[i, first] - rng.uniform(0.05, 0.35),
+            )
     after = np.zeros_like(promotion)
     for i in range(I):
         for last in np.flatnonzero((promotion[i, :-1] > 0) & (promotion[i, 1:] == 0)):
-            after[i, last + 1:last + 8] = 1
+            after[i, last + 1 : last + 8] = 1
     other = np.roll(log_price, 1, axis=0)
-    eta = np.log(np.array(level))[:, None] + season + np.array(elasticity)[:, None] * log_price + lift * promotion - dip * after
+    eta = (
+        np.log(np.array(level))[:, None]
+        + season
+        + np.array(elasticity)[:, None] * log_price
+        + lift * promotion
+        - dip * after
+    )
     eta[1] += cross * other[1]
     eta[0] += cross * log_price[1]
     demand = rng.poisson(np.exp(np.stack([eta, eta - 0.5]))).astype(float)
-    units = demand if shelf is None else np.minimum(demand, shelf * np.exp(np.stack([eta - lift * promotion, eta - 0.5 - lift * promotion]).mean(2, keepdims=True)))
+    units = (
+        demand
+        if shelf is None
+        else np.minimum(
+            demand,
+            shelf * np.exp(np.stack([eta - lift * promotion, eta - 0.5 - lift * promotion]).mean(2, keepdims=True)),
+        )
+    )
     price = np.broadcast_to(np.exp(log_price) * 2, units.shape).copy()
-    return Market(pd.Index([f"item {i}" for i in range(I)]), pd.Index(["a", "b"]), pd.date_range("2022-01-03", periods=days), np.full(I, "all"), np.floor(units), price,
-                  np.broadcast_to(promotion, units.shape).copy(), (np.floor(units) < demand))
+    return Market(
+        pd.Index([f"item {i}" for i in range(I)]),
+        pd.Index(["a", "b"]),
+        pd.date_range("2022-01-03", periods=days),
+        np.full(I, "all"),
+        np.floor(units),
+        price,
+        np.broadcast_to(promotion, units.shape).copy(),
+        (np.floor(units) < demand),
+    )
 
 
 def one_item(market, k):
-    return replace(market, items=market.items[k:k + 1], groups=market.groups[k:k + 1],
-                   **{name: getattr(market, name)[:, k:k + 1] for name in ("units", "price", "promotion", "censored")})
+    return replace(
+        market,
+        items=market.items[k : k + 1],
+        groups=market.groups[k : k + 1],
+        **{name: getattr(market, name)[:, k : k + 1] for name in ("units", "price", "promotion", "censored")},
+    )
 
 
 def test_known_elasticities_lie_in_their_intervals():
     found = [estimate(chain(seed=seed)).table for seed in (1, 2, 3, 4)]
-    inside = np.array([[(t.low < true).to_numpy() & (true < t.high).to_numpy()] for t in found for true in [np.array([-2.0, -1.0, -1.5])]])
+    inside = np.array(
+        [
+            [(t.low < true).to_numpy() & (true < t.high).to_numpy()]
+            for t in found
+            for true in [np.array([-2.0, -1.0, -1.5])]
+        ]
+    )
     assert inside.mean() >= 0.8
     assert abs(np.mean([t.elasticity.iloc[0] for t in found]) + 2.0) < 0.15
     assert all(((t.promotion_low < 0.3) & (0.3 < t.promotion_high)).mean() > 0.5 for t in found)
 
 
 def test_a_dip_after_promotions_is_found_where_there_is_one():
-    none, some = (pull_forward(estimate(chain(dip=d, level=(60, 40, 50))))for d in (0.0, 0.2))
+    none, some = (pull_forward(estimate(chain(dip=d, level=(60, 40, 50)))) for d in (0.0, 0.2))
     assert none.low[0] < 0 < none.high[0] or abs(none.effect[0]) < 0.02
     assert some.high[0] < 0 and abs(some.effect[0] + 0.2) < 0.06 and abs(some.effect[1]) < 0.06
 
@@ -74,7 +137,9 @@ def test_substitutes_are_found_by_their_cross_elasticity():
 def test_empty_shelves_bias_less_when_they_are_marked():
     m = chain(level=(60, 40, 50), shelf=1.25, seed=5)
     assert m.censored.mean() > 0.05
-    marked, blind = (estimate(x).table.elasticity.to_numpy() for x in (m, replace(m, censored=np.zeros_like(m.censored))))
+    marked, blind = (
+        estimate(x).table.elasticity.to_numpy() for x in (m, replace(m, censored=np.zeros_like(m.censored)))
+    )
     truth = np.array([-2.0, -1.0, -1.5])
     assert np.abs(marked - truth).mean() < np.abs(blind - truth).mean()
 
@@ -118,6 +183,7 @@ def test_cross_fitting_never_sees_the_row_it_predicts():
         def predict(self, X):
             assert not self.seen & set(X[:, 0])
             return np.zeros(len(X))
+
     X = np.arange(100.0)[:, None]
     left = cross_fit(np.ones((100, 2)), X, np.ones(100), np.arange(100) // 10, Memory)
     assert (left == 1).all()
@@ -128,7 +194,9 @@ def test_sandwich_and_jackknife_agree_on_many_clusters():
     D, cluster = rng.normal(size=(4000, 2)), np.repeat(np.arange(400), 10)
     z = D @ [1.0, -2.0] + rng.normal(size=400)[cluster] + rng.normal(size=4000)
     one, two = (regress(z, D, np.ones(4000), cluster, form) for form in ("jackknife", "sandwich"))
-    assert np.allclose(one.theta, two.theta) and np.allclose(np.diag(one.covariance) / np.diag(two.covariance), 1, atol=0.05)
+    assert np.allclose(one.theta, two.theta) and np.allclose(
+        np.diag(one.covariance) / np.diag(two.covariance), 1, atol=0.05
+    )
 
 
 def test_the_same_as_the_doubleml_package():
@@ -140,11 +208,19 @@ def test_the_same_as_the_doubleml_package():
     y = -1.5 * d + X @ [1, 1, 0, -1] + rng.normal(size=n)
     R = cross_fit(np.column_stack([y, d]), X, np.ones(n), block, LinearRegression)
     ours = regress(R[:, 0], R[:, 1:], np.ones(n), np.arange(n), "sandwich")
-    theirs = doubleml.DoubleMLPLR(doubleml.DoubleMLData.from_arrays(X, y, d), LinearRegression(), LinearRegression(), n_folds=5, score="partialling out")
+    theirs = doubleml.DoubleMLPLR(
+        doubleml.DoubleMLData.from_arrays(X, y, d),
+        LinearRegression(),
+        LinearRegression(),
+        n_folds=5,
+        score="partialling out",
+    )
     fold = block % 5
     theirs.set_sample_splitting([[(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(5)]])
     theirs.fit()
-    assert np.isclose(ours.theta[0], theirs.coef[0], atol=1e-9) and np.isclose(np.sqrt(ours.covariance[0, 0]), theirs.se[0], rtol=1e-6)
+    assert np.isclose(ours.theta[0], theirs.coef[0], atol=1e-9) and np.isclose(
+        np.sqrt(ours.covariance[0, 0]), theirs.se[0], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("mean, size, sold", [(3.0, 2.0, 4), (20.0, 15.0, 30), (0.4, 1.5, 1), (8.0, 50.0, 0)])
@@ -152,19 +228,36 @@ def test_expected_demand_beyond_sales(mean, size, sold):
     draws = np.random.default_rng(0).negative_binomial(size, size / (size + mean), 500_000)
     draws = draws[draws >= sold]
     first, left = beyond(np.array(mean), np.array(float(sold)), np.array(size))
-    assert abs(first - draws.mean()) < 0.02 * max(draws.mean(), 1) and abs(left * (mean + mean**2 / size) - draws.var()) < 0.04 * max(draws.var(), 1)
+    assert abs(first - draws.mean()) < 0.02 * max(draws.mean(), 1) and abs(
+        left * (mean + mean**2 / size) - draws.var()
+    ) < 0.04 * max(draws.var(), 1)
 
 
 def test_a_market_from_series_is_that_from_tables():
     days = pd.date_range("2024-01-01", periods=40)
-    sales = pd.DataFrame([(d, s, i, "store", float(k + 1), 2.0 + k, False) for k, (d, s, i) in enumerate(product(days, "ab", ["x/y", "z"]))],
-                         columns=["date", "store", "item", "channel", "units", "price", "promotion"])
-    tables = {"sales": pd.concat([sales, sales.assign(channel="online", units=1.0)]), "items": pd.DataFrame({"item": ["x/y", "z"], "group": ["g", "h"]})}
+    sales = pd.DataFrame(
+        [
+            (d, s, i, "store", float(k + 1), 2.0 + k, False)
+            for k, (d, s, i) in enumerate(product(days, "ab", ["x/y", "z"]))
+        ],
+        columns=["date", "store", "item", "channel", "units", "price", "promotion"],
+    )
+    tables = {
+        "sales": pd.concat([sales, sales.assign(channel="online", units=1.0)]),
+        "items": pd.DataFrame({"item": ["x/y", "z"], "group": ["g", "h"]}),
+    }
     one = market_from_tables(tables)
     ids = pd.Index([f"{s}/{i}" for s in "ab" for i in ["x/y", "z"]])
     lay = lambda name: sales.pivot_table(index=["store", "item"], columns="date", values=name).to_numpy()
-    two = market_from_series(ids, days, lay("units") + 1, lay("price"), np.zeros((4, 40)), np.zeros((4, 40), bool), pd.Series(["g", "h"] * 2))
-    assert np.array_equal(one.units, two.units) and np.array_equal(one.price, two.price) and one.items.equals(two.items) and list(one.groups) == list(two.groups)
+    two = market_from_series(
+        ids, days, lay("units") + 1, lay("price"), np.zeros((4, 40)), np.zeros((4, 40), bool), pd.Series(["g", "h"] * 2)
+    )
+    assert (
+        np.array_equal(one.units, two.units)
+        and np.array_equal(one.price, two.price)
+        and one.items.equals(two.items)
+        and list(one.groups) == list(two.groups)
+    )
     with pytest.raises(ElasticityError, match="dates"):
         market_from_tables({**tables, "sales": sales[sales.date < days[5]]})
 
@@ -173,18 +266,30 @@ def test_draws_have_the_covariance_of_the_estimates():
     theta, root = np.array([[-1.5, 0.3, np.nan, 0.0, 0.2, np.nan]]), np.zeros((6, 6))
     root[0, 0], root[1, 0], root[1, 1] = 0.3, -0.1, 0.05
     made = Estimates(pd.DataFrame(), theta, (root @ root.T)[None]).draw(20_000, 1)[:, 0]
-    assert np.allclose(made.mean(0)[:2], [-1.5, 0.3], atol=0.01) and np.allclose(np.cov(made[:, :2].T), (root @ root.T)[:2, :2], atol=0.003)
+    assert np.allclose(made.mean(0)[:2], [-1.5, 0.3], atol=0.01) and np.allclose(
+        np.cov(made[:, :2].T), (root @ root.T)[:2, :2], atol=0.003
+    )
     assert (made[:, 2] == 0).all()
 
 
 # Prices
 
+
 def offer(n=4, draws=3, seed=0, groups=None):
     rng = np.random.default_rng(seed)
     price = rng.choice([0.99, 1.49, 1.99, 2.49, 3.29], n)
     partner = np.array([i + 1 if i % 2 == 0 and i + 1 < n else i - 1 if i % 2 else -1 for i in range(n)])
-    return Offer(pd.Index([f"i{k}" for k in range(n)]), np.full(n, "all") if groups is None else np.array(groups), price, price * rng.uniform(0.55, 0.8, n), rng.uniform(2, 30, n),
-                 -rng.uniform(0.7, 3, (draws, n)), partner, rng.uniform(0, 0.7, (draws, n)) * (partner >= 0), np.ones(n, bool))
+    return Offer(
+        pd.Index([f"i{k}" for k in range(n)]),
+        np.full(n, "all") if groups is None else np.array(groups),
+        price,
+        price * rng.uniform(0.55, 0.8, n),
+        rng.uniform(2, 30, n),
+        -rng.uniform(0.7, 3, (draws, n)),
+        partner,
+        rng.uniform(0, 0.7, (draws, n)) * (partner >= 0),
+        np.ones(n, bool),
+    )
 
 
 def brute(o, limits):
@@ -199,7 +304,14 @@ def brute(o, limits):
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("limits", [Limits(max_changes=None, index=(0.9, 1.1)), Limits(max_changes=2, min_margin=0.2), Limits(index=(0.99, 1.0), max_change=0.2)])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(max_changes=None, index=(0.9, 1.1)),
+        Limits(max_changes=2, min_margin=0.2),
+        Limits(index=(0.99, 1.0), max_change=0.2),
+    ],
+)
 def test_the_program_finds_what_trying_everything_finds(seed, limits):
     o = offer(5, seed=seed, groups=["a", "a", "b", "b", "b"])
     assert np.isclose(gain(o, solve_prices(o, limits, gap=0)).mean(), brute(o, limits), atol=1e-6)
@@ -216,7 +328,17 @@ def test_one_sided_substitutes_are_counted_too():
 
 @pytest.mark.parametrize("elasticity, cost", [(-1.8, 1.0), (-3.0, 2.0), (-5.0, 4.0)])
 def test_a_fine_ladder_gives_the_lerner_price(elasticity, cost):
-    one = Offer(pd.Index(["x"]), np.array(["g"]), np.array([cost * 1.3]), np.array([cost]), np.array([10.0]), np.array([[elasticity]]), np.array([-1]), np.zeros((1, 1)), np.array([True]))
+    one = Offer(
+        pd.Index(["x"]),
+        np.array(["g"]),
+        np.array([cost * 1.3]),
+        np.array([cost]),
+        np.array([10.0]),
+        np.array([[elasticity]]),
+        np.array([-1]),
+        np.zeros((1, 1)),
+        np.array([True]),
+    )
     wide = Limits(max_change=0.99, min_margin=0, max_changes=None, index=(0.0, 9.0), step=0.01, ending=0, most=2000)
     assert abs(solve_prices(one, wide, gap=0)[0] - lerner_price(cost, elasticity)) <= 0.011
 
@@ -227,7 +349,9 @@ def test_every_limit_is_kept():
     plan = plan_prices(replace(o, elasticity=np.repeat(o.elasticity, 10, 0), cross=np.repeat(o.cross, 10, 0)), limits)
     moved = np.abs(plan.price - o.price) > 0.004
     assert moved.sum() <= 5 and (np.abs(plan.price / o.price - 1) <= 0.15 + 1e-9).all()
-    assert (1 - o.cost / plan.price >= 0.25 - 1e-9)[moved].all() and np.allclose((plan.price[moved] - 0.09) / 0.1, np.round((plan.price[moved] - 0.09) / 0.1))
+    assert (1 - o.cost / plan.price >= 0.25 - 1e-9)[moved].all() and np.allclose(
+        (plan.price[moved] - 0.09) / 0.1, np.round((plan.price[moved] - 0.09) / 0.1)
+    )
     for g in "ab":
         assert -0.01 - 1e-9 <= turnover_share(o)[o.groups == g] @ (plan.price / o.price - 1)[o.groups == g] <= 1e-9
     assert len(plan.table()) == moved.sum()
@@ -244,7 +368,9 @@ def test_promotions_and_labels_stay_as_planned():
     m = chain()
     o = replace(offer(3), items=m.items, price=np.array([2.0, 2.0, 2.0]), partner=np.full(3, -1))
     new = shelf_prices(m, o, np.array([2.2, 2.0, 1.8]), Limits())
-    assert np.array_equal(new[m.promotion > 0.5], m.price[m.promotion > 0.5]) and np.array_equal(new[:, 1], m.price[:, 1])
+    assert np.array_equal(new[m.promotion > 0.5], m.price[m.promotion > 0.5]) and np.array_equal(
+        new[:, 1], m.price[:, 1]
+    )
     assert (earned(m, m.units, m.price, o.cost, np.full(3, -2.0), o.partner, np.zeros(3)) == 0).all()
 
 
@@ -253,8 +379,17 @@ def test_the_rule_of_thumb_keeps_the_band():
     assert -0.03 - 1e-9 <= turnover_share(o) @ (fixed_markup(o) / o.price - 1) <= 1e-9
 
 
-@pytest.mark.parametrize("wrong, word", [({"index": (1.01, 1.2)}, "index"), ({"index": (0.5, 0.9)}, "index"), ({"max_change": 1.0}, "max_change"), ({"min_margin": -0.1}, "min_margin"),
-                                         ({"step": -1}, "step"), ({"ending": 0.5}, "ending")])
+@pytest.mark.parametrize(
+    "wrong, word",
+    [
+        ({"index": (1.01, 1.2)}, "index"),
+        ({"index": (0.5, 0.9)}, "index"),
+        ({"max_change": 1.0}, "max_change"),
+        ({"min_margin": -0.1}, "min_margin"),
+        ({"step": -1}, "step"),
+        ({"ending": 0.5}, "ending"),
+    ],
+)
 def test_limits_that_make_no_plan_are_refused(wrong, word):
     with pytest.raises(PricingError, match=word):
         Limits(**wrong)

@@ -1,4 +1,5 @@
 """Corner cases of customers.profiles, customers.lifetime and customers.worth: odd customers, odd names, odd lines."""
+
 import os
 from pathlib import Path
 
@@ -8,13 +9,50 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import beta
 
-from lepton_nb.customers.lifetime import (BetaGeometric, GammaGamma, alive, buying_history, comes_back, draw_customers, expected_spend, expected_visits, fit_spend,
-                                          fit_visits, log_likelihood)
-from lepton_nb.customers.profiles import (LINES, ProfileError, channel_preference, check_lines, coverage, hot_hours, hot_places, large_enough, profiles, rfm_scores,
-                                          silence_check, stickiness, top_share, visits)
-from lepton_nb.customers.segments import segments, value_by
-from lepton_nb.customers.worth import (calibration, calibration_error, choose, consents, corrected, forecasts, held_out, lifetime_value, margin_share, morning, outcome_after,
-                                       win_back)
+from lepton_nb.people.lifetime import (
+    BetaGeometric,
+    GammaGamma,
+    alive,
+    buying_history,
+    comes_back,
+    draw_customers,
+    expected_spend,
+    expected_visits,
+    fit_spend,
+    fit_visits,
+    log_likelihood,
+)
+from lepton_nb.people.profiles import (
+    LINES,
+    ProfileError,
+    channel_preference,
+    check_lines,
+    coverage,
+    hot_hours,
+    hot_places,
+    large_enough,
+    profiles,
+    rfm_scores,
+    silence_check,
+    stickiness,
+    top_share,
+    visits,
+)
+from lepton_nb.people.segments import segments, value_by
+from lepton_nb.people.worth import (
+    calibration,
+    calibration_error,
+    choose,
+    consents,
+    corrected,
+    forecasts,
+    held_out,
+    lifetime_value,
+    margin_share,
+    morning,
+    outcome_after,
+    win_back,
+)
 from lepton_nb.workbook.figures import table_html
 
 NASTY = "<script>alert('x')</script>"
@@ -23,8 +61,23 @@ END = pd.Timestamp("2024-07-01")
 
 def rows(*entries):
     """Lines from (person, date, channel, units, price), each on a receipt of its own."""
-    return pd.DataFrame([{"person": p, "date": pd.Timestamp(d), "hour": 10, "channel": c, "store": "North", "item": "milk", "units": u, "price": m, "receipt": f"r{i}"}
-                         for i, (p, d, c, u, m) in enumerate(entries)], columns=LINES)
+    return pd.DataFrame(
+        [
+            {
+                "person": p,
+                "date": pd.Timestamp(d),
+                "hour": 10,
+                "channel": c,
+                "store": "North",
+                "item": "milk",
+                "units": u,
+                "price": m,
+                "receipt": f"r{i}",
+            }
+            for i, (p, d, c, u, m) in enumerate(entries)
+        ],
+        columns=LINES,
+    )
 
 
 def shop(people=400, seed=1, until=END):
@@ -35,7 +88,9 @@ def shop(people=400, seed=1, until=END):
     out = []
     for i, (T, x, t_x) in enumerate(crowd[["T", "x", "t_x"]].to_numpy()):
         first = until - pd.Timedelta(days=int(T * 7) + 1)
-        days = np.unique(np.r_[0, np.round(np.sort(rng.uniform(0, t_x * 7, max(int(x) - 1, 0)))), np.round(t_x * 7)]).astype(int)
+        days = np.unique(
+            np.r_[0, np.round(np.sort(rng.uniform(0, t_x * 7, max(int(x) - 1, 0)))), np.round(t_x * 7)]
+        ).astype(int)
         out += [(f"p{i}", first + pd.Timedelta(days=int(d)), "till", 1, float(rng.gamma(4, 3))) for d in days]
     return rows(*out)
 
@@ -43,28 +98,50 @@ def shop(people=400, seed=1, until=END):
 LINES_OF_SHOP = shop()
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda d: d.drop(columns=["price", "receipt"]), "price, receipt"),
-    (lambda d: d.assign(date="yesterday"), "column date"),
-    (lambda d: d.assign(date=d["date"].where(d.index > 0)), "1 empty"),
-    (lambda d: d.assign(date=d["date"].dt.tz_localize("UTC")), "time zone"),
-    (lambda d: d.assign(units="two"), "column units"),
-    (lambda d: d.assign(price=np.nan), "column price"),
-    (lambda d: d.assign(person=""), "none of 2 lines has a person"),
-    (lambda d: d.iloc[:0], "none of 0 lines"),
-    (lambda d: None, "lines are a NoneType"),
-    (lambda d: d.to_dict("list"), "lines are a dict"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda d: d.drop(columns=["price", "receipt"]), "price, receipt"),
+        (lambda d: d.assign(date="yesterday"), "column date"),
+        (lambda d: d.assign(date=d["date"].where(d.index > 0)), "1 empty"),
+        (lambda d: d.assign(date=d["date"].dt.tz_localize("UTC")), "time zone"),
+        (lambda d: d.assign(units="two"), "column units"),
+        (lambda d: d.assign(price=np.nan), "column price"),
+        (lambda d: d.assign(person=""), "none of 2 lines has a person"),
+        (lambda d: d.iloc[:0], "none of 0 lines"),
+        (lambda d: None, "lines are a NoneType"),
+        (lambda d: d.to_dict("list"), "lines are a dict"),
+    ],
+)
 def test_lines_that_cannot_be_used_are_refused_in_words(change, words):
     with pytest.raises(ProfileError, match=words):
         check_lines(change(rows(("a", "2024-01-01", "till", 1, 2.0), ("b", "2024-01-02", "web", 1, 2.0))))
 
 
 def test_customers_with_one_purchase_or_returns_only_keep_a_row_with_a_note():
-    people = profiles(rows(("once", "2024-06-01", "till", 1, 5.0), ("back", "2024-06-02", "till", -2, 3.0), ("twice", "2024-05-01", "till", 1, 5.0), ("twice", "2024-06-10", "till", 1, 5.0),
-                           ("undone", "2024-06-01", "till", 1, 5.0), ("undone", "2024-06-02", "till", -1, 5.0), ("undone", "2024-06-03", "till", 1, 0.0)), END)
-    assert people["note"].to_dict() == {"back": "returns only", "once": "one visit", "twice": "", "undone": "all brought back"}
-    assert people.loc["back", "monetary"] == -6 and np.isnan(people.loc["back", "recency"]) and not people.loc["back", "silent"]
+    people = profiles(
+        rows(
+            ("once", "2024-06-01", "till", 1, 5.0),
+            ("back", "2024-06-02", "till", -2, 3.0),
+            ("twice", "2024-05-01", "till", 1, 5.0),
+            ("twice", "2024-06-10", "till", 1, 5.0),
+            ("undone", "2024-06-01", "till", 1, 5.0),
+            ("undone", "2024-06-02", "till", -1, 5.0),
+            ("undone", "2024-06-03", "till", 1, 0.0),
+        ),
+        END,
+    )
+    assert people["note"].to_dict() == {
+        "back": "returns only",
+        "once": "one visit",
+        "twice": "",
+        "undone": "all brought back",
+    }
+    assert (
+        people.loc["back", "monetary"] == -6
+        and np.isnan(people.loc["back", "recency"])
+        and not people.loc["back", "silent"]
+    )
     assert rfm_scores(people).loc["back", "R"] == 1
 
 
@@ -74,8 +151,11 @@ def test_returns_only_everywhere_is_said_and_not_divided_by():
     with pytest.raises(ProfileError, match="nobody bought anything"):
         buying_history(visits(check_lines(lines)), END)
 
-
-    assert stickiness(lines, END).empty and channel_preference(profiles(lines, END)).empty and np.isnan(top_share(profiles(lines, END)))
+    assert (
+        stickiness(lines, END).empty
+        and channel_preference(profiles(lines, END)).empty
+        and np.isnan(top_share(profiles(lines, END)))
+    )
     assert (segments(profiles(lines, END)).of == "returns only").all() and hot_places(lines).receipts.empty
     with pytest.raises(ProfileError, match="no line of a purchase has an hour"):
         hot_hours(lines)
@@ -84,13 +164,21 @@ def test_returns_only_everywhere_is_said_and_not_divided_by():
 def test_fewer_persons_than_a_row_may_show_are_not_shown():
     people = profiles(rows(*[(f"p{i}", "2024-06-01", "till", 1, 4.0) for i in range(4)]), END)
     assert channel_preference(people).empty and value_by(people, people["channel"]).empty
-    assert channel_preference(people, least=4)["persons"].tolist() == [4] == value_by(people, people["channel"], least=4)["persons"].tolist()
+    assert (
+        channel_preference(people, least=4)["persons"].tolist()
+        == [4]
+        == value_by(people, people["channel"], least=4)["persons"].tolist()
+    )
     with pytest.raises(ProfileError, match="days is 0"):
         value_by(people, people["channel"], days=0)
 
 
 def test_two_lines_of_a_day_without_receipt_are_one_receipt():
-    lines = rows(("a", "2024-06-01 09:00", "till", 1, 5.0), ("a", "2024-06-01 17:30", "till", 1, 5.0), ("a", "2024-06-02", "till", 1, 5.0)).assign(receipt=None)
+    lines = rows(
+        ("a", "2024-06-01 09:00", "till", 1, 5.0),
+        ("a", "2024-06-01 17:30", "till", 1, 5.0),
+        ("a", "2024-06-02", "till", 1, 5.0),
+    ).assign(receipt=None)
     assert profiles(lines, END).loc["a", "receipts"] == 2
 
 
@@ -121,14 +209,18 @@ def test_the_order_of_lines_does_not_matter():
 
 def test_lines_after_the_end_change_nothing():
     cut = pd.Timestamp("2024-04-01")
-    pd.testing.assert_frame_equal(profiles(LINES_OF_SHOP, cut), profiles(LINES_OF_SHOP[LINES_OF_SHOP["date"] < cut], cut))
+    pd.testing.assert_frame_equal(
+        profiles(LINES_OF_SHOP, cut), profiles(LINES_OF_SHOP[LINES_OF_SHOP["date"] < cut], cut)
+    )
     days = visits(check_lines(LINES_OF_SHOP))
     early = morning(days, cut, 28)
     pd.testing.assert_frame_equal(early.history, morning(days[days["date"] < cut], cut, 28).history)
 
 
 def test_anonymous_lines_are_counted_apart():
-    lines = rows(("a", "2024-06-01", "till", 1, 30.0), (None, "2024-06-01", "till", 1, 10.0), ("", "2024-06-01", "till", 1, 10.0))
+    lines = rows(
+        ("a", "2024-06-01", "till", 1, 30.0), (None, "2024-06-01", "till", 1, 10.0), ("", "2024-06-01", "till", 1, 10.0)
+    )
     assert len(check_lines(lines)) == 1 and np.isclose(coverage(lines), 0.6)
 
 
@@ -138,7 +230,11 @@ def test_hot_spots_hide_small_cells_and_need_hours():
     assert np.nanmin(seen) >= 30 and (np.isnan(spots.value.to_numpy()) == np.isnan(seen)).all()
     assert hot_hours(LINES_OF_SHOP, least=10**6).receipts.isna().all().all()
     assert hot_places(LINES_OF_SHOP).receipts.shape == (1, 7)
-    for wrong, words in ((np.nan, "no line of a purchase has an hour"), (25, "holds 25 in row"), ("nine", "holds nine in row")):
+    for wrong, words in (
+        (np.nan, "no line of a purchase has an hour"),
+        (25, "holds 25 in row"),
+        ("nine", "holds nine in row"),
+    ):
         with pytest.raises(ProfileError, match=words):
             hot_hours(LINES_OF_SHOP.assign(hour=wrong))
 
@@ -150,11 +246,16 @@ def test_no_published_group_is_small_and_none_can_be_subtracted(sizes):
     assert merged.sum() == sum(sizes) and (merged >= min(10, sum(sizes))).all()
 
 
-@pytest.mark.parametrize("change", [{"channel": None}, {"store": None}, {"receipt": None}, {"hour": np.nan}, {"price": 0.0}, {"price": -1.0}])
+@pytest.mark.parametrize(
+    "change", [{"channel": None}, {"store": None}, {"receipt": None}, {"hour": np.nan}, {"price": 0.0}, {"price": -1.0}]
+)
 def test_a_column_that_says_nothing_leaves_the_rest_to_say(change):
     lines = LINES_OF_SHOP.assign(**change)
     people = profiles(lines, END)
-    assert len(people) == LINES_OF_SHOP["person"].nunique() and (people["frequency"] == profiles(LINES_OF_SHOP, END)["frequency"]).all()
+    assert (
+        len(people) == LINES_OF_SHOP["person"].nunique()
+        and (people["frequency"] == profiles(LINES_OF_SHOP, END)["frequency"]).all()
+    )
     assert value_by(people, segments(people, resamples=2).of)["persons"].sum() == len(people)
     assert hot_places(lines).persons.shape[1] == 7 and len(channel_preference(people)) == 1
 
@@ -188,14 +289,19 @@ def test_expected_visits_are_the_integral_over_dropout(a, x, t_x, T, t):
     one, model = pd.DataFrame({"x": [float(x)], "t_x": [float(t_x)], "T": [float(T)]}), BetaGeometric(0.9, 2.6, a, 6.0)
     more = lambda p: -np.expm1(-(model.r + x) * np.log1p(p * t / (model.alpha + T))) / p * beta.pdf(p, a, model.b + x)
     top = beta.isf(1e-14, a, model.b + x)
-    integral = sum(quad(more, low, high, limit=200)[0] for low, high in zip(*(lambda cuts: (cuts[:-1], cuts[1:]))(top * np.array([0, 1e-6, 1e-4, 1e-2, 0.1, 0.4, 1]))))
+    integral = sum(
+        quad(more, low, high, limit=200)[0]
+        for low, high in zip(*(lambda cuts: (cuts[:-1], cuts[1:]))(top * np.array([0, 1e-6, 1e-4, 1e-2, 0.1, 0.4, 1])))
+    )
     assert np.isclose(expected_visits(model, one, t)[0], alive(model, one)[0] * integral, rtol=2e-4)
 
 
 def test_who_came_once_is_active_and_longer_silence_never_raises_it():
     model, wait = BetaGeometric(0.9, 2.6, 0.5, 6.0), np.arange(20.0, 200.0, 5)
     some = pd.DataFrame({"x": 10.0, "t_x": 20.0, "T": wait})
-    assert (np.diff(alive(model, some)) < 0).all() and alive(model, some.assign(x=0.0, t_x=0.0)).tolist() == [1.0] * len(wait)
+    assert (np.diff(alive(model, some)) < 0).all() and alive(model, some.assign(x=0.0, t_x=0.0)).tolist() == [
+        1.0
+    ] * len(wait)
 
 
 def test_spend_is_drawn_to_everybody_where_little_is_known():
@@ -213,7 +319,9 @@ def test_a_correction_repairs_odds_that_are_off_together():
     true = rng.beta(1, 2, 4000)
     said, came = true / (true + 3 * (1 - true)), rng.random(4000) < true
     later = rng.random(4000) < true
-    assert calibration_error(calibration(corrected(said, came, said), later)) < 0.4 * calibration_error(calibration(said, later))
+    assert calibration_error(calibration(corrected(said, came, said), later)) < 0.4 * calibration_error(
+        calibration(said, later)
+    )
     assert (corrected(said, np.zeros(4000, bool), said) == said).all()
 
 
@@ -222,7 +330,9 @@ def test_the_forecast_chosen_never_looks_at_what_came():
     start = END - pd.Timedelta(days=28)
     told = held_out(days, start, 28)
     rng = np.random.default_rng(0)
-    other = days.assign(value=np.where(days["date"] >= start, days["value"] * rng.uniform(0, 9, len(days)), days["value"]))
+    other = days.assign(
+        value=np.where(days["date"] >= start, days["value"] * rng.uniform(0, 9, len(days)), days["value"])
+    )
     again = held_out(other[(other["date"] < start) | (rng.random(len(other)) < 0.3)], start, 28)
     assert told.chosen == again.chosen and not told.scores.equals(again.scores)
     pd.testing.assert_frame_equal(told.forecast, again.forecast)
@@ -237,7 +347,10 @@ def test_a_short_history_still_gives_a_forecast():
 
 def test_a_period_without_days_or_without_records_is_refused():
     days = visits(check_lines(LINES_OF_SHOP))
-    for start, length, words in ((END + pd.Timedelta(days=60), 28, "nothing tells what came"), (END - pd.Timedelta(days=28), 0, "0 days cannot be forecast")):
+    for start, length, words in (
+        (END + pd.Timedelta(days=60), 28, "nothing tells what came"),
+        (END - pd.Timedelta(days=28), 0, "0 days cannot be forecast"),
+    ):
         with pytest.raises(ProfileError, match=words):
             held_out(days, start, length)
 
@@ -250,8 +363,15 @@ def test_the_mean_of_all_is_that_of_those_known_a_period_ago():
 
 
 def test_the_choice_is_by_all_four_errors():
-    scores = pd.DataFrame({"visits_MAE": [2, 1, 0.9, 0.8], "visits_RMSE": [2, 1, 0.9, 0.8], "value_MAE": [2, 1, 0.9, 0.8], "value_RMSE": [2, 1, 0.9, 9]},
-                          index=["mean of all", "same as the last period", "BG/NBD", "blend"])
+    scores = pd.DataFrame(
+        {
+            "visits_MAE": [2, 1, 0.9, 0.8],
+            "visits_RMSE": [2, 1, 0.9, 0.8],
+            "value_MAE": [2, 1, 0.9, 0.8],
+            "value_RMSE": [2, 1, 0.9, 9],
+        },
+        index=["mean of all", "same as the last period", "BG/NBD", "blend"],
+    )
     assert choose(scores) == "BG/NBD"
 
 
@@ -280,7 +400,11 @@ def test_margins_need_a_cost_and_stay_near_the_common_one_for_small_buyers():
 
 def test_value_falls_with_discount_and_grows_with_time():
     made = morning(visits(check_lines(LINES_OF_SHOP)), END, 28)
-    year, two, dear = lifetime_value(made, 0.3, 52), lifetime_value(made, 0.3, 104), lifetime_value(made, 0.3, 104, yearly_rate=0.5)
+    year, two, dear = (
+        lifetime_value(made, 0.3, 52),
+        lifetime_value(made, 0.3, 104),
+        lifetime_value(made, 0.3, 104, yearly_rate=0.5),
+    )
     assert (two >= year - 1e-9).all() and dear.sum() < two.sum()
     ten = [lifetime_value(made, 0.3, 10, 0.0, step).sum() for step in (1, 4, 10)]
     assert np.allclose(ten, ten[0]), "weeks after the last whole step were left out"
@@ -305,7 +429,18 @@ WEB = Path(os.environ.get("LEPTON_NB_DATA", "")) / "retail/online_retail/online_
 def test_real_customers_are_closer_than_the_mean_and_than_the_last_period():
     raw = pd.read_parquet(WEB)
     raw = raw[raw["CustomerID"].notna() & (raw["UnitPrice"] > 0)]
-    lines = pd.DataFrame({"person": "c" + raw["CustomerID"].astype(str), "date": raw["InvoiceDate"].astype("datetime64[ns]"), "hour": raw["InvoiceDate"].dt.hour, "channel": "web",
-                          "store": "warehouse", "item": raw["StockCode"].astype(str), "units": raw["Quantity"], "price": raw["UnitPrice"], "receipt": raw["InvoiceNo"].astype(str)})
+    lines = pd.DataFrame(
+        {
+            "person": "c" + raw["CustomerID"].astype(str),
+            "date": raw["InvoiceDate"].astype("datetime64[ns]"),
+            "hour": raw["InvoiceDate"].dt.hour,
+            "channel": "web",
+            "store": "warehouse",
+            "item": raw["StockCode"].astype(str),
+            "units": raw["Quantity"],
+            "price": raw["UnitPrice"],
+            "receipt": raw["InvoiceNo"].astype(str),
+        }
+    )
     told = held_out(visits(check_lines(lines)), pd.Timestamp("2011-10-01"), 70)
     assert (told.scores.loc[told.chosen] < told.scores.loc[["mean of all", "same as the last period"]].min()).all()

@@ -1,4 +1,5 @@
 """The door to a solver: each known trap of PuLP 3.3 is shown first, then what ours says instead."""
+
 import copy
 import itertools
 import math
@@ -9,10 +10,21 @@ import numpy as np
 import pulp
 import pytest
 
-from lepton_nb.allocation import engines, programs
-from lepton_nb.allocation.infeasible import explain_arrays, keep_only, list_limits, smallest_core
-from lepton_nb.allocation.programs import (
-    InfeasibleError, KeptModel, add_rows, explain_infeasible, objective, row, row_array, scan, size, solve, variable_array, variables,
+from lepton_nb.solve import engines, programs
+from lepton_nb.solve.infeasible import explain_arrays, keep_only, list_limits, smallest_core
+from lepton_nb.solve.programs import (
+    InfeasibleError,
+    KeptModel,
+    add_rows,
+    explain_infeasible,
+    objective,
+    row,
+    row_array,
+    scan,
+    size,
+    solve,
+    variable_array,
+    variables,
 )
 from lepton_nb.workbook.parameters import UserError
 
@@ -42,7 +54,10 @@ def random_problem(seed, integer=False, n=8, m=6):
     rng = np.random.default_rng(seed)
     problem = pulp.LpProblem("random", rng.choice([pulp.LpMinimize, pulp.LpMaximize]))
     low = np.where(rng.random(n) < 0.3, -5, 0)
-    x = [problem.add_variable(f"x{j}", int(low[j]), 9, "Integer" if integer and j % 2 else "Continuous") for j in range(n)]
+    x = [
+        problem.add_variable(f"x{j}", int(low[j]), 9, "Integer" if integer and j % 2 else "Continuous")
+        for j in range(n)
+    ]
     inside = rng.integers(0, 5, n)
     problem += pulp.lpSum(float(c) * v for c, v in zip(rng.normal(size=n), x)) + 7
     for i in range(m):
@@ -129,7 +144,9 @@ def test_trap_a_linear_program_cut_by_the_time_limit_is_called_optimal():
 def test_trap_a_program_with_whole_numbers_cut_by_the_time_limit_is_called_optimal(solver):
     problem = heavy()
     problem.solve(highs(timeLimit=0.5))
-    assert pulp.LpStatus[problem.status] == "Optimal" and problem.sol_status == pulp.LpSolutionIntegerFeasible  # the trap
+    assert (
+        pulp.LpStatus[problem.status] == "Optimal" and problem.sol_status == pulp.LpSolutionIntegerFeasible
+    )  # the trap
     found = solve(problem, time_limit=0.5, solver=solver)
     assert found.status == "feasible" and found.gap > 1e-4
     assert found.bound > found.objective > 0 and pulp.LpStatus[problem.status] != "Optimal"
@@ -217,14 +234,23 @@ def test_trap_not_a_number_is_taken_without_a_word():
         solve(problem)
 
 
-@pytest.mark.parametrize("break_it, said", [
-    (lambda p, x: setattr(p, "objective", pulp.LpAffineExpression({x: math.inf})), "Objective: the coefficient of bread is inf"),
-    (lambda p, x: p.get_constraint_by_name("oven").changeRHS(math.nan), "Row oven: the right-hand side is nan"),
-    (lambda p, x: p.get_constraint_by_name("oven").changeRHS(-math.inf), "Row oven: the right-hand side is -inf"),
-    (lambda p, x: x.bounds(math.nan, 3), "Variable bread: its bounds are nan and 3"),
-    (lambda p, x: p.get_constraint_by_name("oven").expr.update({x: "two"}), "Row oven: the coefficient of bread is 'two'"),
-    (lambda p, x: p.sos1.update(a={x: 1}), "special ordered sets are not supported"),
-])
+@pytest.mark.parametrize(
+    "break_it, said",
+    [
+        (
+            lambda p, x: setattr(p, "objective", pulp.LpAffineExpression({x: math.inf})),
+            "Objective: the coefficient of bread is inf",
+        ),
+        (lambda p, x: p.get_constraint_by_name("oven").changeRHS(math.nan), "Row oven: the right-hand side is nan"),
+        (lambda p, x: p.get_constraint_by_name("oven").changeRHS(-math.inf), "Row oven: the right-hand side is -inf"),
+        (lambda p, x: x.bounds(math.nan, 3), "Variable bread: its bounds are nan and 3"),
+        (
+            lambda p, x: p.get_constraint_by_name("oven").expr.update({x: "two"}),
+            "Row oven: the coefficient of bread is 'two'",
+        ),
+        (lambda p, x: p.sos1.update(a={x: 1}), "special ordered sets are not supported"),
+    ],
+)
 def test_nonsense_is_refused_with_its_place(break_it, said):
     problem, bread, _ = bakery()
     break_it(problem, bread)
@@ -233,7 +259,9 @@ def test_nonsense_is_refused_with_its_place(break_it, said):
     assert said in str(error.value)
 
 
-@pytest.mark.parametrize("option", [{"time_limit": 0}, {"gap": -1}, {"threads": 0}, {"time_limit": math.nan}, {"solver": "cplex"}])
+@pytest.mark.parametrize(
+    "option", [{"time_limit": 0}, {"gap": -1}, {"threads": 0}, {"time_limit": math.nan}, {"solver": "cplex"}]
+)
 def test_options_out_of_range_are_refused(option):
     with pytest.raises(UserError):
         solve(bakery()[0], **option)
@@ -246,14 +274,20 @@ def test_options_out_of_range_are_refused(option):
 def test_corner_cases_of_a_model(solver):
     problem = pulp.LpProblem("corners")
     free = problem.add_variable("a free one")
-    fixed, whole, alone = problem.add_variable("fixed", 3, 3), problem.add_variable("whole", 0.5, 2.5, "Integer"), problem.add_variable("alone", -2, 5)
+    fixed, whole, alone = (
+        problem.add_variable("fixed", 3, 3),
+        problem.add_variable("whole", 0.5, 2.5, "Integer"),
+        problem.add_variable("alone", -2, 5),
+    )
     problem += free + 2 * alone - whole + 10
     problem += free + fixed == 1, "an equality"
     problem += pulp.LpAffineExpression(constant=2.0) <= 5, "constant only"
     found = solve(problem, solver=solver)
     assert found.status == "optimal" and found.objective == pytest.approx(-2 - 4 - 2 + 10)
     assert found.values == pytest.approx({"a_free_one": -2, "fixed": 3, "whole": 2, "alone": -2})
-    assert found.value({"x": free + 1})["x"] == pytest.approx(-1) and found.value([fixed, alone]) == pytest.approx([3, -2])
+    assert found.value({"x": free + 1})["x"] == pytest.approx(-1) and found.value([fixed, alone]) == pytest.approx(
+        [3, -2]
+    )
 
 
 @BOTH
@@ -321,7 +355,9 @@ def test_highs_and_cbc_agree_on_random_problems(seed, integer):
     one, other = solve(problem, gap=0), solve(problem, gap=0, solver="cbc")
     problem.solve(highs(mip_rel_gap=0))
     assert one.status == other.status == "optimal"
-    assert one.objective == pytest.approx(other.objective, rel=1e-6) == pytest.approx(problem.objective.value(), rel=1e-6)
+    assert (
+        one.objective == pytest.approx(other.objective, rel=1e-6) == pytest.approx(problem.objective.value(), rel=1e-6)
+    )
     assert (one.bound - one.objective) * one.arrays.sign == pytest.approx(0, abs=1e-5)
     if not integer:
         assert one.gap < 1e-9  # proven by the prices
@@ -334,7 +370,9 @@ def test_whole_numbers_are_whole_though_rounding_breaks_a_row():
     problem += x <= 1e6 * use, "only_if_used"
     problem += x <= 3, "little"
     found = solve(problem)
-    assert found.status == "optimal" and found.value(use) in (0.0, 1.0) and found.objective == pytest.approx(0, abs=1e-6)
+    assert (
+        found.status == "optimal" and found.value(use) in (0.0, 1.0) and found.objective == pytest.approx(0, abs=1e-6)
+    )
 
 
 def test_prices_of_a_program_with_whole_numbers_only_if_asked_for():
@@ -359,7 +397,10 @@ def test_quick_writing_gives_pulps_own_objects(tmp_path):
     assert {k: v for k, v in vars(quick).items() if k != "expr"} == {k: v for k, v in vars(slow).items() if k != "expr"}
     assert dict(quick.expr) == dict(slow.expr) and vars(quick.expr) == vars(slow.expr)
     files = []
-    for limit, goal in ((quick, objective(dict(x=0) and {x["a b"]: 1, x["c-d"]: 2}, 5)), (slow, x["a b"] + 2 * x["c-d"] + 5.0)):
+    for limit, goal in (
+        (quick, objective(dict(x=0) and {x["a b"]: 1, x["c-d"]: 2}, 5)),
+        (slow, x["a b"] + 2 * x["c-d"] + 5.0),
+    ):
         problem = pulp.LpProblem("same")
         problem += goal
         problem += limit
@@ -381,7 +422,12 @@ def test_a_quickly_written_model_is_solved_identically_by_pulp():
         problem.solve(solver)
         assert problem.objective.value() == pytest.approx(found.objective)
         assert {v.name: v.varValue for v in problem.variables()} == pytest.approx(mine, abs=1e-6)
-    assert "column_c" in problem._constraints and size(problem) == {"variables": 20, "integer": 0, "rows": 9, "entries": 40}
+    assert "column_c" in problem._constraints and size(problem) == {
+        "variables": 20,
+        "integer": 0,
+        "rows": 9,
+        "entries": 40,
+    }
 
 
 def test_what_writing_refuses():
@@ -411,7 +457,13 @@ def test_a_kept_model_gives_what_a_cold_solve_gives_and_forgets_changes(integer)
     kept = KeptModel(problem, gap=0)
     base = solve(problem, gap=0).objective
     x0 = problem.variables()[0]
-    for rhs, costs, bounds in [({"r0": 3}, {}, {}), ({}, {"x1": 4.0}, {}), ({}, {}, {x0: (1, None)}), ({"r0": 9, "r1": -9}, {x0: -1}, {"x3": (0, 2)}), ({}, {}, {})]:
+    for rhs, costs, bounds in [
+        ({"r0": 3}, {}, {}),
+        ({}, {"x1": 4.0}, {}),
+        ({}, {}, {x0: (1, None)}),
+        ({"r0": 9, "r1": -9}, {x0: -1}, {"x3": (0, 2)}),
+        ({}, {}, {}),
+    ]:
         cold = problem.deepcopy()
         for name, number in rhs.items():
             cold.get_constraint_by_name(name).changeRHS(number)
@@ -461,7 +513,12 @@ def draw_infeasible(seed, integer):
     rng = np.random.default_rng(seed)
     while True:
         problem = pulp.LpProblem("clash")
-        x = [problem.add_variable(f"x{j}", 0, float(rng.integers(2, 6)) if j % 2 else None, "Integer" if integer else "Continuous") for j in range(4)]
+        x = [
+            problem.add_variable(
+                f"x{j}", 0, float(rng.integers(2, 6)) if j % 2 else None, "Integer" if integer else "Continuous"
+            )
+            for j in range(4)
+        ]
         for i in range(7):
             terms = pulp.lpSum(int(w) * v for w, v in zip(rng.integers(-2, 4, 4), x))
             at = float(rng.integers(-2, 9)) + (0.5 if integer else 0)
@@ -478,7 +535,10 @@ def test_the_core_collides_and_none_of_it_can_be_spared(seed, integer):
     a = engines.to_arrays(problem)
     limits, table = list_limits(a), explain_arrays(a)
     named = {(name, demand) for name, demand in zip(table.name[table.collides], table.demands[table.collides])}
-    names = [((a.row_names if side < 2 else a.names)[at], "at least" if side in (0, 2) else "at most") for side, at in zip(limits.side, limits.at)]
+    names = [
+        ((a.row_names if side < 2 else a.names)[at], "at least" if side in (0, 2) else "at most")
+        for side, at in zip(limits.side, limits.at)
+    ]
     core = np.array([name in named for name in names])
     assert core.any() and table.attrs["smallest"]
     background = limits.given if not (limits.given & core).any() else np.zeros(len(core), bool)
@@ -525,7 +585,12 @@ def test_the_error_speaks_of_the_business():
     with pytest.raises(InfeasibleError) as error:
         solve(problem).require()
     said = str(error.value)
-    assert "cake ordered (at least 7)" in said and "oven (at most 12)" in said and "oven raised by 2" in said and "cake ordered lowered by 1" in said
+    assert (
+        "cake ordered (at least 7)" in said
+        and "oven (at most 12)" in said
+        and "oven raised by 2" in said
+        and "cake ordered lowered by 1" in said
+    )
     assert set(error.value.limits.name) == {"oven", "cake_ordered"}
 
 

@@ -1,4 +1,5 @@
 """Whole pages: a real Papermill run published, a failed one, and input that would break a careless renderer."""
+
 import json
 import re
 from html.parser import HTMLParser
@@ -44,7 +45,9 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page(executed, tmp_path_factory):
-    return render(executed, tmp_path_factory.mktemp("page") / "report.html", sample_report.MANIFEST).read_text(encoding="utf-8")
+    return render(executed, tmp_path_factory.mktemp("page") / "report.html", sample_report.MANIFEST).read_text(
+        encoding="utf-8"
+    )
 
 
 def made(tmp_path, *cells, **manifest):
@@ -89,21 +92,33 @@ def test_the_same_run_gives_the_same_bytes(executed, tmp_path, page):
     for cell in notebook.cells:
         cell["id"] = "other" + cell["id"]
     nbformat.write(notebook, tmp_path / "executed.ipynb")
-    assert render(tmp_path / "executed.ipynb", tmp_path / "b.html", sample_report.MANIFEST).read_text(encoding="utf-8") == page
+    assert (
+        render(tmp_path / "executed.ipynb", tmp_path / "b.html", sample_report.MANIFEST).read_text(encoding="utf-8")
+        == page
+    )
 
 
 def test_formulas_are_mathml_and_money_is_money(page):
     text = body(page)
     assert text.count("<math") > 20 and "mathvariant" in text or "<mi>" in text
-    assert "costs $0.60" in text and "sells at $1.80" in text and "\\frac" not in re.sub(r"<details.*?</details>", "", text, flags=re.S)
+    assert (
+        "costs $0.60" in text
+        and "sells at $1.80" in text
+        and "\\frac" not in re.sub(r"<details.*?</details>", "", text, flags=re.S)
+    )
 
 
 def test_downloads_hold_the_manifest_and_the_results(page, executed):
     from urllib.parse import unquote
+
     links = dict(re.findall(r'<a download="([^"]+)" href="data:application/json;charset=utf-8,([^"]*)"', page))
     assert json.loads(unquote(links["bakery.manifest.json"])) == sample_report.MANIFEST
     results = json.loads(unquote(links["bakery.results.json"]))["results"]
-    assert results == recorded(nbformat.read(executed, 4)) and set(results) == {"profit.plan", "profit.gain", "fill.rate"}
+    assert results == recorded(nbformat.read(executed, 4)) and set(results) == {
+        "profit.plan",
+        "profit.gain",
+        "fill.rate",
+    }
 
 
 def test_the_brief_view_marks_detail(page):
@@ -113,59 +128,135 @@ def test_the_brief_view_marks_detail(page):
 
 
 def test_a_failed_run_says_what_where_and_what_to_do(executed_failing, tmp_path):
-    text = render(executed_failing, tmp_path / "r.html", sample_report.MANIFEST | {"status": "failed"}).read_text(encoding="utf-8")
+    text = render(executed_failing, tmp_path / "r.html", sample_report.MANIFEST | {"status": "failed"}).read_text(
+        encoding="utf-8"
+    )
     read = Page(text)
     assert read.faults == [] and "This run stopped before its end" in text
     assert "ValueError: the budget of 0 EUR buys nothing: set budget above 0" in text
-    assert "failed-cell" in read.ids and "#failed-cell" in read.addresses and "What follows this cell did not run." in text
+    assert (
+        "failed-cell" in read.ids and "#failed-cell" in read.addresses and "What follows this cell did not run." in text
+    )
     assert "What to do on Monday" not in text and "An Exception was encountered" not in text and "\x1b" not in text
 
 
 def test_the_runners_own_words_about_a_failure_are_used(tmp_path):
-    failure = {"section": "The plan", "cell": 4, "error": "InfeasibleError", "message": "capacity is below what is ordered", "mend": "Raise capacity to 40.", "by_user": True}
+    failure = {
+        "section": "The plan",
+        "cell": 4,
+        "error": "InfeasibleError",
+        "message": "capacity is below what is ordered",
+        "mend": "Raise capacity to 40.",
+        "by_user": True,
+    }
     text = made(tmp_path, new_markdown_cell("# T"), status="failed", failure=failure)
-    assert "Cell 4 (section “The plan”) could not be completed." in text and "Raise capacity to 40." in text and "InfeasibleError:" not in text
+    assert (
+        "Cell 4 (section “The plan”) could not be completed." in text
+        and "Raise capacity to 40." in text
+        and "InfeasibleError:" not in text
+    )
 
 
 def test_markup_from_data_stays_text(tmp_path):
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
-    text = made(tmp_path, new_markdown_cell("# T"), new_code_cell("1", outputs=[
-        new_output("stream", name="stdout", text=evil), new_output("display_data", data={"text/markdown": evil}),
-        new_output("execute_result", data={"text/plain": evil})]), parameters={"name": evil}, changed=["name"], title=evil, data={evil: evil}, command=evil)
+    text = made(
+        tmp_path,
+        new_markdown_cell("# T"),
+        new_code_cell(
+            "1",
+            outputs=[
+                new_output("stream", name="stdout", text=evil),
+                new_output("display_data", data={"text/markdown": evil}),
+                new_output("execute_result", data={"text/plain": evil}),
+            ],
+        ),
+        parameters={"name": evil},
+        changed=["name"],
+        title=evil,
+        data={evil: evil},
+        command=evil,
+    )
     assert "<script>alert" not in text and "<img src=x" not in text and "&lt;script&gt;" in text
 
 
 def test_cards_survive_a_title_with_markup(tmp_path):
     text = made(tmp_path, new_markdown_cell("# A <em>good</em> `b` & $x^2$\n> One & all."))
     card = json.loads(re.search(r'id="lepton-card">(.*?)</script>', text, re.S)[1])
-    assert card["case"] == "x" and "<math" in card["title"] and "<em>good</em>" in card["title"] and Page(text).faults == []
+    assert (
+        card["case"] == "x"
+        and "<math" in card["title"]
+        and "<em>good</em>" in card["title"]
+        and Page(text).faults == []
+    )
 
 
-@pytest.mark.parametrize("cells", [(), (new_markdown_cell(""),), (new_markdown_cell("no title"),), (new_code_cell("x = 1"),), (new_markdown_cell("#### deep\n## then"),)])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (),
+        (new_markdown_cell(""),),
+        (new_markdown_cell("no title"),),
+        (new_code_cell("x = 1"),),
+        (new_markdown_cell("#### deep\n## then"),),
+    ],
+)
 def test_poor_notebooks_still_make_a_page(tmp_path, cells):
     read = Page(made(tmp_path, *cells))
-    assert read.faults == [] and read.heads.count(1) == 1 and all(b <= a + 1 for a, b in zip(read.heads, read.heads[1:]))
+    assert (
+        read.faults == [] and read.heads.count(1) == 1 and all(b <= a + 1 for a, b in zip(read.heads, read.heads[1:]))
+    )
 
 
 def test_pictures_get_a_description_and_none_is_fetched(tmp_path):
     (tmp_path / "map.png").write_bytes(b"\x89PNG")
-    text = made(tmp_path, new_markdown_cell("# T\n\n![the map](map.png) ![far](https://example.org/a.png) <img src='x.gif'>"),
-                new_code_cell("# Stock by day\nplot()", outputs=[new_output("display_data", data={"image/png": "iVBORw0=\n"})]))
+    text = made(
+        tmp_path,
+        new_markdown_cell("# T\n\n![the map](map.png) ![far](https://example.org/a.png) <img src='x.gif'>"),
+        new_code_cell("# Stock by day\nplot()", outputs=[new_output("display_data", data={"image/png": "iVBORw0=\n"})]),
+    )
     images = re.findall(r"<img[^>]*>", text)
-    assert len(images) == 2 and all(re.search(r'alt="[^"]+"', i) and 'src="data:' in i for i in images) and "Stock by day" in images[1]
+    assert (
+        len(images) == 2
+        and all(re.search(r'alt="[^"]+"', i) and 'src="data:' in i for i in images)
+        and "Stock by day" in images[1]
+    )
 
 
 def test_hidden_cells_and_plumbing_are_left_out(tmp_path):
-    text = made(tmp_path, new_markdown_cell("# T"), new_code_cell("#| hide\nsecret = 1"), new_code_cell("#| echo: false\nquiet = 2", outputs=[new_output("stream", text="said")]),
-                new_code_cell("masked = 3", metadata={"tags": ["hide"]}), new_code_cell("slot('answer')"), new_code_cell("#| export\nshown = 4"))
+    text = made(
+        tmp_path,
+        new_markdown_cell("# T"),
+        new_code_cell("#| hide\nsecret = 1"),
+        new_code_cell("#| echo: false\nquiet = 2", outputs=[new_output("stream", text="said")]),
+        new_code_cell("masked = 3", metadata={"tags": ["hide"]}),
+        new_code_cell("slot('answer')"),
+        new_code_cell("#| export\nshown = 4"),
+    )
     assert "secret" not in text and "quiet" not in text and "masked" not in text and "slot(" not in text
     assert "said" in text and "shown" in text and "#| export" not in text
 
 
 def test_dollar_rules():
-    same = ["It costs $5.", "from $5 to $10", "$5–$10", "US$ and $", "`$a$`", "```\n$x$\n```", r"\$x\$", "$ x $", "a $5, b `c` d $6"]
+    same = [
+        "It costs $5.",
+        "from $5 to $10",
+        "$5–$10",
+        "US$ and $",
+        "`$a$`",
+        "```\n$x$\n```",
+        r"\$x\$",
+        "$ x $",
+        "a $5, b `c` d $6",
+    ]
     assert all(set_aside(text)[1] == [] for text in same)
-    for text, count in [("$x$", 1), ("$a$ and $b$", 2), ("($x$), $y$.", 2), ("$$x\n+y$$", 1), ("\\begin{align*}a&=b\\end{align*}", 1), ("costs $5, so $x = 5$.", 1)]:
+    for text, count in [
+        ("$x$", 1),
+        ("$a$ and $b$", 2),
+        ("($x$), $y$.", 2),
+        ("$$x\n+y$$", 1),
+        ("\\begin{align*}a&=b\\end{align*}", 1),
+        ("costs $5, so $x = 5$.", 1),
+    ]:
         assert len(set_aside(text)[1]) == count, text
 
 
@@ -174,16 +265,35 @@ def test_formulas_in_tables_lists_and_headings():
     assert text.count("<math") == 4 and "\ue000" not in text and 'class="num"' in text and "&#x0003C;" in text
 
 
-@pytest.mark.parametrize("latex", [r"\mathbb{E}[X]", r"\hat{y}_{t+h\mid t}", r"\begin{cases} 1 & x > 0 \\ 0 & \text{else} \end{cases}", r"\lfloor x \rfloor",
-                                   r"\operatorname{arg\,max}_x f", r"\left\{ x \mid a \le x \right\}", r"\frac{1}{|\Omega|}\sum_{\omega}", r"\boldsymbol{x}^\top \mathbf{A}",
-                                   r"\bar{x}\,\tilde{y}\;\dot{z}", r"\max\{0, x\}", r"\underbrace{a+b}_{c}", r"\lVert x \rVert_2", r"\ldots \cdots \quad \ge \ne \approx",
-                                   r"\arg\min_b f(b)", "a,\\\n\\text{b\\_c}", r"\begin{aligned} a &= b \\ c &= d \end{aligned}"])
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"\mathbb{E}[X]",
+        r"\hat{y}_{t+h\mid t}",
+        r"\begin{cases} 1 & x > 0 \\ 0 & \text{else} \end{cases}",
+        r"\lfloor x \rfloor",
+        r"\operatorname{arg\,max}_x f",
+        r"\left\{ x \mid a \le x \right\}",
+        r"\frac{1}{|\Omega|}\sum_{\omega}",
+        r"\boldsymbol{x}^\top \mathbf{A}",
+        r"\bar{x}\,\tilde{y}\;\dot{z}",
+        r"\max\{0, x\}",
+        r"\underbrace{a+b}_{c}",
+        r"\lVert x \rVert_2",
+        r"\ldots \cdots \quad \ge \ne \approx",
+        r"\arg\min_b f(b)",
+        "a,\\\n\\text{b\\_c}",
+        r"\begin{aligned} a &= b \\ c &= d \end{aligned}",
+    ],
+)
 def test_usual_formulas_translate_whole(latex):
     assert mathml(latex).startswith("<math") and "\\" not in mathml(latex).replace(r"\u", "")
 
 
 def test_summaries():
-    assert summary_line('with Figure(title="Sales by week", x="w") as ax:\n    ax.plot()') == "the figure “Sales by week”"
+    assert (
+        summary_line('with Figure(title="Sales by week", x="w") as ax:\n    ax.plot()') == "the figure “Sales by week”"
+    )
     assert summary_line("say(f'x')") == "a sentence with numbers from the run" and summary_line("#| hide\n") == "empty"
 
 
@@ -191,14 +301,27 @@ def test_publishing_makes_the_front_page(executed, tmp_path, page):
     run, reports = tmp_path / "run", tmp_path / "reports"
     run.mkdir()
     (run / "report.html").write_text(page, encoding="utf-8")
-    (run / "results.json").write_text(json.dumps({"case": "bakery", "parameters": {}, "results": recorded(nbformat.read(executed, 4))}))
+    (run / "results.json").write_text(
+        json.dumps({"case": "bakery", "parameters": {}, "results": recorded(nbformat.read(executed, 4))})
+    )
     assert publish(run, reports) == reports / "bakery.html"
-    assert "index.html" not in page and '<a href="index.html">All reports</a>' in (reports / "bakery.html").read_text(encoding="utf-8")
+    assert "index.html" not in page and '<a href="index.html">All reports</a>' in (reports / "bakery.html").read_text(
+        encoding="utf-8"
+    )
     assert sorted(p.name for p in reports.iterdir()) == ["bakery.html", "bakery.results.json", "index.html"]
     front = (reports / "index.html").read_text(encoding="utf-8")
     read = Page(front)
     assert read.faults == [] and len(read.ids) == len(set(read.ids)) and read.heads == [1, 2, 3]
-    for word in ("How much bread to bake", "Bake by the stochastic program.", "67,891", "profit of the stochastic plan", "21 November 2026", "min read", "<svg", "lnb-kpis"):
+    for word in (
+        "How much bread to bake",
+        "Bake by the stochastic program.",
+        "67,891",
+        "profit of the stochastic plan",
+        "21 November 2026",
+        "min read",
+        "<svg",
+        "lnb-kpis",
+    ):
         assert word in front, word
     assert 'href="bakery.html"' in front and "retail" not in front and len(front) < 200_000
     assert write_index(reports).read_text(encoding="utf-8") == front
@@ -232,6 +355,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(tmp_path, monkeypatch,
 
     def full(*_):
         raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(module.os, "replace", full)
     with pytest.raises(OSError):
         render(executed, tmp_path / "out" / "report.html", {})

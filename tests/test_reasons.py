@@ -1,4 +1,5 @@
 """Why an order is what it is: the log of a plan under every limit, checked, forged, written and read."""
+
 import os
 from dataclasses import replace
 
@@ -6,25 +7,63 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.allocation.lots import LotPlan, point_lp, stochastic
-from lepton_nb.allocation.reasons import (AuditError, audit_log, find_line, hash_of, limit_use, read_audit, recheck, row_profit, watch, why, write_audit)
-from lepton_nb.allocation.replenishment import Chain, simulate, with_holding
-from lepton_nb.allocation.rules import Paths
+from lepton_nb.cases.retail.chain.lots import LotPlan, point_lp, stochastic
+from lepton_nb.cases.retail.chain.reasons import (
+    AuditError,
+    audit_log,
+    find_line,
+    hash_of,
+    limit_use,
+    read_audit,
+    recheck,
+    row_profit,
+    watch,
+    why,
+    write_audit,
+)
+from lepton_nb.cases.retail.chain.replenishment import Chain, simulate, with_holding
+from lepton_nb.cases.retail.chain.rules import Paths
 
 
 def world(seed=0, n=12, days=21, **limits):
     rng = np.random.default_rng(seed)
     cost = rng.uniform(0.5, 3, n)
-    chain = with_holding(Chain(ids=[f"s{i % 3}/i{i}" for i in range(n)], price=cost * rng.uniform(1.2, 2, n), cost=cost, store=np.arange(n) % 3, volume=rng.uniform(0.3, 2, n),
-                               shelf_life=rng.choice([2, 4, 9, np.inf], n), pack=rng.choice([1, 4, 6], n), minimum=rng.choice([0, 12], n), lead_time=rng.choice([1, 2], n),
-                               may_order=np.array([[1, 1, 1, 1, 1, 1, 0], [1, 0, 1, 0, 1, 0, 0]], bool)[np.arange(n) % 2], store_names=("s0", "s1", "s2"), **limits))
+    chain = with_holding(
+        Chain(
+            ids=[f"s{i % 3}/i{i}" for i in range(n)],
+            price=cost * rng.uniform(1.2, 2, n),
+            cost=cost,
+            store=np.arange(n) % 3,
+            volume=rng.uniform(0.3, 2, n),
+            shelf_life=rng.choice([2, 4, 9, np.inf], n),
+            pack=rng.choice([1, 4, 6], n),
+            minimum=rng.choice([0, 12], n),
+            lead_time=rng.choice([1, 2], n),
+            may_order=np.array([[1, 1, 1, 1, 1, 1, 0], [1, 0, 1, 0, 1, 0, 0]], bool)[np.arange(n) % 2],
+            store_names=("s0", "s1", "s2"),
+            **limits,
+        )
+    )
     rate = rng.uniform(2, 20, n)[:, None]
-    demand, sample = rng.poisson(np.tile(rate, (1, days))), rng.poisson(np.tile(rate, (1, days + 28)), (40, n, days + 28)).astype(np.float32)
-    return chain, demand, Paths({t: sample[:, :, t:t + 14] for t in range(days)}), pd.date_range("2024-03-04", periods=days)
+    demand, sample = (
+        rng.poisson(np.tile(rate, (1, days))),
+        rng.poisson(np.tile(rate, (1, days + 28)), (40, n, days + 28)).astype(np.float32),
+    )
+    return (
+        chain,
+        demand,
+        Paths({t: sample[:, :, t : t + 14] for t in range(days)}),
+        pd.date_range("2024-03-04", periods=days),
+    )
 
 
-LIMITS = {"none": {}, "budget": {"weekly_budget": 900.0}, "dock": {"dock_capacity": 110.0}, "stores": {"store_capacity": [90.0, 120.0, 1e9]},
-          "all": {"weekly_budget": 1100.0, "dock_capacity": 120.0, "store_capacity": 130.0}}
+LIMITS = {
+    "none": {},
+    "budget": {"weekly_budget": 900.0},
+    "dock": {"dock_capacity": 110.0},
+    "stores": {"store_capacity": [90.0, 120.0, 1e9]},
+    "all": {"weekly_budget": 1100.0, "dock_capacity": 120.0, "store_capacity": 130.0},
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +81,18 @@ def test_the_log_is_the_ledger_and_holds(name, runs):
     plan, ledger = runs[name]
     log = audit_log(plan, ledger.dates, "abc", {"seed": 0})
     laid = np.zeros_like(ledger.orders)
-    laid[pd.Index(ledger.chain.ids).get_indexer(log["unique_id"]), ledger.dates.get_indexer(pd.to_datetime(log["evening"]))] = log["ordered"]
+    laid[
+        pd.Index(ledger.chain.ids).get_indexer(log["unique_id"]),
+        ledger.dates.get_indexer(pd.to_datetime(log["evening"])),
+    ] = log["ordered"]
     assert np.array_equal(laid, ledger.orders)
     assert recheck(log, "abc", {"seed": 0}).empty, recheck(log, "abc", {"seed": 0}).head()
     assert ((log["limit_cost"] > 0).any()) == (name != "none")
     changed = ledger.changed.sum()
     assert np.isclose(log["cut_budget"].sum(), changed["budget"]) and np.isclose(log["cut_dock"].sum(), changed["dock"])
-    assert all(isinstance(why(row), str) and why(row).endswith(".") and "nan" not in why(row) for _, row in log.iterrows())
+    assert all(
+        isinstance(why(row), str) and why(row).endswith(".") and "nan" not in why(row) for _, row in log.iterrows()
+    )
 
 
 def test_watching_changes_nothing(runs):
@@ -74,8 +118,18 @@ def test_a_cautious_plan_and_a_point_plan_can_be_rechecked():
         assert np.allclose(row_profit(log), log["profit"])
 
 
-@pytest.mark.parametrize("column, by, check", [("ordered", 1, "cuts by the limits"), ("wish", 0.4, "profit of the lot"), ("expected", 1, "safety"), ("profit", 5, "profit of the lot"),
-                                               ("on_hand", 2, "position"), ("best_lot", -1e6, "limits only take"), ("profit_more", 1e6, "no better lot beside it")])
+@pytest.mark.parametrize(
+    "column, by, check",
+    [
+        ("ordered", 1, "cuts by the limits"),
+        ("wish", 0.4, "profit of the lot"),
+        ("expected", 1, "safety"),
+        ("profit", 5, "profit of the lot"),
+        ("on_hand", 2, "position"),
+        ("best_lot", -1e6, "limits only take"),
+        ("profit_more", 1e6, "no better lot beside it"),
+    ],
+)
 def test_each_forgery_is_found(column, by, check, runs):
     plan, ledger = runs["none"]
     log = audit_log(plan, ledger.dates)
@@ -90,7 +144,9 @@ def test_moved_lines_and_other_data_are_found(runs):
     log = audit_log(plan, ledger.dates, "abc", {"seed": 0})
     swapped = log.iloc[[1, 0, *range(2, len(log))]].reset_index(drop=True)
     assert set(recheck(swapped)["check"]) == {"seal"}
-    assert set(recheck(log, data_hash="other")["check"]) == {"data"} and set(recheck(log, parameters={"seed": 1})["check"]) == {"parameters"}
+    assert set(recheck(log, data_hash="other")["check"]) == {"data"} and set(
+        recheck(log, parameters={"seed": 1})["check"]
+    ) == {"parameters"}
     for column in ("asked", "position", "minimum", "unique_id"):
         with pytest.raises(AuditError, match=f"lacks {column}"):
             recheck(log.drop(columns=column))
@@ -123,7 +179,11 @@ def test_a_log_comes_back_as_it_was(kind, runs, tmp_path):
     plan, ledger = runs["all"]
     log = audit_log(plan, ledger.dates, "0012", {"seed": 0})
     back = read_audit(write_audit(log, tmp_path / "deep" / f"log{kind}"))
-    assert recheck(back, "0012", {"seed": 0}).empty and list(back.columns) == list(log.columns) and back["data_hash"].iloc[0] == "0012"
+    assert (
+        recheck(back, "0012", {"seed": 0}).empty
+        and list(back.columns) == list(log.columns)
+        and back["data_hash"].iloc[0] == "0012"
+    )
     assert np.array_equal(back["profit"], log["profit"])
     assert [p.name for p in (tmp_path / "deep").iterdir()] == [f"log{kind}"]
 
@@ -159,7 +219,9 @@ def test_limits_are_charged_to_those_who_use_them():
     chain, *_ = world()
     assert np.array_equal(limit_use("budget", chain), chain.cost)
     dock = limit_use("dock, lead 2", chain)
-    assert (dock[chain.lead_time == 1] == 0).all() and np.array_equal(dock[chain.lead_time == 2], chain.volume[chain.lead_time == 2])
+    assert (dock[chain.lead_time == 1] == 0).all() and np.array_equal(
+        dock[chain.lead_time == 2], chain.volume[chain.lead_time == 2]
+    )
     shop = limit_use("store s1, lead 1", chain)
     assert set(np.flatnonzero(shop)) == set(np.flatnonzero((chain.store == 1) & (chain.lead_time == 1)))
     odd = replace(chain, store_names=("a, lead 1", "b", "c"))

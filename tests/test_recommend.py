@@ -1,14 +1,46 @@
 """Recommenders against brute force, bad input, and the rule that nothing looks across the cut."""
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.customers.blend import GRID, Settings, best_list, blend, earlier, lift, timely, tune
-from lepton_nb.customers.newcomers import (faded_counts, first_visits, hide_items, judge_newcomers, popular_here, ranked_right, resemblance,
-                                           with_new_items)
-from lepton_nb.customers.offers import list_worth, margin_of, pairs, spread_of, study, trial_size
-from lepton_nb.customers.recommend import (RecommendError, because, bought, buyers, compare, difference, ease, freshest, history, item_item, judge,
-                                           knowing, later, lists, matrix, per_person, popularity, rebuild, recommend, scores, taste_world, together, top)
+from lepton_nb.people.blend import GRID, Settings, best_list, blend, earlier, lift, timely, tune
+from lepton_nb.people.newcomers import (
+    faded_counts,
+    first_visits,
+    hide_items,
+    judge_newcomers,
+    popular_here,
+    ranked_right,
+    resemblance,
+    with_new_items,
+)
+from lepton_nb.people.offers import list_worth, margin_of, pairs, spread_of, study, trial_size
+from lepton_nb.people.recommend import (
+    RecommendError,
+    because,
+    bought,
+    buyers,
+    compare,
+    difference,
+    ease,
+    freshest,
+    history,
+    item_item,
+    judge,
+    knowing,
+    later,
+    lists,
+    matrix,
+    per_person,
+    popularity,
+    rebuild,
+    recommend,
+    scores,
+    taste_world,
+    together,
+    top,
+)
 from lepton_nb.workbook.parameters import UserError
 
 CUT = "2024-09-01"
@@ -34,10 +66,15 @@ def brute(model, lines, past, k, repeats):
             continue
         score = scores(model, np.array([row]))[0]
         allowed = [i for i, name in enumerate(past.items) if repeats or name not in had[person]]
-        chosen = [past.items[i] for i in sorted(allowed, key=lambda i: (-round(score[i] / np.abs(score).max(), 9), i))[:k]]
+        chosen = [
+            past.items[i] for i in sorted(allowed, key=lambda i: (-round(score[i] / np.abs(score).max(), 9), i))[:k]
+        ]
         hits = [name in wanted for name in chosen]
         recall.append(sum(hits) / min(k, len(wanted)))
-        ndcg.append(sum(h / np.log2(r + 2) for r, h in enumerate(hits)) / sum(1 / np.log2(r + 2) for r in range(min(k, len(wanted)))))
+        ndcg.append(
+            sum(h / np.log2(r + 2) for r, h in enumerate(hits))
+            / sum(1 / np.log2(r + 2) for r in range(min(k, len(wanted))))
+        )
         shown_to_anybody |= set(chosen)
         novelty += [-np.log2(owners[name] / len(past.persons)) for name in chosen]
     return np.mean(recall), np.mean(ndcg), len(shown_to_anybody) / len(past.items), np.mean(novelty)
@@ -68,7 +105,7 @@ def test_ease_is_the_minimum_of_its_problem(world):
     seen = bought(past).toarray()
 
     def loss(weights):
-        return ((seen - seen @ weights) ** 2).sum() + 50 * (weights ** 2).sum()
+        return ((seen - seen @ weights) ** 2).sum() + 50 * (weights**2).sum()
 
     best = rebuild(seen.T @ seen, 50.0)
     draw = np.random.default_rng(0)
@@ -84,7 +121,9 @@ def test_ease_solves_each_item_as_a_ridge_regression(world):
     seen, target = bought(past).toarray(), 4
     others = np.delete(np.arange(seen.shape[1]), target)
     left = seen[:, others].T @ seen[:, others] + 80 * np.eye(len(others))
-    assert np.allclose(np.linalg.solve(left, seen[:, others].T @ seen[:, target]), ease(past, 80.0).weights[others, target])
+    assert np.allclose(
+        np.linalg.solve(left, seen[:, others].T @ seen[:, target]), ease(past, 80.0).weights[others, target]
+    )
 
 
 @pytest.mark.parametrize("make", [popularity, item_item, ease, blend])
@@ -115,7 +154,9 @@ def test_tuning_sees_nothing_from_the_cut_on(world):
 def test_order_of_the_rows_does_not_matter(world):
     lines, past = world[0], world[2]
     mixed = lines.sample(frac=1, random_state=3)
-    pd.testing.assert_frame_equal(recommend(blend(history(mixed, CUT)), list(past.persons[:50])), recommend(blend(past), list(past.persons[:50])))
+    pd.testing.assert_frame_equal(
+        recommend(blend(history(mixed, CUT)), list(past.persons[:50])), recommend(blend(past), list(past.persons[:50]))
+    )
 
 
 def test_the_seed_repeats_the_world():
@@ -146,24 +187,41 @@ def test_ties_go_to_the_first_name():
 
 def test_odd_customers():
     day = pd.Timestamp("2024-01-01")
-    rows = [("once", "tea", 1), ("back", "tea", -1), ("", "tea", 1), (None, "milk", 1), ("李雷", "tea", 2), ("🙂", "milk", 1),
-            ("<script>alert(1)</script>", "milk", 1), ("both", "tea", 1), ("both", "tea", -1), ("both", "milk", 1), ("gift", "milk", 1)]
+    rows = [
+        ("once", "tea", 1),
+        ("back", "tea", -1),
+        ("", "tea", 1),
+        (None, "milk", 1),
+        ("李雷", "tea", 2),
+        ("🙂", "milk", 1),
+        ("<script>alert(1)</script>", "milk", 1),
+        ("both", "tea", 1),
+        ("both", "tea", -1),
+        ("both", "milk", 1),
+        ("gift", "milk", 1),
+    ]
     lines = pd.DataFrame(rows, columns=["person", "item", "units"]).assign(date=day, price=[1.0] * 10 + [0.0])
     past = history(lines, "2024-01-02", least=1)
     assert list(past.persons) == sorted(["once", "李雷", "🙂", "<script>alert(1)</script>", "both"])
-    assert past.left_out["lines without a person or item"] == 2 and past.left_out["persons with returns or gifts only"] == 2
+    assert (
+        past.left_out["lines without a person or item"] == 2
+        and past.left_out["persons with returns or gifts only"] == 2
+    )
     assert list(recommend(ease(past, 1.0), ["once"])["item"]) == ["milk"]
     with pytest.raises(RecommendError, match="'back' is not among the 5 known ones.*newcomers"):
         recommend(ease(past, 1.0), ["back"])
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda t: t.drop(columns=["person", "units"]), "no column person, units"),
-    (lambda t: t[:0], "0 purchases"),
-    (lambda t: t.assign(units=-1), "0 purchases"),
-    (lambda t: t.assign(person=None), "0 purchases"),
-    (lambda t: t.assign(item=[f"i{n}" for n in range(len(t))]), "no item among them was bought 5 times"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda t: t.drop(columns=["person", "units"]), "no column person, units"),
+        (lambda t: t[:0], "0 purchases"),
+        (lambda t: t.assign(units=-1), "0 purchases"),
+        (lambda t: t.assign(person=None), "0 purchases"),
+        (lambda t: t.assign(item=[f"i{n}" for n in range(len(t))]), "no item among them was bought 5 times"),
+    ],
+)
 def test_lines_that_teach_nothing_are_refused_in_words(world, change, words):
     with pytest.raises(UserError, match=words):
         history(change(world[0][:200]), CUT)
@@ -186,18 +244,32 @@ def test_lines_without_a_date_are_counted(world):
 
 def test_other_refusals(world):
     lines, _, past, relevant = world
-    for call, words in ((lambda: ease(past, 0.0), "penalty is 0"), (lambda: top(np.zeros((1, 2)), 0), "k is 0"), (lambda: together(bought(past), most=4), "items.*GB"),
-                        (lambda: because(ease(past), past.persons[0], "caviar"), "item 'caviar' is not among"),
-                        (lambda: per_person(ease(past), later(lines[:0], past)), "nobody known before 2024-09-01"),
-                        (lambda: Settings(floor=1.5), "floor is 1.5"), (lambda: faded_counts(lines, "1999-01-01"), "no purchase before 1999"),
-                        (lambda: popular_here(faded_counts(lines, CUT), store="Mars"), "store 'Mars'"),
-                        (lambda: judge_newcomers(lines.assign(store="s", channel="c"), "2030-01-01"), "nobody came for the first time"),
-                        (lambda: list_worth(ease(past), popularity(past), relevant, np.ones(past.shape[1]), 8, acceptance=2), "acceptance 2"),
-                        (lambda: trial_size(1.0, 0.0), "effect above 0"), (lambda: trial_size(1.0, 1.0, power=1.0), "below 1"), (lambda: pairs(popularity(past)), "no weights between items"),
-                        (lambda: ease(past, float("nan")), "penalty is nan"), (lambda: item_item(past, neighbours=0), "neighbours is 0"), (lambda: tune(lines, CUT, {"speed": (1,)}), "'speed' is no setting"),
-                        (lambda: recommend(ease(past), past.persons[0]), "give a list"), (lambda: first_visits(lines, CUT), "no column store, channel"),
-                        (lambda: faded_counts(lines.drop(columns="units"), CUT), "no column units"), (lambda: history(lines.assign(date="soon"), CUT), "no dates"),
-                        (lambda: margin_of(lines, pd.DataFrame({"item": ["i001", "i001"], "cost": 1.0}), past), "stands twice")):
+    for call, words in (
+        (lambda: ease(past, 0.0), "penalty is 0"),
+        (lambda: top(np.zeros((1, 2)), 0), "k is 0"),
+        (lambda: together(bought(past), most=4), "items.*GB"),
+        (lambda: because(ease(past), past.persons[0], "caviar"), "item 'caviar' is not among"),
+        (lambda: per_person(ease(past), later(lines[:0], past)), "nobody known before 2024-09-01"),
+        (lambda: Settings(floor=1.5), "floor is 1.5"),
+        (lambda: faded_counts(lines, "1999-01-01"), "no purchase before 1999"),
+        (lambda: popular_here(faded_counts(lines, CUT), store="Mars"), "store 'Mars'"),
+        (lambda: judge_newcomers(lines.assign(store="s", channel="c"), "2030-01-01"), "nobody came for the first time"),
+        (
+            lambda: list_worth(ease(past), popularity(past), relevant, np.ones(past.shape[1]), 8, acceptance=2),
+            "acceptance 2",
+        ),
+        (lambda: trial_size(1.0, 0.0), "effect above 0"),
+        (lambda: trial_size(1.0, 1.0, power=1.0), "below 1"),
+        (lambda: pairs(popularity(past)), "no weights between items"),
+        (lambda: ease(past, float("nan")), "penalty is nan"),
+        (lambda: item_item(past, neighbours=0), "neighbours is 0"),
+        (lambda: tune(lines, CUT, {"speed": (1,)}), "'speed' is no setting"),
+        (lambda: recommend(ease(past), past.persons[0]), "give a list"),
+        (lambda: first_visits(lines, CUT), "no column store, channel"),
+        (lambda: faded_counts(lines.drop(columns="units"), CUT), "no column units"),
+        (lambda: history(lines.assign(date="soon"), CUT), "no dates"),
+        (lambda: margin_of(lines, pd.DataFrame({"item": ["i001", "i001"], "cost": 1.0}), past), "stands twice"),
+    ):
         with pytest.raises(UserError, match=words):
             call()
 
@@ -216,8 +288,13 @@ def test_freshest_and_counts_by_brute_force(world):
     known = lines[(lines["date"] < CUT) & lines["item"].isin(past.items)]
     age = (pd.Timestamp(CUT) - known.groupby(["person", "item"])["date"].max()).dt.days
     days = known.drop_duplicates(["person", "item", "date"]).groupby(["person", "item"]).size()
-    rows, items = past.persons.get_indexer(age.index.get_level_values(0)), past.items.get_indexer(age.index.get_level_values(1))
-    assert np.allclose(freshest(past).toarray()[rows, items], age) and np.allclose(matrix(past).toarray()[rows, items], days.loc[age.index])
+    rows, items = (
+        past.persons.get_indexer(age.index.get_level_values(0)),
+        past.items.get_indexer(age.index.get_level_values(1)),
+    )
+    assert np.allclose(freshest(past).toarray()[rows, items], age) and np.allclose(
+        matrix(past).toarray()[rows, items], days.loc[age.index]
+    )
     recent = known[known["date"] >= pd.Timestamp(CUT) - pd.Timedelta(days=30)].groupby("item")["person"].nunique()
     assert np.allclose(buyers(past, 30), recent.reindex(past.items, fill_value=0))
 
@@ -246,16 +323,27 @@ def test_knowing_everything_is_best(world):
 
 def test_newcomers_by_brute_force():
     day = pd.Timestamp("2024-01-10")
-    rows = [("a", 1, "s", "till", "tea"), ("a", 2, "s", "till", "milk"), ("b", 3, "t", "web", "milk"), ("c", 12, "t", "web", "tea"), ("a", 12, "s", "till", "tea"),
-            ("d", 14, "s", "till", "milk"), ("d", 15, "s", "till", "jam")]
+    rows = [
+        ("a", 1, "s", "till", "tea"),
+        ("a", 2, "s", "till", "milk"),
+        ("b", 3, "t", "web", "milk"),
+        ("c", 12, "t", "web", "tea"),
+        ("a", 12, "s", "till", "tea"),
+        ("d", 14, "s", "till", "milk"),
+        ("d", 15, "s", "till", "jam"),
+    ]
     lines = pd.DataFrame(rows, columns=["person", "date", "store", "channel", "item"]).assign(units=1)
     lines["date"] = day - pd.Timedelta(days=10) + pd.to_timedelta(lines["date"], unit="D")
     new = first_visits(lines, day)
-    assert list(new.index) == ["c", "d"] and new.loc["d", "items"] == {"milk", "jam"} and new.loc["c", "channel"] == "web"
+    assert (
+        list(new.index) == ["c", "d"] and new.loc["d", "items"] == {"milk", "jam"} and new.loc["c", "channel"] == "web"
+    )
     marks = judge_newcomers(lines, day, k=1)
     assert marks["newcomers"] == 2 and marks["best sellers of all time"] == 0.5
     counts = faded_counts(lines, day, half_life=2.0)
-    assert np.isclose(counts["s", "till", "tea"], 0.5 ** (9 / 2)) and np.isclose(counts.sum(), 0.5 ** 4.5 + 0.5 ** 4 + 0.5 ** 3.5)
+    assert np.isclose(counts["s", "till", "tea"], 0.5 ** (9 / 2)) and np.isclose(
+        counts.sum(), 0.5**4.5 + 0.5**4 + 0.5**3.5
+    )
 
 
 def test_new_items_are_scored_and_explained_like_others(world):
@@ -267,7 +355,7 @@ def test_new_items_are_scored_and_explained_like_others(world):
     model = with_new_items(blend(known), resemblance(texts, list(known.items), hidden))
     assert not set(hidden) & set(known.items) and model.history.shape[1] == known.shape[1] + len(hidden)
     old = scores(blend(known), np.arange(5))
-    assert np.allclose(scores(model, np.arange(5))[:, :known.shape[1]], old), "known items keep their scores"
+    assert np.allclose(scores(model, np.arange(5))[:, : known.shape[1]], old), "known items keep their scores"
     parts = because(model, known.persons[3], hidden[0])
     assert np.isclose(parts["contribution"].sum(), scores(model, np.array([3]))[0, known.shape[1]])
     with pytest.raises(RecommendError, match="no text"):
@@ -281,9 +369,16 @@ def test_pairs_ranked_right_by_counting():
     score, buyer = draw.integers(0, 6, 40).astype(float), draw.random(40) < 0.3
     by_hand = [(a > b) + 0.5 * (a == b) for a in score[buyer] for b in score[~buyer]]
     half = np.arange(40) % 2
-    within = [(a > b) + 0.5 * (a == b) for h in (0, 1) for a in score[buyer & (half == h)] for b in score[~buyer & (half == h)]]
+    within = [
+        (a > b) + 0.5 * (a == b)
+        for h in (0, 1)
+        for a in score[buyer & (half == h)]
+        for b in score[~buyer & (half == h)]
+    ]
     assert np.isclose(ranked_right(score, buyer, half), np.mean(within))
-    assert np.isclose(ranked_right(score, buyer), np.mean(by_hand)) and np.isnan(ranked_right(score, np.zeros(40, bool)))
+    assert np.isclose(ranked_right(score, buyer), np.mean(by_hand)) and np.isnan(
+        ranked_right(score, np.zeros(40, bool))
+    )
 
 
 def test_money_behind_the_hits_by_brute_force(world):
@@ -310,7 +405,7 @@ def test_pairs_show_no_handful_of_persons(world):
     assert (shown["persons"] >= 25).all() and (shown["bought"] != shown["shown"]).all()
     for row in shown.itertuples():
         assert common[past.items.get_loc(row.bought), past.items.get_loc(row.shown)] == row.persons
-    assert len(pairs(ease(past), least=10 ** 6)) == 0
+    assert len(pairs(ease(past), least=10**6)) == 0
 
 
 def test_the_study_says_what_its_parts_say(world):
@@ -318,6 +413,12 @@ def test_the_study_says_what_its_parts_say(world):
     done = study(lines, CUT)
     assert np.isclose(done.new.loc["blend", "recall"], judge(blend(past), relevant)["recall"])
     assert 0 < done.weeks < 20 and np.allclose(done.model.weights, timely(past, Settings()))
-    sold = lines[(lines["date"] < CUT) & (lines["date"] >= pd.Timestamp(CUT) - pd.Timedelta(days=30))].drop_duplicates(["person", "item", "date"])["item"].value_counts()
+    sold = (
+        lines[(lines["date"] < CUT) & (lines["date"] >= pd.Timestamp(CUT) - pd.Timedelta(days=30))]
+        .drop_duplicates(["person", "item", "date"])["item"]
+        .value_counts()
+    )
     by_hand = liking.loc[past.persons[:5], past.items] * sold.reindex(past.items, fill_value=0)
-    assert np.allclose(scores(best_list(past, np.log(liking)), np.arange(5)), by_hand) and set(GRID) <= set(Settings.__dataclass_fields__)
+    assert np.allclose(scores(best_list(past, np.log(liking)), np.arange(5)), by_hand) and set(GRID) <= set(
+        Settings.__dataclass_fields__
+    )

@@ -1,16 +1,41 @@
 """Corner cases of the simulator, the plans and the lots: odd chains, limits, bad input, invariants under random chains."""
+
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.allocation.lots import (LotPlan, choose_lots, envelope, foresight_bound, leftover_worth, lot_grid, perfect_foresight, point_lp, stochastic)
-from lepton_nb.allocation.plans import limit_prices, replenishment_program, scan_limit
-from lepton_nb.allocation.programs import solve
-from lepton_nb.allocation.replenishment import (Chain, ChainError, State, audit, balance, chain_from_tables, check_chain,
-                                                commit, nights_to_next_order, opening, ration, run_down, simulate, smallest_order)
-from lepton_nb.allocation.rules import Paths, base_stock, newsvendor_policy, order_up_to_average
+from lepton_nb.cases.retail.chain.lots import (
+    LotPlan,
+    choose_lots,
+    envelope,
+    foresight_bound,
+    leftover_worth,
+    lot_grid,
+    perfect_foresight,
+    point_lp,
+    stochastic,
+)
+from lepton_nb.cases.retail.chain.plans import limit_prices, replenishment_program, scan_limit
+from lepton_nb.cases.retail.chain.replenishment import (
+    Chain,
+    ChainError,
+    State,
+    audit,
+    balance,
+    chain_from_tables,
+    check_chain,
+    commit,
+    nights_to_next_order,
+    opening,
+    ration,
+    run_down,
+    simulate,
+    smallest_order,
+)
+from lepton_nb.cases.retail.chain.rules import Paths, base_stock, newsvendor_policy, order_up_to_average
+from lepton_nb.solve.programs import solve
 
 
 def wild_chain(seed, n=40, **limits):
@@ -18,13 +43,30 @@ def wild_chain(seed, n=40, **limits):
     days = rng.random((n, 7)) < 0.4
     days[np.arange(n), rng.integers(0, 7, n)] = True
     limits = dict(store_capacity=rng.uniform(60, 200, 3), dock_capacity=150.0, weekly_budget=800.0) | limits
-    return Chain(ids=[f"s{i % 3}/i{i // 3}" for i in range(n)], price=rng.uniform(4, 9, n), cost=rng.uniform(1, 4, n), store=np.arange(n) % 3,
-                 volume=rng.uniform(0.2, 2, n), shelf_life=rng.choice([1, 2, 3, 9, 40, np.inf], n), pack=rng.integers(1, 7, n),
-                 minimum=rng.choice([0, 5], n), lead_time=rng.integers(1, 6, n), may_order=days, holding=rng.uniform(0, 0.05, n), goodwill=0.1, **limits)
+    return Chain(
+        ids=[f"s{i % 3}/i{i // 3}" for i in range(n)],
+        price=rng.uniform(4, 9, n),
+        cost=rng.uniform(1, 4, n),
+        store=np.arange(n) % 3,
+        volume=rng.uniform(0.2, 2, n),
+        shelf_life=rng.choice([1, 2, 3, 9, 40, np.inf], n),
+        pack=rng.integers(1, 7, n),
+        minimum=rng.choice([0, 5], n),
+        lead_time=rng.integers(1, 6, n),
+        may_order=days,
+        holding=rng.uniform(0, 0.05, n),
+        goodwill=0.1,
+        **limits,
+    )
 
 
 def sample_paths(seed, n, days, count=20):
-    return Paths({day: np.random.default_rng(seed + day).poisson(2.5, (count, n, 28)).astype(np.float32) for day in range(0, days, 7)})
+    return Paths(
+        {
+            day: np.random.default_rng(seed + day).poisson(2.5, (count, n, 28)).astype(np.float32)
+            for day in range(0, days, 7)
+        }
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -33,10 +75,24 @@ def test_every_policy_keeps_every_limit_and_loses_no_unit(seed, policy):
     chain, rng = wild_chain(seed), np.random.default_rng(seed)
     demand = rng.poisson(2.5, (len(chain), 56))
     paths = sample_paths(seed, len(chain), 28)
-    made = {"random": lambda state: rng.uniform(-2, 15, len(chain)), "average": order_up_to_average(demand, 28), "base": base_stock(demand, 28),
-            "newsvendor": newsvendor_policy(paths), "stochastic": stochastic(paths), "point": point_lp(paths), "foresight": perfect_foresight(demand[:, 28:])}[policy]
+    made = {
+        "random": lambda state: rng.uniform(-2, 15, len(chain)),
+        "average": order_up_to_average(demand, 28),
+        "base": base_stock(demand, 28),
+        "newsvendor": newsvendor_policy(paths),
+        "stochastic": stochastic(paths),
+        "point": point_lp(paths),
+        "foresight": perfect_foresight(demand[:, 28:]),
+    }[policy]
     start, due = rng.integers(0, 3, len(chain)), rng.integers(0, 2, (len(chain), 5))
-    book = simulate(chain, demand[:, 28:], made, start, dates=pd.date_range("2024-05-02", periods=28), start_on_order=np.zeros((len(chain), 5)))
+    book = simulate(
+        chain,
+        demand[:, 28:],
+        made,
+        start,
+        dates=pd.date_range("2024-05-02", periods=28),
+        start_on_order=np.zeros((len(chain), 5)),
+    )
     report = audit(book)
     assert report["ok"].all(), report[~report["ok"]]
     assert np.abs(balance(book)).max() < 1e-9
@@ -71,12 +127,31 @@ def test_unit_shelf_life_sells_on_the_day_of_arrival_only():
 
 
 def test_contradictions_name_store_and_item():
-    chain = Chain(ids=["north/milk", "north/rice"], price=2.0, cost=1.0, volume=[1, 3], minimum=[0, 40], store_capacity=[100.0], store_names=("north",))
-    with pytest.raises(ChainError, match=r"north/rice: the smallest order \(40 units, 120 litres\) exceeds the capacity of north \(100 litres\)"):
+    chain = Chain(
+        ids=["north/milk", "north/rice"],
+        price=2.0,
+        cost=1.0,
+        volume=[1, 3],
+        minimum=[0, 40],
+        store_capacity=[100.0],
+        store_names=("north",),
+    )
+    with pytest.raises(
+        ChainError,
+        match=r"north/rice: the smallest order \(40 units, 120 litres\) exceeds the capacity of north \(100 litres\)",
+    ):
         check_chain(chain)
-    for change, words in ((dict(lead_time=0), "lead_time is 0"), (dict(may_order=False), "no weekday"), (dict(price=0.0), "price is 0"), (dict(cost=np.nan), "cost is nan"),
-                          (dict(pack=0), "pack_size is 0"), (dict(shelf_life=0), "shelf_life is 0"), (dict(weekly_budget=-1.0), "weekly_budget is -1"),
-                          (dict(weekly_budget=30.0), "weekly budget of 30"), (dict(dock_capacity=50.0), "dock's 50 a day")):
+    for change, words in (
+        (dict(lead_time=0), "lead_time is 0"),
+        (dict(may_order=False), "no weekday"),
+        (dict(price=0.0), "price is 0"),
+        (dict(cost=np.nan), "cost is nan"),
+        (dict(pack=0), "pack_size is 0"),
+        (dict(shelf_life=0), "shelf_life is 0"),
+        (dict(weekly_budget=-1.0), "weekly_budget is -1"),
+        (dict(weekly_budget=30.0), "weekly budget of 30"),
+        (dict(dock_capacity=50.0), "dock's 50 a day"),
+    ):
         with pytest.raises(ChainError, match=words):
             check_chain(replace(chain, store_capacity=np.array([1e9]), **change))
 
@@ -159,7 +234,9 @@ def test_no_room_at_all_chooses_nothing():
 def test_program_says_what_limit_it_does_not_have():
     chain = Chain(ids=["a/b"], price=2.0, cost=1.0, dock_capacity=4.0)
     by_age, on_order = opening(chain, 3)
-    plan = replenishment_program(State(0, 0, by_age, on_order, np.array([True]), np.inf, chain), np.full((3, 1, 1), 9.0), evenings=[0, 1])
+    plan = replenishment_program(
+        State(0, 0, by_age, on_order, np.array([True]), np.inf, chain), np.full((3, 1, 1), 9.0), evenings=[0, 1]
+    )
     answer = solve(plan.problem)
     assert answer.objective == pytest.approx(2 * 4 * (2 - 1))
     assert limit_prices(plan, answer)["shadow_price"].tolist() == pytest.approx([1, 1])
@@ -170,13 +247,20 @@ def test_program_says_what_limit_it_does_not_have():
 
 
 def test_more_knowledge_is_worth_more():
-    chain = replace(wild_chain(5, n=120, store_capacity=np.inf), dock_capacity=np.inf, weekly_budget=np.inf, goodwill=0.0)
+    chain = replace(
+        wild_chain(5, n=120, store_capacity=np.inf), dock_capacity=np.inf, weekly_budget=np.inf, goodwill=0.0
+    )
     rng = np.random.default_rng(0)
     rate = rng.gamma(2, 3, len(chain))[:, None, None]
     run = rng.negative_binomial(2, 2 / (2 + np.broadcast_to(rate[:, :, 0], (len(chain), 42))))
-    draw = lambda: np.moveaxis(rng.negative_binomial(2, 2 / (2 + np.broadcast_to(rate, (len(chain), 60, 28)))), 0, 1).astype(np.float32)
+    draw = lambda: np.moveaxis(
+        rng.negative_binomial(2, 2 / (2 + np.broadcast_to(rate, (len(chain), 60, 28)))), 0, 1
+    ).astype(np.float32)
     paths = Paths({day: draw() for day in range(0, 42, 14)})
-    profit = [simulate(chain, run, policy).summary()["profit"] for policy in (point_lp(paths), stochastic(paths), perfect_foresight(run))]
+    profit = [
+        simulate(chain, run, policy).summary()["profit"]
+        for policy in (point_lp(paths), stochastic(paths), perfect_foresight(run))
+    ]
     assert profit == sorted(profit)
 
 
@@ -188,9 +272,24 @@ def test_same_paths_same_plan():
 
 
 def test_tables_without_the_item_are_refused_by_name():
-    tables = {"stores": pd.DataFrame({"store": ["n"], "capacity": [9.0]}), "suppliers": pd.DataFrame({"supplier": ["x"], "lead_time": [1], "order_days": ["mon"]}),
-              "items": pd.DataFrame({"item": ["tea"], "cost": [1.0], "volume": [1.0], "shelf_life": [None], "supplier": ["x"], "pack_size": [1], "minimum_order": [0]}),
-              "sales": pd.DataFrame({"date": pd.date_range("2024-01-01", periods=2), "store": "n", "item": "tea", "price": 2.0})}
+    tables = {
+        "stores": pd.DataFrame({"store": ["n"], "capacity": [9.0]}),
+        "suppliers": pd.DataFrame({"supplier": ["x"], "lead_time": [1], "order_days": ["mon"]}),
+        "items": pd.DataFrame(
+            {
+                "item": ["tea"],
+                "cost": [1.0],
+                "volume": [1.0],
+                "shelf_life": [None],
+                "supplier": ["x"],
+                "pack_size": [1],
+                "minimum_order": [0],
+            }
+        ),
+        "sales": pd.DataFrame(
+            {"date": pd.date_range("2024-01-01", periods=2), "store": "n", "item": "tea", "price": 2.0}
+        ),
+    }
     chain = chain_from_tables(tables, ["n/tea"], pd.Timestamp("2024-01-03"), order_line_cost=0.2)
     assert np.isinf(chain.shelf_life[0]) and chain.order_line_cost == 0.2
     with pytest.raises(ChainError, match="no store 'm'"):

@@ -1,4 +1,5 @@
 """The retail case as a whole: its library functions on small chains, its report on the embedded data, and the mistakes users make."""
+
 import json
 import os
 import re
@@ -11,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.allocation.judging import compare, judge
-from lepton_nb.allocation.replenishment import ChainError, check_chain
-from lepton_nb.allocation.rules import replay
-from lepton_nb.cases.retail_steps.setting import build_chain, build_panel, daily_table, last_order, weeks_of
-from lepton_nb.customers.traces import check_tables
+from lepton_nb.cases.retail.chain.judging import compare, judge
+from lepton_nb.cases.retail.chain.replenishment import ChainError, check_chain
+from lepton_nb.cases.retail.chain.rules import replay
+from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, last_order, weeks_of
 from lepton_nb.data.catalog import load
+from lepton_nb.privacy.traces import check_tables
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.run import run_case
 
@@ -28,16 +29,25 @@ def small_chain(folder: Path, days: int = 240, stores: int = 2, items: int = 5, 
     """Write sales of a small chain as a user would have them: one CSV, nothing else."""
     rng = np.random.default_rng(seed)
     dates = pd.date_range("2025-01-01", periods=days)
-    rows = [(day, f"S{s}", f"00{i}", rng.poisson((3 + 2 * i) * (1.4 if day.weekday() > 4 else 1.0)), round(1.5 + i, 2))
-            for s in range(stores) for i in range(items) for day in dates]
+    rows = [
+        (day, f"S{s}", f"00{i}", rng.poisson((3 + 2 * i) * (1.4 if day.weekday() > 4 else 1.0)), round(1.5 + i, 2))
+        for s in range(stores)
+        for i in range(items)
+        for day in dates
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows, columns=["date", "store", "item", "units", "price"]).to_csv(folder / "sales.csv", index=False)
     return folder
 
 
 def cli(*words: str, cwd: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "lepton_nb.workbook.cli", *words], cwd=cwd, capture_output=True, text=True,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return subprocess.run(
+        [sys.executable, "-m", "lepton_nb.workbook.cli", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +64,10 @@ def results(report) -> dict:
 
 @pytest.mark.slow
 def test_the_stochastic_plan_beats_every_rule_of_thumb(results):
-    rules = [results[f"profit.{name}"] for name in ("what_the_chain_did", "ordering_up_to_average", "base_stock", "newsvendor")]
+    rules = [
+        results[f"profit.{name}"]
+        for name in ("what_the_chain_did", "ordering_up_to_average", "base_stock", "newsvendor")
+    ]
     assert results["profit.stochastic_plan"] > max(rules)
     assert results["profit.perfect_foresight"] > results["profit.stochastic_plan"]
     assert results["gain.per_week"] == pytest.approx((results["profit.stochastic_plan"] - max(rules)) / 8)
@@ -63,14 +76,38 @@ def test_the_stochastic_plan_beats_every_rule_of_thumb(results):
 @pytest.mark.slow
 def test_the_report_has_every_block_in_order_and_fits(report):
     page = (report / "report.html").read_text(encoding="utf-8")
-    headings = ["The answer first", "The situation", "The parameters of this run", "What we know", "Rules of thumb first", "The forecast", "The decision as a program",
-                "The solve", "What it earns", "Re-deciding as things change", "Ways of doing business", "The customer", "What would change the answer",
-                "Explanation, fairness and privacy", "What to do on Monday", "What it brings back", "From raw data to payback", "What would change the conclusion", "Your turn", "Reproduce", "References"]
+    headings = [
+        "The answer first",
+        "The situation",
+        "The parameters of this run",
+        "What we know",
+        "Rules of thumb first",
+        "The forecast",
+        "The decision as a program",
+        "The solve",
+        "What it earns",
+        "Re-deciding as things change",
+        "Ways of doing business",
+        "The customer",
+        "What would change the answer",
+        "Explanation, fairness and privacy",
+        "What to do on Monday",
+        "What it brings back",
+        "From raw data to payback",
+        "What would change the conclusion",
+        "Your turn",
+        "Reproduce",
+        "References",
+    ]
     found = re.findall(r"<h2[^>]*>(.*?)</h2>", page, re.S)
     places = [next(i for i, text in enumerate(found) if heading in text) for heading in headings]
     assert places == sorted(places)
     assert len(page.encode()) < 1_500_000
-    words = len(re.sub(r"<[^>]+>", " ", re.sub(r"<(script|style|svg|math|table|pre|details)\b.*?</\1>", " ", page, flags=re.S)).split())
+    words = len(
+        re.sub(
+            r"<[^>]+>", " ", re.sub(r"<(script|style|svg|math|table|pre|details)\b.*?</\1>", " ", page, flags=re.S)
+        ).split()
+    )
     assert 2_000 < words < 4_700
     full, brief = map(int, re.search(r"Reading time</dt><dd>(\d+) min, brief view (\d+) min", page).groups())
     assert brief < full <= 30
@@ -97,21 +134,39 @@ def test_committed_results_are_those_of_this_run(report):
 
 @pytest.mark.slow
 def test_own_sales_alone_give_a_report(tmp_path):
-    run = run_case("retail", [("source", f"own:{small_chain(tmp_path / 'mine')}"), *QUICK], out=tmp_path / "runs", progress=False)
+    run = run_case(
+        "retail", [("source", f"own:{small_chain(tmp_path / 'mine')}"), *QUICK], out=tmp_path / "runs", progress=False
+    )
     page = (run / "report.html").read_text(encoding="utf-8")
     names = json.loads((run / "results.json").read_text())["results"]
-    assert "Assumed, because the data do not tell" in page and "profit.stochastic_plan" in names and "profit.what_the_chain_did" not in names
+    assert (
+        "Assumed, because the data do not tell" in page
+        and "profit.stochastic_plan" in names
+        and "profit.what_the_chain_did" not in names
+    )
 
 
 @pytest.mark.slow
 def test_as_many_weeks_of_history_as_the_curve_doubles_to_are_no_reason_to_stop(tmp_path):
-    run = run_case("retail", [("source", f"own:{small_chain(tmp_path / 'mine', days=300)}"), *QUICK], out=tmp_path / "runs", progress=False)
-    assert "too little in these data to measure what more of them brings" in (run / "report.html").read_text(encoding="utf-8")
+    run = run_case(
+        "retail",
+        [("source", f"own:{small_chain(tmp_path / 'mine', days=300)}"), *QUICK],
+        out=tmp_path / "runs",
+        progress=False,
+    )
+    assert "too little in these data to measure what more of them brings" in (run / "report.html").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.slow
 def test_a_budget_of_zero_is_a_plan_of_nothing_and_a_note(tmp_path):
-    run = run_case("retail", [("source", f"own:{small_chain(tmp_path / 'mine')}"), ("weekly_budget", "0"), *QUICK], out=tmp_path / "runs", progress=False)
+    run = run_case(
+        "retail",
+        [("source", f"own:{small_chain(tmp_path / 'mine')}"), ("weekly_budget", "0"), *QUICK],
+        out=tmp_path / "runs",
+        progress=False,
+    )
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "budget is 0" in page
 
@@ -119,7 +174,12 @@ def test_a_budget_of_zero_is_a_plan_of_nothing_and_a_note(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("stores, items", [(1, 5), (2, 1), (1, 1)])
 def test_one_store_or_one_item_is_enough(tmp_path, stores, items):
-    run = run_case("retail", [("source", f"own:{small_chain(tmp_path / 'mine', stores=stores, items=items)}"), *QUICK], out=tmp_path / "runs", progress=False)
+    run = run_case(
+        "retail",
+        [("source", f"own:{small_chain(tmp_path / 'mine', stores=stores, items=items)}"), *QUICK],
+        out=tmp_path / "runs",
+        progress=False,
+    )
     assert (run / "report.html").is_file()
 
 
@@ -129,10 +189,18 @@ def test_ten_days_are_refused_in_one_sentence(tmp_path):
     assert run.returncode == 2 and "days" in run.stderr and "Traceback" not in run.stderr + run.stdout
 
 
-@pytest.mark.parametrize("pair, says", [
-    (("service_levl", "0.9"), "service_level"), (("service_level", "1.5"), "0.5 to 0.999"), (("service_level", "high"), "a number"),
-    (("evaluation_weeks", "3.5"), "whole number"), (("source", "somewhere"), "own:FOLDER"), (("model", "oracle"), "one of"), (("weekly_budget", "-1"), "at least 0"),
-])
+@pytest.mark.parametrize(
+    "pair, says",
+    [
+        (("service_levl", "0.9"), "service_level"),
+        (("service_level", "1.5"), "0.5 to 0.999"),
+        (("service_level", "high"), "a number"),
+        (("evaluation_weeks", "3.5"), "whole number"),
+        (("source", "somewhere"), "own:FOLDER"),
+        (("model", "oracle"), "one of"),
+        (("weekly_budget", "-1"), "at least 0"),
+    ],
+)
 def test_a_wrong_parameter_is_refused_before_anything_runs(tmp_path, pair, says):
     run = cli("run", "retail", "-p", *pair, cwd=tmp_path)
     assert run.returncode == 2 and says in run.stderr and "Traceback" not in run.stderr
@@ -169,11 +237,12 @@ def test_the_judge_replays_what_the_tills_counted():
     panel = build_panel(data)
     start = panel.end - 28
     chain = build_chain(data, panel, start, holding_rate=0.22)
-    known = np.nan_to_num(panel.y[:, :panel.end])
+    known = np.nan_to_num(panel.y[:, : panel.end])
     weeks = weeks_of(data, panel, chain, known, start, panel.end, known)
-    books = judge(chain, weeks, {"recorded": replay(daily_table(data.tables["deliveries"], "units", panel)[:, start:panel.end])})
-    assert books["recorded"].sales.sum() == pytest.approx(np.nansum(panel.y[:, start:panel.end]), rel=2e-3)
+    books = judge(
+        chain, weeks, {"recorded": replay(daily_table(data.tables["deliveries"], "units", panel)[:, start : panel.end])}
+    )
+    assert books["recorded"].sales.sum() == pytest.approx(np.nansum(panel.y[:, start : panel.end]), rel=2e-3)
     assert compare(books).loc["recorded", "fill_rate"] > 0.9
     evening, lines = last_order(books["recorded"], panel.static["group"])
     assert lines.units.gt(0).all() and evening in panel.ds
-

@@ -1,14 +1,48 @@
 """The investment case and the two wheels on odd input, and against each other."""
+
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lepton_nb.business.accuracy import break_even, cost_line
-from lepton_nb.business.returns import (Estimate, Investment, Range, ReturnError, Stream, adoption, appraise, carried_by, cash_flows, chances, gain_bounds,
-                                        in_steps, irr, money_by_month, monte_carlo, monthly_flows, needed_gain, npv, payback, present_value, resample_means, shared_part,
-                                        tornado)
-from lepton_nb.business.wheels import Wheels, cut_wheels, fixed_point, learning_curve, limits, next_money, power_laws, quarters_table, standstills, turn
+from lepton_nb.business.returns import (
+    Estimate,
+    Investment,
+    Range,
+    ReturnError,
+    Stream,
+    adoption,
+    appraise,
+    carried_by,
+    cash_flows,
+    chances,
+    gain_bounds,
+    in_steps,
+    irr,
+    money_by_month,
+    monte_carlo,
+    monthly_flows,
+    needed_gain,
+    npv,
+    payback,
+    present_value,
+    resample_means,
+    shared_part,
+    tornado,
+)
+from lepton_nb.business.wheels import (
+    Wheels,
+    cut_wheels,
+    fixed_point,
+    learning_curve,
+    limits,
+    next_money,
+    power_laws,
+    quarters_table,
+    standstills,
+    turn,
+)
 
 CASE = Investment(build=40_000, running=12_000, weekly_gain=700)
 SPAN = np.array([4, 8, 16, 32, 64.0])
@@ -41,9 +75,21 @@ def test_flows_that_never_turn_have_no_rate_and_no_payback():
     assert payback([-10, 20, -15, 20]) > 2, "a payback that does not last was counted"
 
 
-@pytest.mark.parametrize("change, word", [({"build": -1}, "build is -1"), ({"reach": 1.2}, "reach is 1.2"), ({"fade": 1.0}, "fade is 1"), ({"years": 0}, "years is 0"),
-                                          ({"rate": -2}, "rate is -2"), ({"half": -3}, "half is -3"), ({"weekly_gain": np.nan}, "weekly_gain is nan"),
-                                          ({"build": "40,000"}, "build is '40,000'"), ({"running": None}, "running is None"), ({"half": np.inf}, "half is inf")])
+@pytest.mark.parametrize(
+    "change, word",
+    [
+        ({"build": -1}, "build is -1"),
+        ({"reach": 1.2}, "reach is 1.2"),
+        ({"fade": 1.0}, "fade is 1"),
+        ({"years": 0}, "years is 0"),
+        ({"rate": -2}, "rate is -2"),
+        ({"half": -3}, "half is -3"),
+        ({"weekly_gain": np.nan}, "weekly_gain is nan"),
+        ({"build": "40,000"}, "build is '40,000'"),
+        ({"running": None}, "running is None"),
+        ({"half": np.inf}, "half is inf"),
+    ],
+)
 def test_an_impossible_case_is_refused_by_name(change, word):
     with pytest.raises(ReturnError, match=word):
         replace(CASE, **change)
@@ -57,7 +103,10 @@ def test_a_case_that_is_built_too_late_says_so():
 def test_many_cases_at_once_equal_one_by_one():
     gains, halves = np.array([0.0, 500, 900]), np.array([0.0, 3, 12])
     many = present_value(replace(CASE, weekly_gain=gains, half=halves, build_months=np.array([0, 2.5, 6])))
-    one = [present_value(replace(CASE, weekly_gain=g, half=h, build_months=b)) for g, h, b in zip(gains, halves, (0, 2.5, 6))]
+    one = [
+        present_value(replace(CASE, weekly_gain=g, half=h, build_months=b))
+        for g, h, b in zip(gains, halves, (0, 2.5, 6))
+    ]
     assert np.allclose(many, one)
     assert np.isclose(cash_flows(CASE)["cumulated"].iloc[-1], appraise(CASE)["npv"])
 
@@ -111,6 +160,7 @@ def test_the_spread_of_resampled_means_is_that_of_a_mean():
         draws = resample_means(rng.normal(0, 1, 24), 400, 2, trial)
         spread.append(np.subtract(*np.quantile(draws, [0.75, 0.25])))
     from scipy.stats import t
+
     assert np.isclose(np.mean(spread), 2 * t.ppf(0.75, 11) / np.sqrt(24), rtol=0.06)
 
 
@@ -148,7 +198,9 @@ def test_a_line_says_when_errors_cost_nothing():
     assert break_even(flat, 50.0).wape == np.inf or break_even(flat, 50.0).wape > 1e6
     steep = cost_line({"a": 0.2, "b": 0.3, "c": 0.4}, {"a": same, "b": same - 50, "c": same - 100})
     assert break_even(steep, 1000.0).wape == 0 and not break_even(steep, 1000.0).measured
-    level = cost_line({"a": 0.1, "b": 0.2, "c": 0.3}, {name: np.zeros(8) for name in "abc"})  # plans that order nothing earn the same on every forecast
+    level = cost_line(
+        {"a": 0.1, "b": 0.2, "c": 0.3}, {name: np.zeros(8) for name in "abc"}
+    )  # plans that order nothing earn the same on every forecast
     assert break_even(level, 1.0).wape == 0 and break_even(level, -1.0).wape == np.inf
     assert np.isclose(break_even(steep, 50.0).wape, 0.3) and break_even(steep, 50.0).measured
     with pytest.raises(ReturnError, match="at least 3"):
@@ -186,7 +238,9 @@ def test_wheels_that_cannot_turn_stop_and_say_why():
     assert not table.loc["running cost a quarter", "holds"] and not table.loc["adoption at the start", "holds"]
 
 
-@pytest.mark.parametrize("change", [{"reinvested": 0.0}, {"to_data": 1.0}, {"lapse": 0.0}, {"running": 0.0}, {"forgetting": 1.0}])
+@pytest.mark.parametrize(
+    "change", [{"reinvested": 0.0}, {"to_data": 1.0}, {"lapse": 0.0}, {"running": 0.0}, {"forgetting": 1.0}]
+)
 def test_corner_settings_give_numbers(change):
     case = wheels(**change)
     assert np.isfinite(turn(case, 30)["kept"]).all() and (turn(case, 30)["adoption"] <= 1).all()
@@ -198,7 +252,9 @@ def test_where_wheels_may_stand_still_twice_the_one_with_data_is_found():
     twice = wheels(reinvested=0.6, data_price=10.0, forgetting=0.8, running=10_000.0, adoption=0.9, weeks=400)
     assert np.isnan(standstills(twice, 13 / 0.8)).all(), "with the data that come by themselves the wheel cannot turn"
     end, late = fixed_point(twice), turn(twice, 1000)
-    assert end["adoption"] > 0.1 and np.allclose([end["weeks"], end["adoption"]], [late["weeks"][0, -1], late["adoption"][0, -1]], rtol=1e-4)
+    assert end["adoption"] > 0.1 and np.allclose(
+        [end["weeks"], end["adoption"]], [late["weeks"][0, -1], late["adoption"][0, -1]], rtol=1e-4
+    )
     assert turn(replace(twice, adoption=0.05, weeks=10), 400)["adoption"][0, -1] < 1e-3, "from little it stops"
 
 

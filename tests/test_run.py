@@ -1,4 +1,5 @@
 """Whole runs of a small case: what is left after success, failure, a refusal."""
+
 import json
 import os
 import sys
@@ -7,9 +8,9 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
-
 import tiny_case
 from tiny_case import left_in, run
+
 from lepton_nb.workbook import publish as publish_module
 from lepton_nb.workbook.execute import execute, prune
 from lepton_nb.workbook.manifest import file_sha256
@@ -76,7 +77,9 @@ def test_a_run_agrees_with_its_published_results_or_says_not(place, tmp_path):
     assert "numbers differ" not in (first / "report.html").read_text()
 
 
-@pytest.mark.parametrize("do, by_user, says", [("fail", False, "IndexError: list index out of range"), ("refuse", True, "found -3")])
+@pytest.mark.parametrize(
+    "do, by_user, says", [("fail", False, "IndexError: list index out of range"), ("refuse", True, "found -3")]
+)
 def test_a_failing_run_leaves_a_report_under_another_name(place, tmp_path, do, by_user, says):
     with pytest.raises(RunFailed) as caught:
         run(place, tmp_path, ("do", do))
@@ -99,7 +102,11 @@ def test_a_page_that_cannot_be_made_keeps_the_notebook(place, tmp_path, monkeypa
     with pytest.raises(RunFailed, match="no template"):
         run(place, tmp_path)
     (folder,) = (tmp_path / "shop").iterdir()
-    assert folder.name.endswith(".failed") and (folder / "executed.ipynb").exists() and not (folder / "results.json").exists()
+    assert (
+        folder.name.endswith(".failed")
+        and (folder / "executed.ipynb").exists()
+        and not (folder / "results.json").exists()
+    )
     assert "no template &lt;here&gt;" in (folder / "report.html").read_text()
 
 
@@ -149,7 +156,9 @@ def test_the_key_changes_with_the_text_of_the_notebook_alone(tmp_path, place):
 def test_plain_papermill_is_held_to_the_same_model(tmp_path, given, says):
     tiny_case.write(tmp_path, kernel="python3")
     notebook = nbformat.read(tmp_path / "shop.ipynb", 4)
-    notebook.cells = [c for c in notebook.cells if "1 / 0" not in c.source]  # plain Papermill knows nothing of `eval: false`
+    notebook.cells = [
+        c for c in notebook.cells if "1 / 0" not in c.source
+    ]  # plain Papermill knows nothing of `eval: false`
     with pytest.raises(papermill.PapermillExecutionError) as caught:
         papermill.execute_notebook(notebook, None, parameters=given, progress_bar=False)
     assert caught.value.ename == "ParameterError" and says in caught.value.evalue
@@ -168,21 +177,48 @@ def test_the_command_in_the_report_repeats_the_run(place):
 
 
 def test_values_arrive_in_the_kernel_as_they_were_given():
-    given = {"text": "a'b\"c\\n\n\tä{x}%s", "number": 0.1 + 0.2, "large": 1e300, "yes": True, "nothing": None, "many": ["007", 1, 2.5]}
+    given = {
+        "text": "a'b\"c\\n\n\tä{x}%s",
+        "number": 0.1 + 0.2,
+        "large": 1e300,
+        "yes": True,
+        "nothing": None,
+        "many": ["007", 1, 2.5],
+    }
     names = "\n".join(f"{name} = 0  # name={name}" for name in given)
-    cells = [nbformat.v4.new_code_cell(names, metadata={"tags": ["parameters"]}),
-             nbformat.v4.new_code_cell("import json; print(json.dumps([text, number, large, yes, nothing, many]))")]
+    cells = [
+        nbformat.v4.new_code_cell(names, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("import json; print(json.dumps([text, number, large, yes, nothing, many]))"),
+    ]
     ran = execute(prune(nbformat.v4.new_notebook(cells=cells)), given, threads=1)
     assert json.loads(ran.notebook.cells[-1].outputs[0]["text"]) == list(given.values())
 
 
 def test_what_is_pruned_and_what_is_not():
-    kept = ["x = 1", "%matplotlib inline", "!ls", "# a remark\nx = 2", "#| notest\nx = 3", "#| slow\nx = 4", "#|export\nx = 5", "import math, nbdev"]
-    dropped = ["#| default_exp a.b", "#|eval:false\nx = 1", "#| hide\n#| eval: false\nx", "import nbdev", "from nbdev.showdoc import *\nshow_doc(x)",
-               "# only a remark", ""]
+    kept = [
+        "x = 1",
+        "%matplotlib inline",
+        "!ls",
+        "# a remark\nx = 2",
+        "#| notest\nx = 3",
+        "#| slow\nx = 4",
+        "#|export\nx = 5",
+        "import math, nbdev",
+    ]
+    dropped = [
+        "#| default_exp a.b",
+        "#|eval:false\nx = 1",
+        "#| hide\n#| eval: false\nx",
+        "import nbdev",
+        "from nbdev.showdoc import *\nshow_doc(x)",
+        "# only a remark",
+        "",
+    ]
     cells = [nbformat.v4.new_code_cell(source) for source in kept + dropped]
     ran = prune(nbformat.v4.new_notebook(cells=cells))
-    assert [c.source for c in ran.cells] == [source.split("\n", 1)[-1] if source.startswith("#|") else source for source in kept]
+    assert [c.source for c in ran.cells] == [
+        source.split("\n", 1)[-1] if source.startswith("#|") else source for source in kept
+    ]
 
 
 def test_a_kernel_that_does_not_start_is_a_failure_with_its_last_words(monkeypatch):

@@ -1,4 +1,5 @@
-"The simulated chain: the committed files are what the code makes, and what it makes obeys its own rules."
+"""The simulated chain: the committed files are what the code makes, and what it makes obeys its own rules."""
+
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.data import ordering, shoppers, simulate, truth as truths, world
+from lepton_nb.cases.retail.world import ordering, shoppers, simulate, world
+from lepton_nb.cases.retail.world import truth as truths
 from lepton_nb.data.tables import KEYS, SCHEMAS
 from lepton_nb.workbook.parameters import UserError
 
@@ -26,10 +28,12 @@ def small():
 
 
 def matrices(tables, truth):
-    "Stock at closing time and deliveries as (N, T)."
+    """Stock at closing time and deliveries as (N, T)."""
     rows = tables["sales"].drop_duplicates(["date", "store", "item"])
     stock = np.zeros(truth.demand.shape)
-    stock[truth.ids.get_indexer(rows["store"] + "/" + rows["item"]), truth.ds.get_indexer(rows["date"])] = rows["stock_on_hand"]
+    stock[truth.ids.get_indexer(rows["store"] + "/" + rows["item"]), truth.ds.get_indexer(rows["date"])] = rows[
+        "stock_on_hand"
+    ]
     return stock, truths.delivered_units(tables, truth.ids, truth.ds)
 
 
@@ -76,7 +80,14 @@ def test_a_seed_repeats_and_another_differs(small):
     assert sums[0] == sums[1] != sums[2]
 
 
-@pytest.mark.parametrize("size", [{"stores": 1, "items": 10, "days": 60}, {"stores": 8, "items": 150, "days": 60}, {"stores": 1, "items": 10, "days": 60, "start": "2023-12-31"}])
+@pytest.mark.parametrize(
+    "size",
+    [
+        {"stores": 1, "items": 10, "days": 60},
+        {"stores": 8, "items": 150, "days": 60},
+        {"stores": 1, "items": 10, "days": 60, "start": "2023-12-31"},
+    ],
+)
 def test_other_sizes_run(size):
     tables, truth = simulate.supermarket(**size)
     assert truth.expected.shape == (size["stores"] * size["items"], size["days"])
@@ -84,8 +95,20 @@ def test_other_sizes_run(size):
     assert set(tables["items"]["supplier"]) == set(tables["suppliers"]["supplier"])
 
 
-@pytest.mark.parametrize("wrong, word", [({"stores": 0}, "stores"), ({"items": 5}, "items"), ({"days": 10**6}, "days"), ({"seed": -1}, "seed"), ({"seed": True}, "seed"),
-                                         ({"start": "soon"}, "start"), ({"start": None}, "start"), ({"shock": float("nan")}, "shock"), ({"cover": 1.5}, "cover")])
+@pytest.mark.parametrize(
+    "wrong, word",
+    [
+        ({"stores": 0}, "stores"),
+        ({"items": 5}, "items"),
+        ({"days": 10**6}, "days"),
+        ({"seed": -1}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"start": "soon"}, "start"),
+        ({"start": None}, "start"),
+        ({"shock": float("nan")}, "shock"),
+        ({"cover": 1.5}, "cover"),
+    ],
+)
 def test_sizes_that_give_no_chain_are_refused_by_name(wrong, word):
     with pytest.raises(UserError, match=word):
         simulate.supermarket(**wrong)
@@ -105,13 +128,18 @@ def test_stock_is_conserved_and_lost_demand_means_an_empty_shelf(which, request)
     tables, truth = request.getfixturevalue(which)
     stock, delivered = matrices(tables, truth)
     listed = truth.on_sale[:, 1:]
-    assert not (stock[:, :-1] - truth.waste[:, :-1] + delivered[:, 1:] - truth.sales[:, 1:] - stock[:, 1:])[listed].any()
+    assert not (stock[:, :-1] - truth.waste[:, :-1] + delivered[:, 1:] - truth.sales[:, 1:] - stock[:, 1:])[
+        listed
+    ].any()
     assert not stock[truth.lost > 0].any() and (truth.lost >= 0).all() and (truth.waste <= stock)[truth.on_sale].all()
 
 
 def test_both_channels_carry_the_same_stock_price_and_promotion(made):
     sales = made[0]["sales"]
-    halves = [sales[sales["channel"] == name].set_index(["date", "store", "item"])[["price", "promotion", "stock_on_hand"]] for name in ("store", "online")]
+    halves = [
+        sales[sales["channel"] == name].set_index(["date", "store", "item"])[["price", "promotion", "stock_on_hand"]]
+        for name in ("store", "online")
+    ]
     pd.testing.assert_frame_equal(*halves)
 
 
@@ -140,12 +168,14 @@ def test_prices(made):
 
 
 def test_waste_and_sales_agree_with_a_queue_of_units():
-    "The cumulative form of first in, first out against a list of dated units."
+    """The cumulative form of first in, first out against a list of dated units."""
     rng = np.random.default_rng(3)
     days, life, lead = 120, 3, 2
     demand = rng.poisson(6, (1, days))
     one = np.array([0])
-    covered, takes = ordering.cover_table(pd.DataFrame({"supplier": ["x"], "lead_time": [lead], "order_days": ["mon wed sat"]}))
+    covered, takes = ordering.cover_table(
+        pd.DataFrame({"supplier": ["x"], "lead_time": [lead], "order_days": ["mon wed sat"]})
+    )
     planner = ordering.Planner(one, one, one + 8, one + lead, one + 5, one, one > 0, covered, takes)
     setting = ordering.Setting(one + 1000, one + 10**6, one + life, one, one + days, one + 6.0)
     out = ordering.run_chain(demand, planner, setting, np.zeros((1, days)), 2)
@@ -156,7 +186,7 @@ def test_waste_and_sales_agree_with_a_queue_of_units():
         shelf = shelf[sold:]
         assert (out["sold"][0, t], out["stock"][0, t]) == (sold, len(shelf))
         spoilt = [unit for unit in shelf if unit <= t - life + 1]
-        shelf = shelf[len(spoilt):]
+        shelf = shelf[len(spoilt) :]
         assert out["waste"][0, t] == len(spoilt)
     assert out["waste"].sum() > 0 and out["sold"].sum() < demand.sum()
 
@@ -191,7 +221,7 @@ def test_opening_position_has_the_stock_of_the_chain(small, date):
 
 
 def test_every_coefficient_can_be_found_again_in_expected_demand(made):
-    "One regression of log expected demand on the design of one series, all else given."
+    """One regression of log expected demand on the design of one series, all else given."""
     tables, truth = made
     factors = truth.factors()
     total = np.exp(sum(factors.values()))
@@ -202,7 +232,9 @@ def test_every_coefficient_can_be_found_again_in_expected_demand(made):
         own = np.stack([price[k], np.tile(truth.known.promotion, (6, 1))[k], np.arange(len(truth.ds)) / 365.25])
         rest = sum(factors[name][k] for name in ("price", "promotion", "trend"))
         found = np.linalg.lstsq(own.T, rest, rcond=None)[0]
-        assert np.allclose(found, truth.items.loc[k, ["elasticity", "promotion_lift", "growth"]].astype(float), atol=1e-6)
+        assert np.allclose(
+            found, truth.items.loc[k, ["elasticity", "promotion_lift", "growth"]].astype(float), atol=1e-6
+        )
 
 
 def test_noise_is_as_stated_for_slow_and_fast_items(made):
@@ -215,7 +247,7 @@ def test_noise_is_as_stated_for_slow_and_fast_items(made):
 
 def test_items_of_one_store_share_the_shock_of_the_day(made):
     _, truth = made
-    where = (truth.expected.mean(1) > 15)
+    where = truth.expected.mean(1) > 15
     z = np.where(truth.expected > 0, (truth.demand - truth.expected) / np.maximum(truth.deviation(), 1e-9), 0)[where]
     store = pd.Index(truth.ids[where]).str.split("/").str[0]
     c = np.corrcoef(z)
@@ -233,7 +265,9 @@ def test_counts_follow_their_distributions():
         want = stats.nbinom.ppf(uniform, size, size / (size + mean))
         assert (got == want).mean() > 0.999 and np.abs(got - want).max() <= 1
     trials = np.random.default_rng(2).integers(0, 60, 4000)
-    assert (shoppers.binomial(uniform, trials, np.array(0.2)) == stats.binom.ppf(uniform, trials, 0.2).clip(0)).mean() > 0.999
+    assert (
+        shoppers.binomial(uniform, trials, np.array(0.2)) == stats.binom.ppf(uniform, trials, 0.2).clip(0)
+    ).mean() > 0.999
     assert not shoppers.negative_binomial(uniform, np.zeros(4000), np.array(2.0)).any()
 
 
@@ -306,8 +340,8 @@ def test_best_possible_refuses_days_that_are_not_there(small):
 
 
 def test_the_planning_simulator_replays_the_chain(made):
-    "Two simulators written apart agree on the last eight weeks, but for deliveries that a full store had cut to less than a case."
-    from lepton_nb.allocation import replenishment, rules
+    """Two simulators written apart agree on the last eight weeks, but for deliveries that a full store had cut to less than a case."""
+    from lepton_nb.cases.retail.chain import replenishment, rules
 
     tables, truth = made
     first = len(truth.ds) - 56
@@ -316,7 +350,9 @@ def test_the_planning_simulator_replays_the_chain(made):
     stock, under_way = simulate.opening_position(tables, ids, days[0])
     chain = replenishment.chain_from_tables(tables, list(ids), days[0])
     policy = rules.replay(truths.delivered_units(tables, ids, days))
-    ledger = replenishment.simulate(chain, truth.demand[kept, first:], policy, start_stock=stock, start_on_order=under_way, dates=days)
+    ledger = replenishment.simulate(
+        chain, truth.demand[kept, first:], policy, start_stock=stock, start_on_order=under_way, dates=days
+    )
     assert abs(ledger.sales.sum() / truth.sales[kept, first:].sum() - 1) < 0.002
     assert abs(ledger.waste.sum() / truth.waste[kept, first:].sum() - 1) < 0.02
     assert (ledger.sales == truth.sales[kept, first:]).mean() > 0.99

@@ -1,4 +1,5 @@
 """A case that runs in a second and does what it is told: work, fail, refuse, wait. Written into a folder of the test's."""
+
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from lepton_nb.workbook import run as run_module
 from lepton_nb.workbook.run import run_case
 
-DECLARED = '''
+DECLARED = """
 from typing import Literal
 
 from lepton_nb.workbook.parameters import CaseParameters, UserError, from_namespace, param
@@ -27,9 +28,11 @@ class Parameters(CaseParameters):
     open: bool = param(True, meaning="whether the shop is open")
     code: str = param("007", meaning="an article")
     trace: str = param("", meaning="file to which every run adds a line")
-'''
-ASSIGNED = 'source = "embedded"\nseed = 7\ndo = "work"\nunits = 100  # units=sold\nopen = True\ncode = "007"\ntrace = ""'
-ACTS = '''
+"""
+ASSIGNED = (
+    'source = "embedded"\nseed = 7\ndo = "work"\nunits = 100  # units=sold\nopen = True\ncode = "007"\ntrace = ""'
+)
+ACTS = """
 if params.trace:
     with open_file(params.trace, "a") as file:
         print(os.getpid(), file=file, flush=True)
@@ -41,24 +44,31 @@ if params.do == "wait":
     time.sleep(60)
 if params.do == "fill":
     print("x" * 300_000)
-'''
+"""
 
 
 def write(folder: Path, assigned: str = ASSIGNED, kernel: str = "somebody-elses") -> dict:
     """Write the case `shop`; give `folder` and `module` for `run_case` and `main`."""
     cells = [
-        new_markdown_cell("# A small shop\n\n> What it takes in a day."), new_code_cell("#| default_exp cases.shop"),
-        new_code_cell("#| export" + DECLARED), new_code_cell("import os, sys, time\nopen_file = open"),
+        new_markdown_cell("# A small shop\n\n> What it takes in a day."),
+        new_code_cell("#| default_exp cases.shop"),
+        new_code_cell("#| export" + DECLARED),
+        new_code_cell("import os, sys, time\nopen_file = open"),
         new_code_cell(assigned, metadata={"tags": ["parameters"]}),
         new_code_cell("params = from_namespace(Parameters, globals())"),
-        new_markdown_cell("## The day\n\nIt goes as it was told to."), new_code_cell(ACTS.strip()),
+        new_markdown_cell("## The day\n\nIt goes as it was told to."),
+        new_code_cell(ACTS.strip()),
         new_code_cell("#| eval: false\n1 / 0"),
         new_markdown_cell("## What came of it"),
-        new_code_cell('record("revenue", 2.5 * params.units, "EUR", "1%", "money taken")\n'
-                      'record_data("sales", "ab" * 32, "embedded", "CC0")'),
+        new_code_cell(
+            'record("revenue", 2.5 * params.units, "EUR", "1%", "money taken")\n'
+            'record_data("sales", "ab" * 32, "embedded", "CC0")'
+        ),
         new_code_cell("[sys.executable, os.environ['OMP_NUM_THREADS'], os.getcwd()]"),
     ]
-    notebook = new_notebook(cells=cells, metadata={"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}})
+    notebook = new_notebook(
+        cells=cells, metadata={"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}}
+    )
     (folder / "tiny").mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, folder / "shop.ipynb")
     (folder / "tiny" / "shop.py").write_text(DECLARED)
@@ -94,9 +104,13 @@ def left_in(out: Path) -> list[str]:
 
 def start(folder: Path, *words: str, before: str = "") -> subprocess.Popen:
     """Start `lepton-nb` with words in a process of its own, with the case of a folder."""
-    code = (f"import sys; sys.path.insert(0, {str(folder)!r})\n{before}\n"
-            f"from lepton_nb.workbook.cli import main\nsys.exit(main({list(words)!r}, folder={str(folder)!r}, module='tiny'))")
-    return subprocess.Popen([sys.executable, "-c", code], cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    code = (
+        f"import sys; sys.path.insert(0, {str(folder)!r})\n{before}\n"
+        f"from lepton_nb.workbook.cli import main\nsys.exit(main({list(words)!r}, folder={str(folder)!r}, module='tiny'))"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code], cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 def wait_for_line(file: Path, seconds: float = 120) -> int:

@@ -37,15 +37,30 @@ def add_scans(purchases: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     units[first] = np.bincount(line, units[again])
     kept = ~again
     kept[first] = True
-    told = note("purchases", "scans added up", again.sum(), f"{len(purchases):,} lines", f"{kept.sum():,} lines", "equal lines of one receipt are several scans of one item", purchases.units[again].sum())
+    told = note(
+        "purchases",
+        "scans added up",
+        again.sum(),
+        f"{len(purchases):,} lines",
+        f"{kept.sum():,} lines",
+        "equal lines of one receipt are several scans of one item",
+        purchases.units[again].sum(),
+    )
     return purchases.assign(units=units)[kept].reset_index(drop=True), [told]
 
 # %% ../../nbs/data/04_cleaning.ipynb #cell-015
 def split_returns(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     """Move negative units into the column `returns`."""
     back = -sales.units.clip(upper=0.0)
-    told = note("sales", "returns", (back > 0).sum(), f"{sales.units.sum():,.6g} units net", f"{sales.units.clip(lower=0).sum():,.6g} units sold",
-                "negative units are goods brought back; kept as returns, since they are no negative demand", back.sum())
+    told = note(
+        "sales",
+        "returns",
+        (back > 0).sum(),
+        f"{sales.units.sum():,.6g} units net",
+        f"{sales.units.clip(lower=0).sum():,.6g} units sold",
+        "negative units are goods brought back; kept as returns, since they are no negative demand",
+        back.sum(),
+    )
     earlier = sales.returns if "returns" in sales else 0.0
     return sales.assign(units=sales.units.clip(lower=0.0), returns=back + earlier), [told] * bool((back > 0).any())
 
@@ -60,17 +75,32 @@ def add_up(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     if not again.any():
         return sales, said
     several = sales[again].assign(paid=lambda t: t.price * t.units, weight=lambda t: t.units.where(t.price.notna()))
-    how = {"units": "sum", "returns": "sum", "promotion": "max", "filled": "min", "paid": "sum", "weight": "sum", "price": "mean", "stock_on_hand": "last"}
-    joint = several.groupby(KEYS["sales"], sort=False, as_index=False).agg({name: rule for name, rule in how.items() if name in several})
+    how = {
+        "units": "sum",
+        "returns": "sum",
+        "promotion": "max",
+        "filled": "min",
+        "paid": "sum",
+        "weight": "sum",
+        "price": "mean",
+        "stock_on_hand": "last",
+    }
+    joint = several.groupby(KEYS["sales"], sort=False, as_index=False).agg(
+        {name: rule for name, rule in how.items() if name in several}
+    )
     joint["price"] = (joint.paid / joint.weight.where(joint.weight > 0)).fillna(joint.price)
     result = pd.concat([sales[~again], joint[sales.columns.intersection(joint.columns)]], ignore_index=True)
     why = "rows of one day, store, item and channel are parts of that day"
-    said.append(note("sales", "added up", again.sum(), f"{len(sales):,} rows", f"{len(result):,} rows", why, several.units.sum()))
+    said.append(
+        note(
+            "sales", "added up", again.sum(), f"{len(sales):,} rows", f"{len(result):,} rows", why, several.units.sum()
+        )
+    )
     return result, said
 
 # %% ../../nbs/data/04_cleaning.ipynb #cell-020
-FACTOR = 4.0     # a price within this factor of the median is never called impossible
-SPREADS = 6.0    # nor is one within so many robust standard deviations
+FACTOR = 4.0  # a price within this factor of the median is never called impossible
+SPREADS = 6.0  # nor is one within so many robust standard deviations
 
 
 def impossible_prices(sales: pd.DataFrame) -> np.ndarray:
@@ -92,13 +122,30 @@ def mend_prices(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     price = price.fillna(price.groupby(series, sort=False).bfill()).fillna(kept.groupby(sales.item).transform("median"))
     said = []
     if wrong.any():
-        said.append(note("sales", "price outliers", wrong.sum(), span(sales.price[wrong]), span(price[wrong]),
-                         f"more than a factor of {FACTOR:g} and {SPREADS:g} robust deviations from the item's median price; the last possible price holds",
-                         sales.units[wrong].sum()))
+        said.append(
+            note(
+                "sales",
+                "price outliers",
+                wrong.sum(),
+                span(sales.price[wrong]),
+                span(price[wrong]),
+                f"more than a factor of {FACTOR:g} and {SPREADS:g} robust deviations from the item's median price; the last possible price holds",
+                sales.units[wrong].sum(),
+            )
+        )
     empty = (sales.price.isna() & ~sales.filled).to_numpy()
     if empty.any():
-        said.append(note("sales", "missing prices", empty.sum(), "no price", span(price[empty]), "the last price of the item in the store holds, else the next",
-                         sales.units[empty].sum()))
+        said.append(
+            note(
+                "sales",
+                "missing prices",
+                empty.sum(),
+                "no price",
+                span(price[empty]),
+                "the last price of the item in the store holds, else the next",
+                sales.units[empty].sum(),
+            )
+        )
     return sales.assign(price=price), said
 
 
@@ -123,7 +170,7 @@ def missing_days(sales: pd.DataFrame, delisted_after: int = DELISTED_AFTER) -> p
     first, last = np.full(n, span_days), np.zeros(n, int)
     np.minimum.at(first, series, day)
     np.maximum.at(last, series, day)
-    lead = np.unique(series, return_index=True)[1]           # one row of each series, for its names
+    lead = np.unique(series, return_index=True)[1]  # one row of each series, for its names
     end = span_days - 1 - opened[:, ::-1].argmax(1)[stores[lead]]
     last = np.where(end - last <= delisted_after, end, last)
     length = last - first + 1
@@ -141,7 +188,9 @@ def fill_days(sales: pd.DataFrame, delisted_after: int = DELISTED_AFTER) -> tupl
     gaps = missing_days(sales, delisted_after)
     marked = sales if "filled" in sales else sales.assign(filled=False)
     if len(gaps):
-        marked = pd.concat([marked, gaps.assign(units=0.0, returns=0.0, promotion=False, filled=True)], ignore_index=True)
+        marked = pd.concat(
+            [marked, gaps.assign(units=0.0, returns=0.0, promotion=False, filled=True)], ignore_index=True
+        )
     marked = marked.sort_values(["store", "item", "channel", "date"], ignore_index=True)
     why = "the store was open and carried the item, so no row means no sale; marked as filled"
     told = note("sales", "days without sales", len(gaps), f"{len(sales):,} rows", f"{len(marked):,} rows", why)
@@ -153,7 +202,16 @@ def remarks(sales: pd.DataFrame) -> list[dict]:
     days, stores, items = sales.date.nunique(), sales.store.nunique(), sales.item.nunique()
     said = []
     if days < 56:
-        said.append(note("sales", "few days", days, f"{days} days", "", "less than eight weeks: a weekly pattern cannot be told from chance"))
+        said.append(
+            note(
+                "sales",
+                "few days",
+                days,
+                f"{days} days",
+                "",
+                "less than eight weeks: a weekly pattern cannot be told from chance",
+            )
+        )
     if stores == 1:
         said.append(note("sales", "one store", 1, why="nothing can be learnt from comparing stores"))
     if items == 1:
@@ -161,7 +219,9 @@ def remarks(sales: pd.DataFrame) -> list[dict]:
     return said
 
 
-def clean(tables: dict[str, pd.DataFrame], delisted_after: int = DELISTED_AFTER) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+def clean(
+    tables: dict[str, pd.DataFrame], delisted_after: int = DELISTED_AFTER
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Clean typed tables; return new tables and the log, which starts with what the reader had to interpret."""
     said = getattr(tables, "log", log_table([])).to_dict("records")
     cleaned = {}

@@ -18,12 +18,12 @@ import pandas as pd
 class Parsed:
     """Values of the distinct texts of a column."""
 
-    values: np.ndarray                          # one per text; NaN, NaT or None where missing or bad
-    bad: np.ndarray                             # texts that could not be read
-    what: str = ""                              # what is wrong with those, such as "is not a number"
+    values: np.ndarray  # one per text; NaN, NaT or None where missing or bad
+    bad: np.ndarray  # texts that could not be read
+    what: str = ""  # what is wrong with those, such as "is not a number"
     mend: str = ""
     said: list[tuple[str, str, str]] = field(default_factory=list)  # (rule, example, why) for the log
-    refused: tuple[str, str] | None = None      # (found, mend) when the column as a whole has no single meaning
+    refused: tuple[str, str] | None = None  # (found, mend) when the column as a whole has no single meaning
 
 
 EMPTY = {"", "nan", "na", "n/a", "#n/a", "null", "none", "nat", "-"}
@@ -54,14 +54,22 @@ def parse_number(texts: pd.Series, semicolon: bool = False) -> Parsed:
     two = point_ok & comma_ok & (point != comma)
     reading = decide(bare, point_ok, comma_ok, two, semicolon)
     values = {"point": point, "comma": comma}.get(reading, point.where(point_ok, comma))
-    parsed = Parsed(values.to_numpy(dtype=float, na_value=np.nan), (values.isna() & ~empty).to_numpy(), "is not a number",
-                    "Write digits only, such as 12 or 3.5.")
+    parsed = Parsed(
+        values.to_numpy(dtype=float, na_value=np.nan),
+        (values.isna() & ~empty).to_numpy(),
+        "is not a number",
+        "Write digits only, such as 12 or 3.5.",
+    )
     if reading == "two" or (reading == "mixed" and two.any()):
         text = texts[two].iloc[0]
-        parsed.refused = (f"'{text}' can be {point[two].iloc[0]:,g} or {comma[two].iloc[0]:,g}, and the column does not decide it",
-                          "Write numbers with a decimal point and without thousands marks.")
+        parsed.refused = (
+            f"'{text}' can be {point[two].iloc[0]:,g} or {comma[two].iloc[0]:,g}, and the column does not decide it",
+            "Write numbers with a decimal point and without thousands marks.",
+        )
     if (comma_ok & bare.str.contains(",") & (values == comma)).any() and reading != "point":
-        parsed.said.append(("decimal comma", texts[comma_ok & bare.str.contains(",")].iloc[0], "read as a decimal comma"))
+        parsed.said.append(
+            ("decimal comma", texts[comma_ok & bare.str.contains(",")].iloc[0], "read as a decimal comma")
+        )
     return parsed
 
 # %% ../../nbs/data/02_parsing.ipynb #cell-008
@@ -72,14 +80,31 @@ def decide(bare, point_ok, comma_ok, two, semicolon: bool) -> str:
     if not commas:
         return "two" if semicolon and two.any() and comma_ok[readable].all() else "point"
     if point_ok[readable].all() and comma_ok[readable].all():
-        return "comma" if semicolon and not bare[two].str.contains(".", regex=False).any() else "two" if two.any() else "point"
+        return (
+            "comma"
+            if semicolon and not bare[two].str.contains(".", regex=False).any()
+            else "two"
+            if two.any()
+            else "point"
+        )
     return "point" if point_ok[readable].all() else "comma" if comma_ok[readable].all() else "mixed"
 
 # %% ../../nbs/data/02_parsing.ipynb #cell-013
 FORMATS = {
-    "YYYY-MM-DD": "%Y-%m-%d", "YYYY/MM/DD": "%Y/%m/%d", "YYYYMMDD": "%Y%m%d", "DD/MM/YYYY": "%d/%m/%Y", "MM/DD/YYYY": "%m/%d/%Y",
-    "DD.MM.YYYY": "%d.%m.%Y", "DD-MM-YYYY": "%d-%m-%Y", "MM-DD-YYYY": "%m-%d-%Y", "DD.MM.YY": "%d.%m.%y", "DD/MM/YY": "%d/%m/%y",
-    "MM/DD/YY": "%m/%d/%y", "DD Mon YYYY": "%d %b %Y", "DD-Mon-YYYY": "%d-%b-%Y", "Mon DD, YYYY": "%b %d, %Y",
+    "YYYY-MM-DD": "%Y-%m-%d",
+    "YYYY/MM/DD": "%Y/%m/%d",
+    "YYYYMMDD": "%Y%m%d",
+    "DD/MM/YYYY": "%d/%m/%Y",
+    "MM/DD/YYYY": "%m/%d/%Y",
+    "DD.MM.YYYY": "%d.%m.%Y",
+    "DD-MM-YYYY": "%d-%m-%Y",
+    "MM-DD-YYYY": "%m-%d-%Y",
+    "DD.MM.YY": "%d.%m.%y",
+    "DD/MM/YY": "%d/%m/%y",
+    "MM/DD/YY": "%m/%d/%y",
+    "DD Mon YYYY": "%d %b %Y",
+    "DD-Mon-YYYY": "%d-%b-%Y",
+    "Mon DD, YYYY": "%b %d, %Y",
 }
 PARTS = r"^(?P<day>.*?)(?:[T ]+(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(?P<half>[AaPp][Mm])?\s*(?P<zone>Z|UTC|[+-]\d{2}:?\d{2})?)?$"
 
@@ -91,7 +116,9 @@ def readings(days: pd.Series) -> dict[str, pd.Series]:
     found = {name: pd.to_datetime(distinct, format=code, errors="coerce") for name, code in FORMATS.items()}
     serial = pd.to_numeric(distinct.where(distinct.str.fullmatch(r"\d{5}(\.\d+)?")), errors="coerce")
     found["Excel serial number"] = from_serial(serial.where(serial.between(20_000, 80_000)))
-    spread = {name: np.append(dates.to_numpy("datetime64[ns]"), np.datetime64("NaT"))[codes] for name, dates in found.items()}
+    spread = {
+        name: np.append(dates.to_numpy("datetime64[ns]"), np.datetime64("NaT"))[codes] for name, dates in found.items()
+    }
     found = {name: pd.Series(dates, index=days.index) for name, dates in spread.items()}
     return {name: dates for name, dates in found.items() if dates.notna().any()}
 
@@ -104,9 +131,9 @@ def from_serial(serial: pd.Series) -> pd.Series:
 
 # %% ../../nbs/data/02_parsing.ipynb #cell-016
 def undecided(
-    texts: pd.Series,                # days as written
-    one: tuple[str, pd.Series],      # form and dates that it gives
-    other: tuple[str, pd.Series],    # form that reads as many of them
+    texts: pd.Series,  # days as written
+    one: tuple[str, pd.Series],  # form and dates that it gives
+    other: tuple[str, pd.Series],  # form that reads as many of them
 ) -> str:
     """Say by an example why two forms that read equally many dates leave the column undecided."""
     both = (one[1].notna() & other[1].notna() & (one[1] != other[1])).to_numpy()
@@ -125,28 +152,46 @@ def parse_date(texts: pd.Series, semicolon: bool = False, earliest: int = 1980) 
     found = readings(days)
     best = sorted(found, key=lambda name: -found[name].notna().sum())
     values = found[best[0]] if best else pd.Series(pd.NaT, index=texts.index)
-    parsed = Parsed(values, (values.isna() & ~empty).to_numpy(), "is not a date" + (f" of the form {best[0]} like the others" if best else ""),
-                    "Write dates as YYYY-MM-DD, such as 2025-12-31.")
-    rivals = [name for name in best[1:] if found[name].notna().sum() == values.notna().sum() and not found[name].equals(values)]
+    parsed = Parsed(
+        values,
+        (values.isna() & ~empty).to_numpy(),
+        "is not a date" + (f" of the form {best[0]} like the others" if best else ""),
+        "Write dates as YYYY-MM-DD, such as 2025-12-31.",
+    )
+    rivals = [
+        name
+        for name in best[1:]
+        if found[name].notna().sum() == values.notna().sum() and not found[name].equals(values)
+    ]
     if rivals:
         parsed.refused = (undecided(texts, (best[0], values), (rivals[0], found[rivals[0]])), parsed.mend)
     strange = values.notna() & ~values.dt.year.between(earliest, 2100)
     parsed.bad |= strange.to_numpy()
     if best and best[0] != "YYYY-MM-DD":
-        parsed.said.append(("date format", texts[~empty].iloc[0], f"read as {best[0]}, the only form that fits the whole column"))
+        parsed.said.append(
+            ("date format", texts[~empty].iloc[0], f"read as {best[0]}, the only form that fits the whole column")
+        )
     parsed.values = (values + clock(parts, parsed)).to_numpy("datetime64[ns]")
     return parsed
 
 # %% ../../nbs/data/02_parsing.ipynb #cell-018
 def clock(parts: pd.DataFrame, parsed: Parsed) -> pd.Series:
     """Give the times of day, and say if there were any or if a time zone was dropped."""
-    time = pd.to_timedelta(parts.time.where(parts.time.str.count(":") > 1, parts.time + ":00"), errors="coerce").fillna(pd.Timedelta(0))
+    time = pd.to_timedelta(parts.time.where(parts.time.str.count(":") > 1, parts.time + ":00"), errors="coerce").fillna(
+        pd.Timedelta(0)
+    )
     noon, half = pd.Timedelta(hours=12), parts.half.str.lower()
     time = (time % noon).where(half == "am", (time % noon + noon).where(half == "pm", time))
     if (time > pd.Timedelta(0)).any():
         parsed.said.append(("time of day", parts.time.dropna().iloc[0], "kept until the day is added up"))
     if parts.zone.notna().any():
-        parsed.said.append(("time zone", parts.zone.dropna().iloc[0], "dropped; the day is kept as it is written, which is the local one"))
+        parsed.said.append(
+            (
+                "time zone",
+                parts.zone.dropna().iloc[0],
+                "dropped; the day is kept as it is written, which is the local one",
+            )
+        )
     return time
 
 # %% ../../nbs/data/02_parsing.ipynb #cell-022
@@ -164,7 +209,11 @@ def parse_whole(texts: pd.Series, semicolon: bool = False) -> Parsed:
     """Read whole numbers."""
     parsed = parse_number(texts, semicolon)
     broken = ~parsed.bad & ~np.isnan(parsed.values) & (parsed.values != np.round(parsed.values))
-    parsed.bad, parsed.what, parsed.mend = parsed.bad | broken | ~np.isfinite(parsed.values), "is not a whole number", "Write a whole number, such as 6."
+    parsed.bad, parsed.what, parsed.mend = (
+        parsed.bad | broken | ~np.isfinite(parsed.values),
+        "is not a whole number",
+        "Write a whole number, such as 6.",
+    )
     return parsed
 
 
@@ -173,4 +222,11 @@ def parse_birthday(texts: pd.Series, semicolon: bool = False) -> Parsed:
     return parse_date(texts, semicolon, earliest=1900)
 
 
-PARSERS = {"date": parse_date, "birthday": parse_birthday, "text": parse_text, "number": parse_number, "whole": parse_whole, "yes/no": parse_yes_no}
+PARSERS = {
+    "date": parse_date,
+    "birthday": parse_birthday,
+    "text": parse_text,
+    "number": parse_number,
+    "whole": parse_whole,
+    "yes/no": parse_yes_no,
+}

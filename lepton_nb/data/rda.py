@@ -17,8 +17,20 @@ import numpy as np
 import pandas as pd
 
 # %% ../../nbs/data/05_rda.ipynb #cell-006
-SYMBOL, PAIRS, CHARS, LOGICAL, WHOLE, REAL, TEXTS, LIST, ALTERNATIVE, NIL, REFERENCE = 1, 2, 9, 10, 13, 14, 16, 19, 238, 254, 255
-NA_WHOLE = -(2 ** 31)
+SYMBOL, PAIRS, CHARS, LOGICAL, WHOLE, REAL, TEXTS, LIST, ALTERNATIVE, NIL, REFERENCE = (
+    1,
+    2,
+    9,
+    10,
+    13,
+    14,
+    16,
+    19,
+    238,
+    254,
+    255,
+)
+NA_WHOLE = -(2**31)
 
 
 class Reader:
@@ -44,7 +56,7 @@ class Reader:
         if length < 0:
             return None
         self.at += length
-        return self.data[self.at - length:self.at].decode("utf-8", errors="replace")
+        return self.data[self.at - length : self.at].decode("utf-8", errors="replace")
 
     def item(self):
         """Read the next object: an array, a list of texts, or a dictionary of a list's named members."""
@@ -53,7 +65,9 @@ class Reader:
         if kind == REFERENCE:
             return self.symbols[(flags >> 8 or self.whole()) - 1]
         if kind not in READERS:
-            raise ValueError(f"R object of kind {kind} at byte {self.at}: only data frames of numbers and texts are read")
+            raise ValueError(
+                f"R object of kind {kind} at byte {self.at}: only data frames of numbers and texts are read"
+            )
         return READERS[kind](self, flags)
 
 # %% ../../nbs/data/05_rda.ipynb #cell-008
@@ -111,8 +125,18 @@ def alternative(reader: Reader, flags: int):
     raise ValueError(f"R object in the form {name}: only data frames of numbers and texts are read")
 
 
-READERS = {SYMBOL: symbol, PAIRS: pairs, CHARS: lambda reader, flags: reader.text(), LOGICAL: vector, WHOLE: vector, REAL: vector, TEXTS: texts,
-           LIST: members, ALTERNATIVE: alternative, NIL: lambda reader, flags: {}}
+READERS = {
+    SYMBOL: symbol,
+    PAIRS: pairs,
+    CHARS: lambda reader, flags: reader.text(),
+    LOGICAL: vector,
+    WHOLE: vector,
+    REAL: vector,
+    TEXTS: texts,
+    LIST: members,
+    ALTERNATIVE: alternative,
+    NIL: lambda reader, flags: {},
+}
 
 # %% ../../nbs/data/05_rda.ipynb #cell-012
 PACKINGS = {b"\x1f\x8b": gzip.decompress, b"BZ": bz2.decompress, b"\xfd7": lzma.decompress}

@@ -25,15 +25,37 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from .parsing import Parsed, PARSERS
-from .tables import check_tables, COLUMNS, DataError, describe, grouped, KINDS, log_table, MADE, note, PERSONAL, problem, quote, REQUIRED
+from .parsing import PARSERS, Parsed
+from lepton_nb.data.tables import (
+    COLUMNS,
+    KINDS,
+    MADE,
+    PERSONAL,
+    REQUIRED,
+    DataError,
+    check_tables,
+    describe,
+    grouped,
+    log_table,
+    note,
+    problem,
+    quote,
+)
 from ..workbook.parameters import UserError
 
 # %% ../../nbs/data/03_reading.ipynb #cell-007
-LIMIT_MB = 500    # largest text file read, megabytes when unpacked; LEPTON_NB_MAX_MB overrides it
+LIMIT_MB = 500  # largest text file read, megabytes when unpacked; LEPTON_NB_MAX_MB overrides it
 PIECE = 1 << 20
-MAGIC = {b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"%PDF": "a PDF document", b"PK\x03\x04": "a zip archive or an Excel workbook",
-         b"\xd0\xcf\x11\xe0": "an old Excel workbook", b"PAR1": "a Parquet file", b"GIF8": "a GIF picture", b"\x1f\x8b": "a gzip archive"}
+MAGIC = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"PAR1": "a Parquet file",
+    b"GIF8": "a GIF picture",
+    b"\x1f\x8b": "a gzip archive",
+}
 
 
 class Unreadable(Exception):
@@ -56,8 +78,10 @@ def opened(path: Path):
 
 def too_large(size: float) -> Unreadable:
     """Word the refusal of a file above the limit."""
-    return Unreadable(f"is larger than the limit ({size / 1e6:,.0f} MB, limit {limit_mb():,.0f} MB)",
-                      "Save it as Parquet, keep fewer years or stores, or raise the limit: LEPTON_NB_MAX_MB=4000.")
+    return Unreadable(
+        f"is larger than the limit ({size / 1e6:,.0f} MB, limit {limit_mb():,.0f} MB)",
+        "Save it as Parquet, keep fewer years or stores, or raise the limit: LEPTON_NB_MAX_MB=4000.",
+    )
 
 # %% ../../nbs/data/03_reading.ipynb #cell-008
 def look_over(path: Path) -> tuple[str, bytes]:
@@ -76,7 +100,9 @@ def look_over(path: Path) -> tuple[str, bytes]:
     kind = next((name for magic, name in MAGIC.items() if first.startswith(magic)), None)
     wide = first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     if kind or (b"\x00" in first and not wide):
-        raise Unreadable(f"is not a text file but {kind or 'binary data'}", "Save the table as CSV (comma separated, UTF-8).")
+        raise Unreadable(
+            f"is not a text file but {kind or 'binary data'}", "Save the table as CSV (comma separated, UTF-8)."
+        )
     return "utf-16" if wide else "utf-8" if utf8 else "cp1252", first
 
 # %% ../../nbs/data/03_reading.ipynb #cell-010
@@ -105,7 +131,7 @@ class Raw:
 
     file: str
     columns: dict[str, tuple[np.ndarray, pd.Series] | pd.Series]  # codes and texts, or values that have a type already
-    rows: np.ndarray                                              # spreadsheet row of each record
+    rows: np.ndarray  # spreadsheet row of each record
     semicolon: bool = False
     faults: list[dict] = field(default_factory=list)
     said: list[tuple[str, int, str, str, str]] = field(default_factory=list)  # rule, rows, before, after, why
@@ -123,7 +149,9 @@ def read_csv(path: Path) -> Raw:
     table = parse_csv(path, encoding, mark, names, 1 + hint, raw)
     add_columns(raw, names, table)
     if encoding != "utf-8":
-        raw.said.append(("encoding", len(raw.rows), encoding, "utf-8", "the file is not UTF-8; check that accents look right"))
+        raw.said.append(
+            ("encoding", len(raw.rows), encoding, "utf-8", "the file is not UTF-8; check that accents look right")
+        )
     if mark != ",":
         raw.said.append(("separator", len(raw.rows), repr(mark), ",", "columns are not separated by commas"))
     return raw
@@ -136,17 +164,35 @@ def parse_csv(path: Path, encoding: str, mark: str, names: list[str], skip: int,
     coded = pa.dictionary(pa.int32(), pa.string())
     try:
         table = pa.csv.read_csv(
-            str(path), pa.csv.ReadOptions(use_threads=False, encoding=encoding, column_names=keys, skip_rows=skip),
-            pa.csv.ParseOptions(delimiter=mark, newlines_in_values=True, ignore_empty_lines=False,
-                                invalid_row_handler=lambda row: wrong.append(row) or "skip"),
-            pa.csv.ConvertOptions(column_types=dict.fromkeys(keys, coded), strings_can_be_null=False))
+            str(path),
+            pa.csv.ReadOptions(use_threads=False, encoding=encoding, column_names=keys, skip_rows=skip),
+            pa.csv.ParseOptions(
+                delimiter=mark,
+                newlines_in_values=True,
+                ignore_empty_lines=False,
+                invalid_row_handler=lambda row: wrong.append(row) or "skip",
+            ),
+            pa.csv.ConvertOptions(column_types=dict.fromkeys(keys, coded), strings_can_be_null=False),
+        )
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error):
-            raise Unreadable(f"cannot be read as CSV ({str(error).splitlines()[0][:120]})", "Export it again as CSV (UTF-8).") from error
+            raise Unreadable(
+                f"cannot be read as CSV ({str(error).splitlines()[0][:120]})", "Export it again as CSV (UTF-8)."
+            ) from error
         table = pa.table({key: pa.array([], coded) for key in keys})
-    raw.rows = np.delete(np.arange(len(table) + len(wrong)) + skip + 1, np.array([row.number for row in wrong], int) - skip - 1)
-    raw.faults += [problem(path.name, "", row.number, f"{row.actual_columns} cells where the header has {len(names)}",
-                           "Quote texts that contain the separator, or complete the row.") for row in wrong[:5]]
+    raw.rows = np.delete(
+        np.arange(len(table) + len(wrong)) + skip + 1, np.array([row.number for row in wrong], int) - skip - 1
+    )
+    raw.faults += [
+        problem(
+            path.name,
+            "",
+            row.number,
+            f"{row.actual_columns} cells where the header has {len(names)}",
+            "Quote texts that contain the separator, or complete the row.",
+        )
+        for row in wrong[:5]
+    ]
     if len(wrong) > 5:
         raw.faults[-1]["found"] += f" (and {len(wrong) - 5:,} further rows like it)"
     return table
@@ -163,13 +209,29 @@ def add_columns(raw: Raw, names: list[str], table: pa.Table) -> None:
         written = (texts != "").to_numpy()[codes] if len(texts) else np.zeros(len(table), bool)
         filled |= written
         if not name:  # separators at the end of the lines
-            raw.said += [("column not used", int(written.sum()), "a column without a name", "", "cells stand below an empty header")] * bool(written.any())
+            raw.said += [
+                (
+                    "column not used",
+                    int(written.sum()),
+                    "a column without a name",
+                    "",
+                    "cells stand below an empty header",
+                )
+            ] * bool(written.any())
             continue
         if name in raw.columns:
             raw.faults.append(problem(raw.file, name, 1, "the column stands in the header twice", "Keep one of them."))
         raw.columns[name] = (codes, texts)
     if not filled.all():
-        raw.said.append(("empty rows", int((~filled).sum()), f"{len(filled):,} rows", f"{filled.sum():,} rows", "rows without any content"))
+        raw.said.append(
+            (
+                "empty rows",
+                int((~filled).sum()),
+                f"{len(filled):,} rows",
+                f"{filled.sum():,} rows",
+                "rows without any content",
+            )
+        )
         raw.columns = {name: (codes[filled], texts) for name, (codes, texts) in raw.columns.items()}
         raw.rows = raw.rows[filled]
 
@@ -180,10 +242,16 @@ def read_parquet(path: Path) -> Raw:
         about = pa.parquet.ParquetFile(path).metadata
         size = 8 * about.num_rows * about.num_columns / 1e6
         if size > 4 * limit_mb():
-            raise Unreadable(f"would take {size:,.0f} MB in memory, limit {4 * limit_mb():,.0f} MB", "Keep fewer years or stores, or raise the limit: LEPTON_NB_MAX_MB=4000.")
+            raise Unreadable(
+                f"would take {size:,.0f} MB in memory, limit {4 * limit_mb():,.0f} MB",
+                "Keep fewer years or stores, or raise the limit: LEPTON_NB_MAX_MB=4000.",
+            )
         frame = pa.parquet.read_table(path).to_pandas(ignore_metadata=True)
     except (pa.ArrowInvalid, OSError) as error:
-        raise Unreadable(f"is not a readable Parquet file ({str(error).splitlines()[0][:120]})", "Write it again, or bring it as CSV.") from error
+        raise Unreadable(
+            f"is not a readable Parquet file ({str(error).splitlines()[0][:120]})",
+            "Write it again, or bring it as CSV.",
+        ) from error
     raw = Raw(path.name, {}, np.arange(len(frame)) + 2)
     for name in frame.columns:
         values = frame[name]
@@ -198,28 +266,61 @@ def typed(values: pd.Series, kind: str) -> Parsed:
     """Convert values that have a type already to the kind that is wanted."""
     none = np.zeros(len(values), bool)
     if kind in ("date", "birthday") and pd.api.types.is_datetime64_any_dtype(values):
-        said = [("time zone", str(values.dt.tz), "dropped; the day is kept as it is written")] if values.dt.tz is not None else []
+        said = (
+            [("time zone", str(values.dt.tz), "dropped; the day is kept as it is written")]
+            if values.dt.tz is not None
+            else []
+        )
         return Parsed(values.dt.tz_localize(None).to_numpy("datetime64[ns]"), none, said=said)
     if kind in ("number", "whole") and pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         numbers = values.to_numpy(dtype=float, na_value=np.nan)
         broken = (numbers != np.round(numbers)) if kind == "whole" else none
         return Parsed(numbers, broken, "is not a whole number", "Write a whole number, such as 6.")
-    whole = values.astype("Int64") if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all() else values
+    whole = (
+        values.astype("Int64") if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all() else values
+    )
     parsed = PARSERS[kind](whole.astype(str).where(values.notna(), "").astype(object))
     if kind == "text":
-        parsed.said.append(("identifier", str(whole.iloc[0]) if len(whole) else "", "numbers taken as text; leading zeros may have been lost before"))
+        parsed.said.append(
+            (
+                "identifier",
+                str(whole.iloc[0]) if len(whole) else "",
+                "numbers taken as text; leading zeros may have been lost before",
+            )
+        )
     return parsed
 
 # %% ../../nbs/data/03_reading.ipynb #cell-021
-ALSO = {"units": "quantity qty sold pieces sales menge amount", "item": "sku product article item_id product_id artikel stockcode",
-        "store": "shop branch location store_id filiale", "date": "day datum ds", "price": "unit_price sell_price preis",
-        "promotion": "promo onpromotion aktion", "stock_on_hand": "stock inventory on_hand closing_stock bestand", "cost": "unit_cost purchase_price",
-        "group": "category department", "volume": "litres liters", "capacity": "space", "lead_time": "leadtime lead_days", "event": "holiday",
-        "sales": "transactions orders verkauf", "items": "products articles skus artikel", "stores": "shops branches filialen",
-        "suppliers": "vendors lieferanten", "calendar": "holidays events", "deliveries": "receipts arrivals",
-        "contacts": "customers members kunden", "purchases": "baskets tickets", "record": "customer customer_id customerid card member_id kundennummer",
-        "email": "e_mail mail email_address", "phone": "telephone mobile telefon", "postcode": "zip zip_code postal_code plz", "city": "town ort",
-        "birth_date": "birthday dob date_of_birth birthdate geburtsdatum", "receipt": "invoice ticket basket invoiceno bon"}
+ALSO = {
+    "units": "quantity qty sold pieces sales menge amount",
+    "item": "sku product article item_id product_id artikel stockcode",
+    "store": "shop branch location store_id filiale",
+    "date": "day datum ds",
+    "price": "unit_price sell_price preis",
+    "promotion": "promo onpromotion aktion",
+    "stock_on_hand": "stock inventory on_hand closing_stock bestand",
+    "cost": "unit_cost purchase_price",
+    "group": "category department",
+    "volume": "litres liters",
+    "capacity": "space",
+    "lead_time": "leadtime lead_days",
+    "event": "holiday",
+    "sales": "transactions orders verkauf",
+    "items": "products articles skus artikel",
+    "stores": "shops branches filialen",
+    "suppliers": "vendors lieferanten",
+    "calendar": "holidays events",
+    "deliveries": "receipts arrivals",
+    "contacts": "customers members kunden",
+    "purchases": "baskets tickets",
+    "record": "customer customer_id customerid card member_id kundennummer",
+    "email": "e_mail mail email_address",
+    "phone": "telephone mobile telefon",
+    "postcode": "zip zip_code postal_code plz",
+    "city": "town ort",
+    "birth_date": "birthday dob date_of_birth birthdate geburtsdatum",
+    "receipt": "invoice ticket basket invoiceno bon",
+}
 
 
 def plain(name: str) -> str:
@@ -246,12 +347,30 @@ def match_columns(raw: Raw, table: str) -> dict[str, str]:
         like = nearest(header, absent)
         if like:
             absent.remove(like)
-            raw.faults.append(problem(raw.file, like, 1, f"the column is missing, but '{header}' looks like it" if like in needed
-                                      else f"'{header}' is not a known column, but looks like it", f"Rename {header} to {like}{'.' if like in needed else ', or remove it.'}"))
+            raw.faults.append(
+                problem(
+                    raw.file,
+                    like,
+                    1,
+                    f"the column is missing, but '{header}' looks like it"
+                    if like in needed
+                    else f"'{header}' is not a known column, but looks like it",
+                    f"Rename {header} to {like}{'.' if like in needed else ', or remove it.'}",
+                )
+            )
         else:
             raw.said.append(("column not used", len(raw.rows), header, "", "the column is not part of the table"))
-    raw.faults += [problem(raw.file, name, 1, f"the column is missing (found: {', '.join(raw.columns) or 'nothing'})",
-                           f"Add it: {COLUMNS[table][name].description}.") for name in absent if name in needed]
+    raw.faults += [
+        problem(
+            raw.file,
+            name,
+            1,
+            f"the column is missing (found: {', '.join(raw.columns) or 'nothing'})",
+            f"Add it: {COLUMNS[table][name].description}.",
+        )
+        for name in absent
+        if name in needed
+    ]
     return found
 
 # %% ../../nbs/data/03_reading.ipynb #cell-024
@@ -267,11 +386,20 @@ def understand(raw: Raw, table: str, headers: dict[str, str]) -> pd.DataFrame:
             codes, texts = np.arange(len(stored)), stored
             parsed = typed(stored, about["kind"])
         bad = np.flatnonzero(parsed.bad[codes])
-        raw.faults += grouped(raw.rows[bad], texts.to_numpy()[codes[bad]], raw.file, name, parsed.what, parsed.mend, table)
+        raw.faults += grouped(
+            raw.rows[bad], texts.to_numpy()[codes[bad]], raw.file, name, parsed.what, parsed.mend, table
+        )
         if parsed.refused:
             found, mend = parsed.refused
-            raw.faults.append(problem(raw.file, name, None, "can be read in two ways" if name in PERSONAL.get(table, ()) else found, mend))
-        raw.said += [(f"{rule} ({name})", len(codes), quote(example, table, name)[1:-1], "", why) for rule, example, why in parsed.said]
+            raw.faults.append(
+                problem(
+                    raw.file, name, None, "can be read in two ways" if name in PERSONAL.get(table, ()) else found, mend
+                )
+            )
+        raw.said += [
+            (f"{rule} ({name})", len(codes), quote(example, table, name)[1:-1], "", why)
+            for rule, example, why in parsed.said
+        ]
         frame[name] = parsed.values[codes]
     raw.columns.clear()  # the texts are no longer needed
     return complete(pd.DataFrame(frame, index=range(len(raw.rows)), copy=False), table, raw)
@@ -285,13 +413,17 @@ def complete(frame: pd.DataFrame, table: str, raw: Raw) -> pd.DataFrame:
             continue
         if name not in frame:
             frame[name] = default
-            raw.said.append((f"default ({name})", len(frame), "no such column", col.metadata["without"], "taken as described"))
+            raw.said.append(
+                (f"default ({name})", len(frame), "no such column", col.metadata["without"], "taken as described")
+            )
         elif default == default and frame[name].isna().any() and not any(f["column"] == name for f in raw.faults):
             empty = frame[name].isna()
             raw.said.append((f"default ({name})", int(empty.sum()), "empty cells", str(default), "taken as described"))
             frame[name] = frame[name].where(~empty, default)
     kinds = {name: COLUMNS[table][name].metadata["kind"] for name in frame}
-    return frame.astype({name: KINDS[kind] for name, kind in kinds.items() if kind != "whole" or frame[name].notna().all()}, copy=False)
+    return frame.astype(
+        {name: KINDS[kind] for name, kind in kinds.items() if kind != "whole" or frame[name].notna().all()}, copy=False
+    )
 
 # %% ../../nbs/data/03_reading.ipynb #cell-026
 class Tables(dict):
@@ -307,19 +439,31 @@ def find_tables(folder: Path) -> tuple[dict[str, Path], list[dict], list[dict]]:
     """Find the file of each table; give files, faults and notes."""
     files: dict[str, Path] = {}
     faults, notes = [], []
-    absent = [table for table in COLUMNS if table not in {re.sub(ENDINGS, "", path.name.lower()) for path in folder.iterdir()}]
+    absent = [
+        table for table in COLUMNS if table not in {re.sub(ENDINGS, "", path.name.lower()) for path in folder.iterdir()}
+    ]
     for path in sorted(folder.iterdir()):
         stem, known = re.sub(ENDINGS, "", path.name.lower()), re.search(ENDINGS, path.name.lower())
         if path.name.startswith(".") or path.is_dir():
             continue
         if not known and Path(stem).stem in COLUMNS:
-            faults.append(problem(path.name, found="is not a CSV or Parquet file", mend=f"Save it as {Path(stem).stem}.csv."))
+            faults.append(
+                problem(path.name, found="is not a CSV or Parquet file", mend=f"Save it as {Path(stem).stem}.csv.")
+            )
         elif stem in files:
-            faults.append(problem(path.name, found=f"holds the same table as {files[stem].name}", mend="Keep one of the two."))
+            faults.append(
+                problem(path.name, found=f"holds the same table as {files[stem].name}", mend="Keep one of the two.")
+            )
         elif known and stem in COLUMNS:
             files[stem] = path
         elif known and (like := nearest(stem, absent)):
-            faults.append(problem(path.name, found=f"is not a known table, but its name is like {like}", mend=f"Rename it to {like}{known[0]}, or remove it."))
+            faults.append(
+                problem(
+                    path.name,
+                    found=f"is not a known table, but its name is like {like}",
+                    mend=f"Rename it to {like}{known[0]}, or remove it.",
+                )
+            )
         else:
             notes.append(note(path.name, "file not used", 0, why=f"known tables: {', '.join(COLUMNS)}"))
     return files, faults, notes
@@ -339,7 +483,9 @@ def read_folder(path: str | Path) -> Tables:
     folder = Path(path).expanduser()
     if not folder.is_dir():
         what = "is a file; a folder with one file per table is needed" if folder.is_file() else "is not there"
-        raise DataError([problem(str(folder), found=f"the folder {what}", mend="Give the folder that holds sales.csv.")])
+        raise DataError(
+            [problem(str(folder), found=f"the folder {what}", mend="Give the folder that holds sales.csv.")]
+        )
     files, faults, notes = find_tables(folder)
     read = {table: read_file(file, table) for table, file in files.items()}
     faults += [fault for _, raw in read.values() for fault in raw.faults]
@@ -347,7 +493,11 @@ def read_folder(path: str | Path) -> Tables:
     if faults:
         raise DataError(faults)
     tables = Tables({table: frame for table, (frame, _) in read.items()})
-    notes += [note(raw.file, rule, rows, before, after, why) for _, raw in read.values() for rule, rows, before, after, why in raw.said]
+    notes += [
+        note(raw.file, rule, rows, before, after, why)
+        for _, raw in read.values()
+        for rule, rows, before, after, why in raw.said
+    ]
     tables.log = log_table(notes)
     return tables
 
@@ -356,8 +506,21 @@ def still_wrong(read: dict, faults: list[dict]) -> list[dict]:
     """Check limits, keys and references of what could be read, without repeating what is known."""
     tables = {table: frame for table, (frame, _) in read.items() if frame is not None}
     files = {table: raw.file for table, (_, raw) in read.items()}
-    missing = [problem(f"{table}.csv", found="the table is missing", mend=f"Add {table}.csv; `lepton-nb data --templates FOLDER` writes an example.")
-               for table in REQUIRED if table not in read and not any(f"like {table}" in fault["found"] for fault in faults)]
-    found = check_tables(tables, files, {table: raw.rows for table, (_, raw) in read.items()}, cleaned=False).to_dict("records")
+    missing = [
+        problem(
+            f"{table}.csv",
+            found="the table is missing",
+            mend=f"Add {table}.csv; `lepton-nb data --templates FOLDER` writes an example.",
+        )
+        for table in REQUIRED
+        if table not in read and not any(f"like {table}" in fault["found"] for fault in faults)
+    ]
+    found = check_tables(tables, files, {table: raw.rows for table, (_, raw) in read.items()}, cleaned=False).to_dict(
+        "records"
+    )
     known = {(fault["file"], fault["column"]) for fault in faults}
-    return missing + [fault for fault in found if (fault["file"], fault["column"]) not in known and "table is missing" not in fault["found"]]
+    return missing + [
+        fault
+        for fault in found
+        if (fault["file"], fault["column"]) not in known and "table is missing" not in fault["found"]
+    ]

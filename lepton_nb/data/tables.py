@@ -30,7 +30,11 @@ class DataError(UserError):
     """Data that cannot be used as they are; `problems` has one row per fault: file, column, row, found, mend, in the order of the files."""
 
     def __init__(self, problems: list[dict] | pd.DataFrame):
-        self.problems = pd.DataFrame(problems, columns=PROBLEM).astype({"row": "Int64"}).sort_values(["file", "row"], ignore_index=True, na_position="first")
+        self.problems = (
+            pd.DataFrame(problems, columns=PROBLEM)
+            .astype({"row": "Int64"})
+            .sort_values(["file", "row"], ignore_index=True, na_position="first")
+        )
         count = len(self.problems)
         head = f"{count} problem{'s' * (count != 1)} in the data:"
         super().__init__("\n".join([head, *map(sentence, self.problems.to_dict("records"))]))
@@ -51,29 +55,40 @@ def sentence(fault: dict) -> str:
     return f"- {', '.join(place)}: {fault['found']}. {fault['mend']}".rstrip()
 
 # %% ../../nbs/data/01_tables.ipynb #cell-011
-KINDS = {"date": "datetime64[ns]", "birthday": "datetime64[ns]", "text": "object", "number": "float64", "whole": "int64", "yes/no": "bool"}
+KINDS = {
+    "date": "datetime64[ns]",
+    "birthday": "datetime64[ns]",
+    "text": "object",
+    "number": "float64",
+    "whole": "int64",
+    "yes/no": "bool",
+}
 FINITE = pa.Check(lambda s: np.isfinite(s), error="is not finite", ignore_na=True)
 CREDIBLE = pa.Check(lambda s: (s.abs() <= 1e9) | np.isinf(s), error="is beyond a billion", ignore_na=True)
-NO_SLASH = pa.Check(lambda s: ~s.isin([text for text in s.unique() if "/" in text]), error="contains a slash", ignore_na=True)
+NO_SLASH = pa.Check(
+    lambda s: ~s.isin([text for text in s.unique() if "/" in text]), error="contains a slash", ignore_na=True
+)
 
 
 def column(
-    kind: str,              # one of KINDS
-    meaning: str,           # what a reader should understand
-    unit: str = "",         # of measurement, for numbers
-    default=None,           # value taken where the column is not in the file; None: the column is required
+    kind: str,  # one of KINDS
+    meaning: str,  # what a reader should understand
+    unit: str = "",  # of measurement, for numbers
+    default=None,  # value taken where the column is not in the file; None: the column is required
     nullable: bool = False,  # whether single values may be missing
     check: pa.Check | None = None,
-    mend: str = "",         # what to do when the check fails
-    example: tuple = (),    # values for the template
+    mend: str = "",  # what to do when the check fails
+    example: tuple = (),  # values for the template
     optional: bool = False,  # the column may be absent and is then left out
-    without: str = "",      # what holds without the column, in words, where the default does not say it
+    without: str = "",  # what holds without the column, in words, where the default does not say it
 ) -> pa.Column:
     """Declare one column."""
     checks = [FINITE, CREDIBLE] * (kind == "number") + [check] * (check is not None)
     without = without or ("not used" if optional else "" if default is None else str(default))
     about = dict(kind=kind, unit=unit, default=default, mend=mend, example=example, optional=optional, without=without)
-    return pa.Column(KINDS[kind], checks=checks, nullable=nullable, required=not optional, description=meaning, metadata=about)
+    return pa.Column(
+        KINDS[kind], checks=checks, nullable=nullable, required=not optional, description=meaning, metadata=about
+    )
 
 # %% ../../nbs/data/01_tables.ipynb #cell-012
 def at_least(limit: float) -> pa.Check:
@@ -87,128 +102,320 @@ def above(limit: float) -> pa.Check:
 
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-ORDER_DAYS = pa.Check(lambda s: s.str.split().map(lambda days: len(days) > 0 and set(days) <= set(WEEKDAYS)),
-                      error="is not a list of weekdays", ignore_na=True)
+ORDER_DAYS = pa.Check(
+    lambda s: s.str.split().map(lambda days: len(days) > 0 and set(days) <= set(WEEKDAYS)),
+    error="is not a list of weekdays",
+    ignore_na=True,
+)
 
 # %% ../../nbs/data/01_tables.ipynb #cell-014
 RENAME = "Write another sign, such as -: reports name a series store/item."
 
 SALES = {
     "date": column("date", "day of the sale", example=("2025-03-01", "2025-03-01", "2025-03-02")),
-    "store": column("text", "identifier of the store, without a slash", example=("S1", "S1", "S1"), check=NO_SLASH, mend=RENAME),
+    "store": column(
+        "text", "identifier of the store, without a slash", example=("S1", "S1", "S1"), check=NO_SLASH, mend=RENAME
+    ),
     "item": column("text", "identifier of the item; 007 stays 007", example=("007", "milk-1l", "007")),
-    "channel": column("text", "how it was sold, such as store or online", default="store", example=("store", "online", "store")),
-    "units": column("number", "units sold that day; returns as negative numbers", "units", example=(12, 4, 9),
-                    check=at_least(0), mend="Correct the number, or write returns as rows of their own."),
-    "price": column("number", "price paid per unit", "money/unit", nullable=True, example=(1.99, 1.29, 1.79),
-                    check=at_least(0), mend="Write the price paid for one unit; refunds go into negative units, not prices."),
-    "promotion": column("yes/no", "whether the item was on promotion", default=False, without="no", example=("no", "no", "yes")),
-    "stock_on_hand": column("number", "units on the store's shelf at close of day, the same on every channel's row", "units",
-                            nullable=True, optional=True, example=(30, 0, 21), check=at_least(0),
-                            mend="Stock cannot be negative: write 0, or leave the cell empty when it is not known."),
-    "returns": column("number", "units brought back that day (made by the cleaning)", "units", optional=True, check=at_least(0)),
-    "filled": column("yes/no", "whether the row was added as a day without sales (made by the cleaning)", optional=True),
+    "channel": column(
+        "text", "how it was sold, such as store or online", default="store", example=("store", "online", "store")
+    ),
+    "units": column(
+        "number",
+        "units sold that day; returns as negative numbers",
+        "units",
+        example=(12, 4, 9),
+        check=at_least(0),
+        mend="Correct the number, or write returns as rows of their own.",
+    ),
+    "price": column(
+        "number",
+        "price paid per unit",
+        "money/unit",
+        nullable=True,
+        example=(1.99, 1.29, 1.79),
+        check=at_least(0),
+        mend="Write the price paid for one unit; refunds go into negative units, not prices.",
+    ),
+    "promotion": column(
+        "yes/no", "whether the item was on promotion", default=False, without="no", example=("no", "no", "yes")
+    ),
+    "stock_on_hand": column(
+        "number",
+        "units on the store's shelf at close of day, the same on every channel's row",
+        "units",
+        nullable=True,
+        optional=True,
+        example=(30, 0, 21),
+        check=at_least(0),
+        mend="Stock cannot be negative: write 0, or leave the cell empty when it is not known.",
+    ),
+    "returns": column(
+        "number", "units brought back that day (made by the cleaning)", "units", optional=True, check=at_least(0)
+    ),
+    "filled": column(
+        "yes/no", "whether the row was added as a day without sales (made by the cleaning)", optional=True
+    ),
 }
 
 # %% ../../nbs/data/01_tables.ipynb #cell-016
 ITEMS = {
     "item": column("text", "identifier of the item", example=("007", "milk-1l")),
     "group": column("text", "group the item belongs to", default="all", example=("chocolate", "dairy")),
-    "cost": column("number", "purchase cost", "money/unit", example=(1.10, 0.84), check=at_least(0), mend="Write the cost of one unit."),
-    "volume": column("number", "room one unit takes", "litres/unit", default=1.0, example=(0.2, 1.1), check=above(0),
-                     mend="Write litres per unit, above 0."),
-    "shelf_life": column("number", "days a unit can be sold, the day of arrival included; empty: it keeps", "days", default=np.nan,
-                         without="keeps for ever", nullable=True, example=("", 9), check=at_least(1), mend="Write days, at least 1, or leave the cell empty."),
+    "cost": column(
+        "number",
+        "purchase cost",
+        "money/unit",
+        example=(1.10, 0.84),
+        check=at_least(0),
+        mend="Write the cost of one unit.",
+    ),
+    "volume": column(
+        "number",
+        "room one unit takes",
+        "litres/unit",
+        default=1.0,
+        example=(0.2, 1.1),
+        check=above(0),
+        mend="Write litres per unit, above 0.",
+    ),
+    "shelf_life": column(
+        "number",
+        "days a unit can be sold, the day of arrival included; empty: it keeps",
+        "days",
+        default=np.nan,
+        without="keeps for ever",
+        nullable=True,
+        example=("", 9),
+        check=at_least(1),
+        mend="Write days, at least 1, or leave the cell empty.",
+    ),
     "supplier": column("text", "who delivers it", default="supplier", example=("sweets-ltd", "dairy-co")),
-    "pack_size": column("whole", "units in a pack; orders are whole packs", "units", default=1, example=(12, 6), check=at_least(1),
-                        mend="Write a whole number of units, at least 1."),
-    "minimum_order": column("whole", "least units of an order line of one store and item, if anything is ordered", "units", default=0,
-                            example=(12, 0), check=at_least(0), mend="Write a whole number of units, 0 for no minimum."),
+    "pack_size": column(
+        "whole",
+        "units in a pack; orders are whole packs",
+        "units",
+        default=1,
+        example=(12, 6),
+        check=at_least(1),
+        mend="Write a whole number of units, at least 1.",
+    ),
+    "minimum_order": column(
+        "whole",
+        "least units of an order line of one store and item, if anything is ordered",
+        "units",
+        default=0,
+        example=(12, 0),
+        check=at_least(0),
+        mend="Write a whole number of units, 0 for no minimum.",
+    ),
 }
 STORES = {
     "store": column("text", "identifier of the store, without a slash", example=("S1",), check=NO_SLASH, mend=RENAME),
-    "capacity": column("number", "room for stock on hand", "litres", example=(4500,), check=above(0), mend="Write litres, above 0."),
+    "capacity": column(
+        "number", "room for stock on hand", "litres", example=(4500,), check=above(0), mend="Write litres, above 0."
+    ),
 }
 
 # %% ../../nbs/data/01_tables.ipynb #cell-017
 SUPPLIERS = {
     "supplier": column("text", "identifier of the supplier", example=("dairy-co", "sweets-ltd")),
-    "lead_time": column("whole", "days from an order in the evening to the delivery in the morning", "days", example=(1, 3),
-                        check=at_least(1), mend="Write whole days, at least 1."),
-    "order_days": column("text", "weekdays on which orders are taken", default=" ".join(WEEKDAYS), check=ORDER_DAYS,
-                         example=("mon tue wed thu fri sat", "tue fri"), mend="Write weekdays with spaces between, such as: mon thu."),
+    "lead_time": column(
+        "whole",
+        "days from an order in the evening to the delivery in the morning",
+        "days",
+        example=(1, 3),
+        check=at_least(1),
+        mend="Write whole days, at least 1.",
+    ),
+    "order_days": column(
+        "text",
+        "weekdays on which orders are taken",
+        default=" ".join(WEEKDAYS),
+        check=ORDER_DAYS,
+        example=("mon tue wed thu fri sat", "tue fri"),
+        mend="Write weekdays with spaces between, such as: mon thu.",
+    ),
 }
 CALENDAR = {
     "date": column("date", "day", example=("2025-03-01", "2025-03-02")),
-    "event": column("text", "holiday or other event, empty on ordinary days", default=np.nan, without="no events", nullable=True, example=("", "Carnival")),
+    "event": column(
+        "text",
+        "holiday or other event, empty on ordinary days",
+        default=np.nan,
+        without="no events",
+        nullable=True,
+        example=("", "Carnival"),
+    ),
     "snap": column("yes/no", "whether food benefits are paid out that day", optional=True),
 }
 WEATHER = {
     "date": column("date", "day", example=("2025-03-01",)),
-    "temperature": column("number", "mean of the day", "deg C", nullable=True, example=(8.5,), check=at_least(-90),
-                          mend="Write degrees Celsius."),
+    "temperature": column(
+        "number",
+        "mean of the day",
+        "deg C",
+        nullable=True,
+        example=(8.5,),
+        check=at_least(-90),
+        mend="Write degrees Celsius.",
+    ),
 }
 DELIVERIES = {
     "date": column("date", "day of arrival, in the morning", example=("2025-03-01",)),
     "store": column("text", "identifier of the store, without a slash", example=("S1",), check=NO_SLASH, mend=RENAME),
     "item": column("text", "identifier of the item", example=("007",)),
-    "units": column("number", "units delivered", "units", example=(24,), check=at_least(0), mend="Write the units that arrived, 0 or more."),
+    "units": column(
+        "number",
+        "units delivered",
+        "units",
+        example=(24,),
+        check=at_least(0),
+        mend="Write the units that arrived, 0 or more.",
+    ),
 }
 
 # %% ../../nbs/data/01_tables.ipynb #cell-019
-HOUR = pa.Check(lambda s: ((s >= 0) & (s <= 23) & (s == np.round(s))) | np.isinf(s), error="is not an hour from 0 to 23", ignore_na=True)
-FILLED = pa.Check(lambda s: ~s.isin([text for text in s.unique() if not text.strip()]), error="where a value is needed", ignore_na=True)
+HOUR = pa.Check(
+    lambda s: ((s >= 0) & (s <= 23) & (s == np.round(s))) | np.isinf(s),
+    error="is not an hour from 0 to 23",
+    ignore_na=True,
+)
+FILLED = pa.Check(
+    lambda s: ~s.isin([text for text in s.unique() if not text.strip()]),
+    error="where a value is needed",
+    ignore_na=True,
+)
 CHANNEL = "Write another sign, such as -: accounts are named channel/record."
 
 CONTACTS = {
-    "channel": column("text", "where the person is registered, such as till, web, app, campaign; without a slash", example=("till", "web"), check=NO_SLASH, mend=CHANNEL),
-    "record": column("text", "identifier within the channel; 007 stays 007", example=("007", "007"), check=FILLED, mend="Write the card, account or reply number."),
+    "channel": column(
+        "text",
+        "where the person is registered, such as till, web, app, campaign; without a slash",
+        example=("till", "web"),
+        check=NO_SLASH,
+        mend=CHANNEL,
+    ),
+    "record": column(
+        "text",
+        "identifier within the channel; 007 stays 007",
+        example=("007", "007"),
+        check=FILLED,
+        mend="Write the card, account or reply number.",
+    ),
     "name": column("text", "full name, as written", nullable=True, optional=True, example=("Anna Berger", "Li Wei")),
     "email": column("text", "e-mail address", nullable=True, optional=True, example=("anna@mail.example", "")),
     "phone": column("text", "telephone number, as text", nullable=True, optional=True, example=("0151 0000001", "")),
-    "street": column("text", "street and house number", nullable=True, optional=True, example=("Mill Lane 7", "Lake Street 2")),
+    "street": column(
+        "text", "street and house number", nullable=True, optional=True, example=("Mill Lane 7", "Lake Street 2")
+    ),
     "postcode": column("text", "postcode, as text", nullable=True, optional=True, example=("01067", "20100")),
     "city": column("text", "town", nullable=True, optional=True, example=("Havenbrook", "Havenbrook")),
     "birth_date": column("birthday", "date of birth", nullable=True, optional=True, example=("1971-12-20", "")),
     "since": column("date", "day of registration", nullable=True, optional=True, example=("2024-05-01", "2025-01-15")),
-    "consent": column("yes/no", "whether the person agreed to marketing", default=False, without="no", example=("yes", "no")),
+    "consent": column(
+        "yes/no", "whether the person agreed to marketing", default=False, without="no", example=("yes", "no")
+    ),
 }
 
 # %% ../../nbs/data/01_tables.ipynb #cell-020
 PURCHASES = {
     "date": column("date", "day of the purchase", example=("2025-03-01", "2025-03-01", "2025-03-02")),
-    "hour": column("number", "hour of the day, 0 to 23", nullable=True, optional=True, example=(17, 17, 9), check=HOUR, mend="Write a whole hour from 0 to 23, or leave the cell empty."),
-    "receipt": column("text", "identifier of the receipt or order", example=("b1", "b1", "b2"), check=FILLED, mend="Write the number of the receipt."),
-    "channel": column("text", "where the person was recognised, as in contacts; without a slash", default="till", example=("till", "till", "web"), check=NO_SLASH, mend=CHANNEL),
+    "hour": column(
+        "number",
+        "hour of the day, 0 to 23",
+        nullable=True,
+        optional=True,
+        example=(17, 17, 9),
+        check=HOUR,
+        mend="Write a whole hour from 0 to 23, or leave the cell empty.",
+    ),
+    "receipt": column(
+        "text",
+        "identifier of the receipt or order",
+        example=("b1", "b1", "b2"),
+        check=FILLED,
+        mend="Write the number of the receipt.",
+    ),
+    "channel": column(
+        "text",
+        "where the person was recognised, as in contacts; without a slash",
+        default="till",
+        example=("till", "till", "web"),
+        check=NO_SLASH,
+        mend=CHANNEL,
+    ),
     "record": column("text", "who bought, as in contacts; empty: anonymous", nullable=True, example=("007", "007", "")),
-    "store": column("text", "identifier of the store, without a slash", example=("S1", "S1", "S1"), check=NO_SLASH, mend=RENAME),
+    "store": column(
+        "text", "identifier of the store, without a slash", example=("S1", "S1", "S1"), check=NO_SLASH, mend=RENAME
+    ),
     "item": column("text", "identifier of the item; need not be in items", example=("007", "milk-1l", "007")),
     "units": column("number", "units bought; returns as negative numbers", "units", example=(2, 1, -1)),
-    "price": column("number", "price paid per unit", "money/unit", nullable=True, example=(1.99, 1.29, 1.79), check=at_least(0),
-                    mend="Write the price paid for one unit; refunds go into negative units, not prices."),
+    "price": column(
+        "number",
+        "price paid per unit",
+        "money/unit",
+        nullable=True,
+        example=(1.99, 1.29, 1.79),
+        check=at_least(0),
+        mend="Write the price paid for one unit; refunds go into negative units, not prices.",
+    ),
 }
 
 # %% ../../nbs/data/01_tables.ipynb #cell-022
 KEYS = {
-    "sales": ["date", "store", "item", "channel"], "items": ["item"], "stores": ["store"], "suppliers": ["supplier"],
-    "calendar": ["date"], "weather": ["date"], "deliveries": ["date", "store", "item"],
-    "contacts": ["channel", "record"], "purchases": ["date", "hour", "receipt", "channel", "record", "store", "item", "price"],
+    "sales": ["date", "store", "item", "channel"],
+    "items": ["item"],
+    "stores": ["store"],
+    "suppliers": ["supplier"],
+    "calendar": ["date"],
+    "weather": ["date"],
+    "deliveries": ["date", "store", "item"],
+    "contacts": ["channel", "record"],
+    "purchases": ["date", "hour", "receipt", "channel", "record", "store", "item", "price"],
 }
-COLUMNS = {"sales": SALES, "items": ITEMS, "stores": STORES, "suppliers": SUPPLIERS, "calendar": CALENDAR,
-           "weather": WEATHER, "deliveries": DELIVERIES, "contacts": CONTACTS, "purchases": PURCHASES}
+COLUMNS = {
+    "sales": SALES,
+    "items": ITEMS,
+    "stores": STORES,
+    "suppliers": SUPPLIERS,
+    "calendar": CALENDAR,
+    "weather": WEATHER,
+    "deliveries": DELIVERIES,
+    "contacts": CONTACTS,
+    "purchases": PURCHASES,
+}
 SCHEMAS = {name: pa.DataFrameSchema(columns, name=name) for name, columns in COLUMNS.items()}
-REFERENCES = [("sales", "item", "items"), ("sales", "store", "stores"), ("items", "supplier", "suppliers"),
-              ("deliveries", "item", "items"), ("deliveries", "store", "stores")]
+REFERENCES = [
+    ("sales", "item", "items"),
+    ("sales", "store", "stores"),
+    ("items", "supplier", "suppliers"),
+    ("deliveries", "item", "items"),
+    ("deliveries", "store", "stores"),
+]
 REQUIRED = ("sales",)
 MADE = ("returns", "filled")  # columns that the cleaning makes, not the user
-PERSONAL = {"contacts": set(CONTACTS) - {"channel", "consent"}, "purchases": {"record", "receipt"}}  # never repeated in a message
+PERSONAL = {
+    "contacts": set(CONTACTS) - {"channel", "consent"},
+    "purchases": {"record", "receipt"},
+}  # never repeated in a message
 
 # %% ../../nbs/data/01_tables.ipynb #cell-024
 def describe(table: str | None = None) -> pd.DataFrame:
     """Tell the columns of one table, or of all: type, unit, whether required, what holds without it, meaning."""
     rows = [
-        (name, title, col.metadata["kind"], col.metadata["unit"], not col.metadata["without"], col.metadata["without"], col.description)
-        for name, columns in COLUMNS.items() for title, col in columns.items() if title not in MADE
+        (
+            name,
+            title,
+            col.metadata["kind"],
+            col.metadata["unit"],
+            not col.metadata["without"],
+            col.metadata["without"],
+            col.description,
+        )
+        for name, columns in COLUMNS.items()
+        for title, col in columns.items()
+        if title not in MADE
     ]
     told = pd.DataFrame(rows, columns=["table", "column", "type", "unit", "required", "without it", "meaning"])
     return told if table is None else told[told.table == table].reset_index(drop=True)
@@ -227,7 +434,12 @@ def write_templates(folder: str | Path) -> list[Path]:
     files = [folder / f"{table}.csv" for table in COLUMNS]
     present = [file.name for file in files if file.exists()]
     if present:
-        raise DataError([problem(name, found="the file exists already", mend="Choose an empty folder for the templates.") for name in present])
+        raise DataError(
+            [
+                problem(name, found="the file exists already", mend="Choose an empty folder for the templates.")
+                for name in present
+            ]
+        )
     for file in files:
         template(file.stem).to_csv(file, index=False, encoding="utf-8")
     return files
@@ -237,16 +449,19 @@ LISTED = 3  # rows listed of a fault that repeats
 
 
 def grouped(
-    rows: np.ndarray,       # spreadsheet rows of the fault
-    values: np.ndarray,     # what stands there
+    rows: np.ndarray,  # spreadsheet rows of the fault
+    values: np.ndarray,  # what stands there
     file: str,
     column: str,
-    what: str,              # "is below 0"
+    what: str,  # "is below 0"
     mend: str,
-    table: str = "",        # the cells of personal columns are shown by their shape alone
+    table: str = "",  # the cells of personal columns are shown by their shape alone
 ) -> list[dict]:
     """List the first rows of one fault, the last of them with the number of further ones."""
-    faults = [problem(file, column, row, f"{quote(value, table, column)} {what}", mend) for row, value in zip(rows[:LISTED], values[:LISTED])]
+    faults = [
+        problem(file, column, row, f"{quote(value, table, column)} {what}", mend)
+        for row, value in zip(rows[:LISTED], values[:LISTED])
+    ]
     if len(rows) > LISTED:
         faults[-1]["found"] += f" (and {len(rows) - LISTED:,} further row{'s' * (len(rows) - LISTED > 1)} like it)"
     return faults
@@ -264,7 +479,11 @@ def show(value) -> str:
     """Quote a value the way it stands in a cell."""
     if value is None or value != value:
         return "an empty cell"
-    return f"{value:g}" if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else f"'{str(value)[:60]}'"
+    return (
+        f"{value:g}"
+        if isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        else f"'{str(value)[:60]}'"
+    )
 
 # %% ../../nbs/data/01_tables.ipynb #cell-034
 def schema(table: str, cleaned: bool = True) -> pa.DataFrameSchema:
@@ -280,16 +499,25 @@ def numbered(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if frame.index.equals(pd.RangeIndex(len(frame))) else frame.reset_index(drop=True)
 
 
-def check_table(frame: pd.DataFrame, table: str, file: str | None = None, rows: np.ndarray | None = None, cleaned: bool = True) -> list[dict]:
+def check_table(
+    frame: pd.DataFrame, table: str, file: str | None = None, rows: np.ndarray | None = None, cleaned: bool = True
+) -> list[dict]:
     """Check one typed table against its schema; `rows` are the spreadsheet rows of its records."""
     file, rows = file or table, np.arange(len(frame)) + 2 if rows is None else np.asarray(rows)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # pandera's own use of pandas, nothing that a reader could act on
-            schema(table, cleaned).validate(numbered(frame), lazy=True, inplace=True)  # nothing is changed; this saves a copy
+            warnings.simplefilter(
+                "ignore", FutureWarning
+            )  # pandera's own use of pandas, nothing that a reader could act on
+            schema(table, cleaned).validate(
+                numbered(frame), lazy=True, inplace=True
+            )  # nothing is changed; this saves a copy
     except pa.errors.SchemaErrors as errors:
-        return [fault for (name, check), cases in errors.failure_cases.groupby(["column", "check"], sort=False, dropna=False)
-                for fault in worded(frame, table, file, rows, name, str(check), cases)]
+        return [
+            fault
+            for (name, check), cases in errors.failure_cases.groupby(["column", "check"], sort=False, dropna=False)
+            for fault in worded(frame, table, file, rows, name, str(check), cases)
+        ]
     return []
 
 # %% ../../nbs/data/01_tables.ipynb #cell-036
@@ -297,15 +525,35 @@ def worded(frame, table, file, rows, name, check, cases) -> list[dict]:
     """Put pandera's failure cases of one column and check into words of the file."""
     if check == "column_in_dataframe":
         missing = cases.failure_case.iloc[0]
-        return [problem(file, missing, None, "the column is missing", f"Add it: {COLUMNS[table][missing].description}.")]
+        return [
+            problem(file, missing, None, "the column is missing", f"Add it: {COLUMNS[table][missing].description}.")
+        ]
     mend = COLUMNS[table][name].metadata["mend"]
     if check.startswith("dtype"):
-        return [problem(file, name, None, f"holds {frame[name].dtype}", f"Give a {COLUMNS[table][name].metadata['kind']} column.")]
+        return [
+            problem(
+                file,
+                name,
+                None,
+                f"holds {frame[name].dtype}",
+                f"Give a {COLUMNS[table][name].metadata['kind']} column.",
+            )
+        ]
     where = np.sort(cases["index"].to_numpy().astype(int))
     if check == "not_nullable":
-        return grouped(rows[where], frame[name].to_numpy()[where], file, name, "where a value is needed", mend or "Fill the cell or remove the row.", table)
+        return grouped(
+            rows[where],
+            frame[name].to_numpy()[where],
+            file,
+            name,
+            "where a value is needed",
+            mend or "Fill the cell or remove the row.",
+            table,
+        )
     if check in (FINITE.error, CREDIBLE.error):
-        mend = "Write a finite number." if check == FINITE.error else "Correct the number, or write it in a larger unit."
+        mend = (
+            "Write a finite number." if check == FINITE.error else "Correct the number, or write it in a larger unit."
+        )
     return grouped(rows[where], frame[name].to_numpy()[where], file, name, check, mend, table)
 
 # %% ../../nbs/data/01_tables.ipynb #cell-040
@@ -318,9 +566,15 @@ def check_references(tables: dict, files: dict, rows: dict) -> list[dict]:
             lost = ~pd.Index(ids).isin(tables[target][name])
             for code in np.flatnonzero(lost):
                 where = np.flatnonzero(codes == code)
-                faults.append(problem(files[table], name, rows[table][where[0]],
-                                      f"{quote(ids[code], table, name)} ({len(where):,} row{'s' * (len(where) > 1)}) is not in {files[target]}",
-                                      f"Add it to {files[target]}, or correct it here."))
+                faults.append(
+                    problem(
+                        files[table],
+                        name,
+                        rows[table][where[0]],
+                        f"{quote(ids[code], table, name)} ({len(where):,} row{'s' * (len(where) > 1)}) is not in {files[target]}",
+                        f"Add it to {files[target]}, or correct it here.",
+                    )
+                )
     return faults
 
 
@@ -332,28 +586,55 @@ def check_keys(tables: dict, files: dict, rows: dict) -> list[dict]:
         again = frame.duplicated(KEYS[table]).to_numpy()
         places = np.asarray(rows[table])[tables[table].index.get_indexer(frame.index[again])]
         name = KEYS[table][-1]  # of a contact, the record within its channel
-        faults += grouped(places, frame[name].to_numpy()[again], files[table], name,
-                          "stands in an earlier row with other values", "Keep one row.", table)
+        faults += grouped(
+            places,
+            frame[name].to_numpy()[again],
+            files[table],
+            name,
+            "stands in an earlier row with other values",
+            "Keep one row.",
+            table,
+        )
     return faults
 
 # %% ../../nbs/data/01_tables.ipynb #cell-041
 def check_tables(
-    tables: dict,                    # table name -> typed frame
-    files: dict | None = None,       # table name -> file name, for the messages
-    rows: dict | None = None,        # table name -> spreadsheet row of each record
-    cleaned: bool = True,            # whether the cleaning has been done (sold units are then 0 or more)
+    tables: dict,  # table name -> typed frame
+    files: dict | None = None,  # table name -> file name, for the messages
+    rows: dict | None = None,  # table name -> spreadsheet row of each record
+    cleaned: bool = True,  # whether the cleaning has been done (sold units are then 0 or more)
 ) -> pd.DataFrame:
     """Find every problem of a set of tables: missing tables, columns, types, limits, keys, references."""
     files = {name: (files or {}).get(name, name) for name in COLUMNS}
     rows = {name: (rows or {}).get(name, np.arange(len(frame)) + 2) for name, frame in tables.items()}
-    faults = [problem(f"{name}.csv", found="the table is missing", mend=f"Add {name}.csv; `lepton-nb data --templates FOLDER` writes an example.")
-              for name in REQUIRED if name not in tables]
-    faults += [problem(files.get(name, name), found="the table is not known", mend=f"Known tables: {', '.join(COLUMNS)}.")
-               for name in tables if name not in COLUMNS]
+    faults = [
+        problem(
+            f"{name}.csv",
+            found="the table is missing",
+            mend=f"Add {name}.csv; `lepton-nb data --templates FOLDER` writes an example.",
+        )
+        for name in REQUIRED
+        if name not in tables
+    ]
+    faults += [
+        problem(files.get(name, name), found="the table is not known", mend=f"Known tables: {', '.join(COLUMNS)}.")
+        for name in tables
+        if name not in COLUMNS
+    ]
     tables = {name: numbered(frame) for name, frame in tables.items() if name in COLUMNS}
-    faults += [fault for name, frame in tables.items() for fault in check_table(frame, name, files[name], rows[name], cleaned)]
-    faults += [problem(files[name], found="the table has no rows", mend="Add rows below the header" + ("." if name in REQUIRED else ", or take the file out of the folder: it is optional."))
-               for name, frame in tables.items() if frame.empty]
+    faults += [
+        fault for name, frame in tables.items() for fault in check_table(frame, name, files[name], rows[name], cleaned)
+    ]
+    faults += [
+        problem(
+            files[name],
+            found="the table has no rows",
+            mend="Add rows below the header"
+            + ("." if name in REQUIRED else ", or take the file out of the folder: it is optional."),
+        )
+        for name, frame in tables.items()
+        if frame.empty
+    ]
     whole = {name: frame for name, frame in tables.items() if name == "purchases" or set(KEYS[name]) <= set(frame)}
     faults += check_keys(whole, files, rows) + check_references(whole, files, rows)
     return pd.DataFrame(faults, columns=PROBLEM)
@@ -361,11 +642,22 @@ def check_tables(
 # %% ../../nbs/data/01_tables.ipynb #cell-043
 def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """Give a table its declared columns, order and types; columns with a default are added, unknown ones left out."""
-    made = frame.assign(**{name: col.metadata["default"] for name, col in COLUMNS[table].items()
-                           if name not in frame and col.metadata["default"] is not None})
+    made = frame.assign(
+        **{
+            name: col.metadata["default"]
+            for name, col in COLUMNS[table].items()
+            if name not in frame and col.metadata["default"] is not None
+        }
+    )
     made = made[[name for name in COLUMNS[table] if name in made]]
     texts = [name for name in made if COLUMNS[table][name].metadata["kind"] == "text"]
-    made = made.assign(**{name: made[name].astype(object).where(made[name].notna(), None) for name in texts if made[name].dtype != object})
+    made = made.assign(
+        **{
+            name: made[name].astype(object).where(made[name].notna(), None)
+            for name in texts
+            if made[name].dtype != object
+        }
+    )
     kinds = {name: KINDS[COLUMNS[table][name].metadata["kind"]] for name in made if name not in texts}
     return made.astype(kinds, copy=False).pipe(numbered)
 
@@ -373,7 +665,9 @@ def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
 LOG = ["table", "rule", "rows", "units", "before", "after", "why"]
 
 
-def note(table: str, rule: str, rows: int, before: str = "", after: str = "", why: str = "", units: float = 0.0) -> dict:
+def note(
+    table: str, rule: str, rows: int, before: str = "", after: str = "", why: str = "", units: float = 0.0
+) -> dict:
     """Describe one change to the data, or one thing a reader has to know about them."""
     return dict(zip(LOG, [table, rule, int(rows), float(units), before, after, why]))
 

@@ -24,7 +24,7 @@ class BacktestError(UserError, ValueError):
 
 
 def error(
-    actual: np.ndarray,    # outcomes $y$, units, NaN where there was none
+    actual: np.ndarray,  # outcomes $y$, units, NaN where there was none
     forecast: np.ndarray,  # forecasts $\hat y$, the same shape
 ) -> np.ndarray:
     """Subtract outcome from forecast, $e = \\hat y - y$, NaN where there is no outcome."""
@@ -78,8 +78,8 @@ def bias(actual: np.ndarray, forecast: np.ndarray, axis: int | None = None) -> n
 # %% ../../nbs/demand/10_backtest.ipynb #cell-016
 def naive_scale(
     history: np.ndarray,  # units per day before the origin, (..., T), NaN before the first sale
-    power: int = 2,       # $p$: 2 for RMSSE, 1 for MASE
-    season: int = 1,      # $m$, days: 1 compares with the day before, 7 with the weekday before
+    power: int = 2,  # $p$: 2 for RMSSE, 1 for MASE
+    season: int = 1,  # $m$, days: 1 compares with the day before, 7 with the weekday before
 ) -> np.ndarray:
     """Average |y_t - y_(t-m)|^p over the known history; NaN where the history never moves."""
     history = np.asarray(history, float)
@@ -98,9 +98,9 @@ def mase(actual: np.ndarray, forecast: np.ndarray, history: np.ndarray, season: 
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-020
 def revenue_weights(
-    history: np.ndarray,              # units per day before the origin, (N, T)
+    history: np.ndarray,  # units per day before the origin, (N, T)
     price: np.ndarray | None = None,  # money per unit, (N, T); None weights by units
-    days: int = 28,                   # the last days of the history that count
+    days: int = 28,  # the last days of the history that count
 ) -> np.ndarray:
     """Share out the weight one by what each series earned lately, (N,)."""
     units = np.nan_to_num(np.asarray(history, float)[:, -days:])
@@ -125,16 +125,19 @@ def coverage(actual: np.ndarray, lower: np.ndarray, upper: np.ndarray, axis: int
 @dataclass(frozen=True)
 class Origins:
     """Hold the forecast mornings of one role, none of whose windows pass the column `stop`."""
+
     columns: tuple[int, ...]  # origin columns, ascending: history is y[:, :origin]
-    horizon: int              # days forecast from each origin, $H$
-    role: str                 # "validation" or "evaluation"
-    stop: int                 # first column that no window may contain
+    horizon: int  # days forecast from each origin, $H$
+    role: str  # "validation" or "evaluation"
+    stop: int  # first column that no window may contain
 
     def __post_init__(self) -> None:
         late = [o for o in self.columns if o + self.horizon > self.stop]
         if late:
-            raise BacktestError(f"{self.role} origin {late[0]}: its window of {self.horizon} days ends in column "
-                                f"{late[0] + self.horizon}, past {self.stop}; give earlier origins or a shorter horizon")
+            raise BacktestError(
+                f"{self.role} origin {late[0]}: its window of {self.horizon} days ends in column "
+                f"{late[0] + self.horizon}, past {self.stop}; give earlier origins or a shorter horizon"
+            )
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.columns)
@@ -146,57 +149,64 @@ class Origins:
 @dataclass(frozen=True)
 class Split:
     """Keep the origins for choosing apart from those for judging."""
+
     validation: Origins
     evaluation: Origins
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-031
 def split_origins(
-    panel: Panel | int,      # the panel, or its number of columns with history
-    horizon: int,            # days per window, $H$
-    evaluation: int = 3,     # windows at the very end, for judging
-    validation: int = 3,     # windows before those, for choosing
-    step: int | None = None, # days between validation origins; None takes the horizon, so that windows do not overlap
+    panel: Panel | int,  # the panel, or its number of columns with history
+    horizon: int,  # days per window, $H$
+    evaluation: int = 3,  # windows at the very end, for judging
+    validation: int = 3,  # windows before those, for choosing
+    step: int | None = None,  # days between validation origins; None takes the horizon, so that windows do not overlap
 ) -> Split:
     """Lay the evaluation windows end to end at the end of the history and the validation windows before them."""
     end = panel if isinstance(panel, int) else panel.end
     step = horizon if step is None else step
     if min(horizon, evaluation, step) < 1 or validation < 0:
-        raise BacktestError(f"horizon {horizon}, evaluation {evaluation}, validation {validation}, step {step}: "
-                            "days and evaluation windows are at least 1, validation windows at least 0")
+        raise BacktestError(
+            f"horizon {horizon}, evaluation {evaluation}, validation {validation}, step {step}: "
+            "days and evaluation windows are at least 1, validation windows at least 0"
+        )
     judged = tuple(end - horizon * k for k in range(evaluation, 0, -1))
     chosen = tuple(judged[0] - horizon - step * k for k in range(validation - 1, -1, -1))
     if min(chosen + judged) < 1:
         fits = max(end - 1, 0) // (evaluation + validation) if step == horizon else 0
-        raise BacktestError(f"{end} days of history are too few for {evaluation} evaluation and {validation} validation windows of "
-                            f"{horizon} days; take fewer windows" + (f" or a horizon of at most {fits} days" if fits else ""))
+        raise BacktestError(
+            f"{end} days of history are too few for {evaluation} evaluation and {validation} validation windows of "
+            f"{horizon} days; take fewer windows" + (f" or a horizon of at most {fits} days" if fits else "")
+        )
     return Split(Origins(chosen, horizon, "validation", judged[0]), Origins(judged, horizon, "evaluation", end))
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-035
 @dataclass(frozen=True)
 class Backtest:
     """Hold forecasts and outcomes of several models at O origins for N series and H steps."""
-    ids: pd.Index                      # unique_id, length N
-    days: np.ndarray                   # the target days, datetime64 (O, H)
-    origins: tuple[int, ...]           # origin columns
-    role: str                          # "validation", "evaluation" or "" where plain columns were given
-    actual: np.ndarray                 # outcomes, units, (O, N, H); NaN where not on sale or sold out
-    forecasts: dict[str, np.ndarray]   # model -> mean forecast, units, (O, N, H)
-    static: pd.DataFrame               # store, item, group of each series
-    scale: dict[int, np.ndarray]       # power 1, 2 -> naive scale of the history, (O, N)
-    weights: np.ndarray                # revenue weights at each origin, (O, N)
-    level: np.ndarray                  # mean units per day over the 84 days before the origin, (O, N)
-    seconds: dict[str, float]          # model -> processor seconds of fits and forecasts
+
+    ids: pd.Index  # unique_id, length N
+    days: np.ndarray  # the target days, datetime64 (O, H)
+    origins: tuple[int, ...]  # origin columns
+    role: str  # "validation", "evaluation" or "" where plain columns were given
+    actual: np.ndarray  # outcomes, units, (O, N, H); NaN where not on sale or sold out
+    forecasts: dict[str, np.ndarray]  # model -> mean forecast, units, (O, N, H)
+    static: pd.DataFrame  # store, item, group of each series
+    scale: dict[int, np.ndarray]  # power 1, 2 -> naive scale of the history, (O, N)
+    weights: np.ndarray  # revenue weights at each origin, (O, N)
+    level: np.ndarray  # mean units per day over the 84 days before the origin, (O, N)
+    seconds: dict[str, float]  # model -> processor seconds of fits and forecasts
     quantiles: dict[str, dict[float, np.ndarray]] = field(default_factory=dict)  # model -> level -> (O, N, H)
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-037
 def backtest(
-    panel: Panel,                           # history and known future
-    models: dict[str, Callable],            # name -> function that makes an unfitted model
-    origins: Origins | Sequence[int],       # forecast mornings
-    horizon: int | None = None,             # days ahead, $H$; None takes that of the origins
-    refit: bool = True,                     # fit at every origin, or once at the first
-    skip_censored: bool = True,             # leave out days on which a stock-out hid demand
-    prepare: Callable | None = None,        # done once an origin with the panel cut there, for all models; its cost is in no model's seconds
+    panel: Panel,  # history and known future
+    models: dict[str, Callable],  # name -> function that makes an unfitted model
+    origins: Origins | Sequence[int],  # forecast mornings
+    horizon: int | None = None,  # days ahead, $H$; None takes that of the origins
+    refit: bool = True,  # fit at every origin, or once at the first
+    skip_censored: bool = True,  # leave out days on which a stock-out hid demand
+    prepare: Callable
+    | None = None,  # done once an origin with the panel cut there, for all models; its cost is in no model's seconds
 ) -> Backtest:
     """Fit and forecast at every origin with what was known then, and lay outcomes beside it."""
     columns = tuple(int(o) for o in origins)
@@ -210,7 +220,9 @@ def backtest(
             if refit or name not in fitted:
                 made = make()
                 fitted[name] = made.fit(past, origin) or made
-            blocks[name].append(_checked_forecast(fitted[name].predict(past, origin, horizon), name, (len(panel.ids), horizon)))
+            blocks[name].append(
+                _checked_forecast(fitted[name].predict(past, origin, horizon), name, (len(panel.ids), horizon))
+            )
             seconds[name] += process_time() - began
     forecasts = {name: np.stack(block) for name, block in blocks.items()}
     return _laid_out(panel, columns, horizon, getattr(origins, "role", ""), forecasts, seconds, skip_censored)
@@ -220,11 +232,15 @@ def _checked_horizon(panel: Panel, origins: Origins | Sequence[int], horizon: in
     """Settle the horizon and refuse windows that the history does not contain."""
     horizon = getattr(origins, "horizon", None) if horizon is None else int(horizon)
     if horizon is None or horizon < 1 or not len(origins):
-        raise BacktestError(f"horizon {horizon}, {len(origins)} origins: give at least one origin and a horizon of at least one day")
+        raise BacktestError(
+            f"horizon {horizon}, {len(origins)} origins: give at least one origin and a horizon of at least one day"
+        )
     for origin in origins:
         if origin < 1 or origin + horizon > panel.end:
-            raise BacktestError(f"origin {origin}: its window of {horizon} days must lie within columns 1 to {panel.end}, "
-                                "where there are outcomes; see split_origins")
+            raise BacktestError(
+                f"origin {origin}: its window of {horizon} days must lie within columns 1 to {panel.end}, "
+                "where there are outcomes; see split_origins"
+            )
     return horizon
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-041
@@ -232,14 +248,21 @@ def _checked_forecast(values: np.ndarray, name: str, shape: tuple[int, int]) -> 
     """Refuse a forecast of the wrong shape or with holes."""
     values = np.asarray(values)
     if values.shape != shape or not np.isfinite(values).all():
-        raise BacktestError(f"model {name!r}: its forecast has shape {values.shape} and {int((~np.isfinite(values)).sum())} cells that "
-                            f"are no number; {shape} numbers are needed")
+        raise BacktestError(
+            f"model {name!r}: its forecast has shape {values.shape} and {int((~np.isfinite(values)).sum())} cells that "
+            f"are no number; {shape} numbers are needed"
+        )
     return values
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-043
 def _laid_out(
-    panel: Panel, columns: tuple[int, ...], horizon: int, role: str,
-    forecasts: dict[str, np.ndarray], seconds: dict[str, float], skip_censored: bool,
+    panel: Panel,
+    columns: tuple[int, ...],
+    horizon: int,
+    role: str,
+    forecasts: dict[str, np.ndarray],
+    seconds: dict[str, float],
+    skip_censored: bool,
 ) -> Backtest:
     """Put outcomes, scales, weights and levels of every origin beside the forecasts."""
     price = panel.known.get("price")
@@ -251,11 +274,13 @@ def _laid_out(
         days=np.stack([panel.days(o, horizon).to_numpy() for o in columns]),
         origins=columns,
         role=role,
-        actual=np.stack([sales[:, o:o + horizon] for o in columns]),
+        actual=np.stack([sales[:, o : o + horizon] for o in columns]),
         forecasts=forecasts,
         static=panel.static,
         scale={p: np.stack([naive_scale(past, p) for past in pasts]) for p in (1, 2)},
-        weights=np.stack([revenue_weights(past, None if price is None else price[:, :past.shape[1]]) for past in pasts]),
+        weights=np.stack(
+            [revenue_weights(past, None if price is None else price[:, : past.shape[1]]) for past in pasts]
+        ),
         level=np.stack([known_mean(past[:, -84:], axis=1) for past in pasts]),
         seconds=seconds,
     )
@@ -269,10 +294,14 @@ def _measure(bt: Backtest, model: str, keep: np.ndarray) -> dict[str, float]:
     square, absolute = mse(actual, mean, axis=2), mae(actual, middle, axis=2)
     scaled = np.sqrt(square / bt.scale[2])
     out = {
-        "MSE": mse(actual, mean), "RMSE": rmse(actual, mean), "MAE": mae(actual, middle),
-        "RMSSE": known_mean(scaled), "RMSSE revenue": known_mean(scaled, weights=bt.weights),
+        "MSE": mse(actual, mean),
+        "RMSE": rmse(actual, mean),
+        "MAE": mae(actual, middle),
+        "RMSSE": known_mean(scaled),
+        "RMSSE revenue": known_mean(scaled, weights=bt.weights),
         "MASE": known_mean(absolute / bt.scale[1]),
-        "WAPE": wape(actual, middle), "bias": bias(actual, mean),
+        "WAPE": wape(actual, middle),
+        "bias": bias(actual, mean),
     }
     out |= {f"pinball {tau:g}": pinball(actual, values, tau) for tau, values in sorted(levels.items())}
     for tau in sorted(t for t in levels if t < 0.5 and round(1 - t, 9) in levels):
@@ -288,7 +317,9 @@ def _scores(bt: Backtest) -> pd.DataFrame:
         for o, origin in enumerate(bt.origins):
             keep = np.zeros(bt.actual.shape, bool)
             keep[o] = True
-            rows += [(model, origin, bt.days[o, 0], metric, value) for metric, value in _measure(bt, model, keep).items()]
+            rows += [
+                (model, origin, bt.days[o, 0], metric, value) for metric, value in _measure(bt, model, keep).items()
+            ]
     return pd.DataFrame(rows, columns=["model", "origin", "from", "metric", "value"])
 
 
@@ -303,15 +334,17 @@ Backtest.scores, Backtest.summary = _scores, _summary
 # %% ../../nbs/demand/10_backtest.ipynb #cell-052
 def _with_quantiles(
     bt: Backtest,
-    model: str,               # which model they belong to
-    taus: Sequence[float],    # Q levels; the median among them serves MAE, MASE and WAPE
-    values: np.ndarray,       # quantile forecasts, units, (O, N, H, Q)
+    model: str,  # which model they belong to
+    taus: Sequence[float],  # Q levels; the median among them serves MAE, MASE and WAPE
+    values: np.ndarray,  # quantile forecasts, units, (O, N, H, Q)
 ) -> Backtest:
     """Add quantile forecasts of a model."""
     shape = bt.actual.shape + (len(taus),)
     if model not in bt.forecasts or np.shape(values) != shape:
-        raise BacktestError(f"quantiles of {model!r} with shape {np.shape(values)}: "
-                            f"give a model of {list(bt.forecasts)} and the shape {shape}")
+        raise BacktestError(
+            f"quantiles of {model!r} with shape {np.shape(values)}: "
+            f"give a model of {list(bt.forecasts)} and the shape {shape}"
+        )
     levels = {float(tau): np.asarray(values)[..., q] for q, tau in enumerate(taus)}
     return replace(bt, quantiles={**bt.quantiles, model: levels})
 
@@ -333,8 +366,10 @@ def _labels(bt: Backtest, segment: str) -> tuple[np.ndarray, list]:
         rank = np.argsort(np.argsort(np.nan_to_num(bt.level), axis=1, kind="stable"), axis=1)
         return np.broadcast_to((3 * rank // shape[1])[:, :, None], shape), ["slow", "middle", "fast"]
     if segment != "series" and segment not in bt.static:
-        raise BacktestError(f"segment {segment!r} is unknown; give one of series, step, weekday, velocity, origin, "
-                            + ", ".join(map(str, bt.static.columns)))
+        raise BacktestError(
+            f"segment {segment!r} is unknown; give one of series, step, weekday, velocity, origin, "
+            + ", ".join(map(str, bt.static.columns))
+        )
     codes, names = pd.factorize(bt.ids if segment == "series" else bt.static[segment], sort=True)
     return np.broadcast_to(codes[None, :, None], shape), list(names)
 
@@ -359,17 +394,21 @@ Backtest.by = _by
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-060
 def choose(
-    bt: Backtest,                # a backtest on validation origins
-    metric: str = "RMSSE",       # a column of `summary`, where less is better; bias counts by its size
-    tolerance: float = 0.0,      # take the first model within this relative distance of the best
+    bt: Backtest,  # a backtest on validation origins
+    metric: str = "RMSSE",  # a column of `summary`, where less is better; bias counts by its size
+    tolerance: float = 0.0,  # take the first model within this relative distance of the best
 ) -> str:
     """Name the best model by the validation windows.  Raises `BacktestError` on any other windows."""
     if bt.role != "validation":
-        raise BacktestError(f"the choice needs validation origins and was given {bt.role or 'undeclared'} ones {bt.origins}; "
-                            "backtest on split_origins(...).validation")
+        raise BacktestError(
+            f"the choice needs validation origins and was given {bt.role or 'undeclared'} ones {bt.origins}; "
+            "backtest on split_origins(...).validation"
+        )
     table = bt.summary()
     if metric not in table or metric.startswith("coverage"):
-        raise BacktestError(f"metric {metric!r} cannot choose; give one of {[m for m in table if not m.startswith('coverage')]}")
+        raise BacktestError(
+            f"metric {metric!r} cannot choose; give one of {[m for m in table if not m.startswith('coverage')]}"
+        )
     values = table[metric].abs().dropna()
     if values.empty:
         raise BacktestError(f"metric {metric!r} is undefined on these windows: no series ever moved; give MSE or MAE")
@@ -377,8 +416,8 @@ def choose(
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-063
 def scrambled(
-    panel: Panel,                 # the true panel
-    origin: int,                  # everything from this column on becomes noise
+    panel: Panel,  # the true panel
+    origin: int,  # everything from this column on becomes noise
     seed: int = 0,
     unknown: Sequence[str] = (),  # covariates that are not known ahead, as weather without a forecast
 ) -> Panel:
@@ -395,10 +434,10 @@ def scrambled(
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-065
 def assert_no_leak(
-    model_factory: Callable,      # makes an unfitted model
-    panel: Panel,                 # the true panel, its future still in it
-    origin: int,                  # forecast morning
-    horizon: int,                 # days ahead
+    model_factory: Callable,  # makes an unfitted model
+    panel: Panel,  # the true panel, its future still in it
+    origin: int,  # forecast morning
+    horizon: int,  # days ahead
     unknown: Sequence[str] = (),  # covariates that are not known ahead
     seed: int = 0,
 ) -> None:
@@ -411,5 +450,7 @@ def assert_no_leak(
     moved = np.argwhere(~np.isclose(*pair, rtol=1e-6, atol=1e-6))
     if len(moved):
         n, h = moved[0]
-        raise AssertionError(f"leak: series {panel.ids[n]!r}, step {h + 1}: the forecast is {pair[0][n, h]:.6g}, and {pair[1][n, h]:.6g} when "
-                             f"the future from column {origin} on is noise; {len(moved)} cells moved")
+        raise AssertionError(
+            f"leak: series {panel.ids[n]!r}, step {h + 1}: the forecast is {pair[0][n, h]:.6g}, and {pair[1][n, h]:.6g} when "
+            f"the future from column {origin} on is noise; {len(moved)} cells moved"
+        )

@@ -27,20 +27,22 @@ class ExplainError(UserError):
 
 
 def coalitions(
-    players: int,           # P, 15 at most
-) -> np.ndarray:            # bool (2^P, P); row k holds the players in the binary digits of k
+    players: int,  # P, 15 at most
+) -> np.ndarray:  # bool (2^P, P); row k holds the players in the binary digits of k
     """List all coalitions."""
-    if not 1 <= players <= 15: raise ExplainError(f"{players} players: all coalitions can be tried for 1 to 15; put features into groups")
+    if not 1 <= players <= 15:
+        raise ExplainError(f"{players} players: all coalitions can be tried for 1 to 15; put features into groups")
     return (np.arange(2**players)[:, None] >> np.arange(players)) & 1 == 1
 
 
 def share_out(
-    values: np.ndarray,     # worth of each coalition, in the order of `coalitions` (2^P, ...)
-) -> np.ndarray:            # Shapley value of each player (P, ...)
+    values: np.ndarray,  # worth of each coalition, in the order of `coalitions` (2^P, ...)
+) -> np.ndarray:  # Shapley value of each player (P, ...)
     """Return the Shapley values of a game given by the worth of every coalition; raise `ExplainError` where some are missing."""
     values = np.asarray(values, float)
     players = len(values).bit_length() - 1
-    if len(values) != 2**players: raise ExplainError(f"{len(values)} values: a game of P players needs the worth of all 2^P coalitions")
+    if len(values) != 2**players:
+        raise ExplainError(f"{len(values)} values: a game of P players needs the worth of all 2^P coalitions")
     inside = coalitions(players)
     weight = np.array([factorial(s) * factorial(players - s - 1) / factorial(players) for s in range(players)])
     out = []
@@ -51,51 +53,61 @@ def share_out(
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-010
 def linear_shapley(
-    beta: np.ndarray,       # coefficients (F,)
-    x: np.ndarray,          # rows to explain (F, R)
-    background: np.ndarray, # other rows (F, B)
-) -> np.ndarray:            # (F, R)
+    beta: np.ndarray,  # coefficients (F,)
+    x: np.ndarray,  # rows to explain (F, R)
+    background: np.ndarray,  # other rows (F, B)
+) -> np.ndarray:  # (F, R)
     """Return the Shapley values of a linear model, in closed form."""
     return np.asarray(beta)[:, None] * (x - np.asarray(background).mean(1, keepdims=True))
 
 
 def brute_force(
-    forecast: Callable,     # rows (R, P) -> forecasts (R,)
-    row: np.ndarray,        # to explain (P,)
-    background: np.ndarray, # other rows (B, P)
-) -> np.ndarray:            # (P,)
+    forecast: Callable,  # rows (R, P) -> forecasts (R,)
+    row: np.ndarray,  # to explain (P,)
+    background: np.ndarray,  # other rows (B, P)
+) -> np.ndarray:  # (P,)
     """Return Shapley values of any model of few features by trying every coalition."""
     inside = coalitions(len(row))
     mixed = np.where(inside[:, None, :], row, background)
     return share_out(np.asarray(forecast(mixed.reshape(-1, len(row)))).reshape(len(inside), -1).mean(1))
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-013
-GROUPS = {                  # words of a planner -> how the names of its features begin
-    "events": ("event.",), "promotion": ("promotion.",), "price": ("price.",),
+GROUPS = {  # words of a planner -> how the names of its features begin
+    "events": ("event.",),
+    "promotion": ("promotion.",),
+    "price": ("price.",),
     "weekday": ("weekday.", "calendar.weekday", "calendar.is", "group.*_weekday"),
     "season": ("year.", "calendar.yearday", "calendar.sin", "calendar.cos"),
-    "time of the month": ("calendar.day", "calendar.early", "calendar.late"), "days ahead": ("calendar.step",),
-    "trend of store and group": ("group.",), "last days and weeks": ("recent.",), "how it usually sells": ("pattern.",), "weather and the like": ("other.",)}
+    "time of the month": ("calendar.day", "calendar.early", "calendar.late"),
+    "days ahead": ("calendar.step",),
+    "trend of store and group": ("group.",),
+    "last days and weeks": ("recent.",),
+    "how it usually sells": ("pattern.",),
+    "weather and the like": ("other.",),
+}
 
 
 def group_of(
-    name: str,              # of a feature
+    name: str,  # of a feature
 ) -> str:
     """Return the planner's word for a feature."""
     for words, beginnings in GROUPS.items():
         for beginning in beginnings:
             head, star, tail = beginning.partition("*")
-            if name.startswith(head) and (not star or tail in name): return words
+            if name.startswith(head) and (not star or tail in name):
+                return words
     return "weather and the like"
 
 
 def pick_rows(
-    x: dict,                # features, name -> array that spreads to (N, H)
-    series: np.ndarray,     # (R,)
-    steps: np.ndarray,      # 0 is the origin's day (R,)
-) -> dict:                  # name -> (R, 1)
+    x: dict,  # features, name -> array that spreads to (N, H)
+    series: np.ndarray,  # (R,)
+    steps: np.ndarray,  # 0 is the origin's day (R,)
+) -> dict:  # name -> (R, 1)
     """Take single rows out of the features of an origin."""
-    return {name: v[np.minimum(series, v.shape[0] - 1), np.minimum(steps, v.shape[1] - 1)][:, None] for name, v in x.items()}
+    return {
+        name: v[np.minimum(series, v.shape[0] - 1), np.minimum(steps, v.shape[1] - 1)][:, None] for name, v in x.items()
+    }
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-016
 def _find_series(h: History, series: Sequence) -> np.ndarray:
@@ -104,16 +116,25 @@ def _find_series(h: History, series: Sequence) -> np.ndarray:
     found = np.array([h.panel.ids.get_indexer([s])[0] if isinstance(s, str) else int(s) for s in series], int)
     if len(found) == 0 or (found < 0).any() or (found >= len(h.panel.ids)).any():
         wrong = [s for s, k in zip(series, found) if not 0 <= k < len(h.panel.ids)]
-        raise ExplainError(f"no series {wrong[0]!r}; there are {len(h.panel.ids)}, such as {h.panel.ids[0]!r}" if wrong else "give one series or more")
+        raise ExplainError(
+            f"no series {wrong[0]!r}; there are {len(h.panel.ids)}, such as {h.panel.ids[0]!r}"
+            if wrong
+            else "give one series or more"
+        )
     return found
 
 
-def _ask(model: Learner, h: History, series: Sequence, steps: Sequence[int], background: int) -> tuple[np.ndarray, np.ndarray]:
+def _ask(
+    model: Learner, h: History, series: Sequence, steps: Sequence[int], background: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Lay out series and days that are asked for, with 0 for the origin's day (R,), (R,); raise `ExplainError` for a question that cannot be answered."""
-    if not hasattr(model, "past"): raise ExplainError(f"{type(model).__name__} has learned nothing yet: call fit(panel, origin) first")
+    if not hasattr(model, "past"):
+        raise ExplainError(f"{type(model).__name__} has learned nothing yet: call fit(panel, origin) first")
     days = np.atleast_1d(np.asarray(list(steps) if np.ndim(steps) else steps))
-    if not len(days) or days.dtype.kind not in "iu" or (days < 1).any(): raise ExplainError(f"steps is {steps!r}; give whole days ahead from 1 (the origin's day)")
-    if background < 1: raise ExplainError(f"background is {background}; at least 1 other row is needed")
+    if not len(days) or days.dtype.kind not in "iu" or (days < 1).any():
+        raise ExplainError(f"steps is {steps!r}; give whole days ahead from 1 (the origin's day)")
+    if background < 1:
+        raise ExplainError(f"background is {background}; at least 1 other row is needed")
     return tuple(part.ravel() for part in np.meshgrid(_find_series(h, series), days - 1, indexing="ij"))
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-017
@@ -127,21 +148,25 @@ def _mixed(rows: dict, k: int, others: dict, inside: np.ndarray, players: list[s
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-018
 def explain(
-    model: Learner,         # fitted; any that learns from rows
+    model: Learner,  # fitted; any that learns from rows
     panel: Panel | History,
-    origin: int,            # column of the morning
-    series: Sequence,       # unique ids or numbers to explain
+    origin: int,  # column of the morning
+    series: Sequence,  # unique ids or numbers to explain
     steps: Sequence[int] = (1,),  # days ahead, 1 is the origin's day
-    background: int = 24,   # other rows of the morning, B
+    background: int = 24,  # other rows of the morning, B
     seed: int = 0,
-) -> pd.DataFrame:          # a row a series and day: unique_id, ds, level, usual, a column a group, forecast; units per day; closed (bool)
+) -> (
+    pd.DataFrame
+):  # a row a series and day: unique_id, ds, level, usual, a column a group, forecast; units per day; closed (bool)
     """Share out the difference between a forecast and a usual one among groups of features, exactly (Shapley values).
 
     `usual` is the mean forecast of the background at the level of this series; `forecast` is what the model itself says, before `predict` cuts negative demand at zero,
     sets closed days to zero and gives a series without history its level. Raises `ExplainError` for a model without features or not fitted, an unknown series, steps below 1.
     """
     if not hasattr(model, "apply"):
-        raise ExplainError(f"{type(model).__name__} has no features to explain; use 'linear', 'ridge', 'forest', 'boosting' or 'accurate'")
+        raise ExplainError(
+            f"{type(model).__name__} has no features to explain; use 'linear', 'ridge', 'forest', 'boosting' or 'accurate'"
+        )
     h, rng = history(panel), np.random.default_rng(seed)
     i, s = _ask(model, h, series, steps, background)
     horizon = int(s.max()) + 1
@@ -151,9 +176,17 @@ def explain(
     rows, players = pick_rows(x, i, s), list(dict.fromkeys(group_of(name) for name in x))
     inside, out = coalitions(len(players)), []
     for k in range(len(i)):
-        worth = model.apply(_mixed(rows, k, others, inside, players), (len(inside) * background, 1)).reshape(len(inside), background).mean(1) * scale[i[k]]
-        out.append({"unique_id": h.panel.ids[i[k]], "ds": h.panel.ds[origin + s[k]], "level": scale[i[k]], "usual": worth[0]}
-                   | dict(zip(players, share_out(worth))) | {"forecast": worth[-1], "closed": bool(closed[k])})
+        worth = (
+            model.apply(_mixed(rows, k, others, inside, players), (len(inside) * background, 1))
+            .reshape(len(inside), background)
+            .mean(1)
+            * scale[i[k]]
+        )
+        out.append(
+            {"unique_id": h.panel.ids[i[k]], "ds": h.panel.ds[origin + s[k]], "level": scale[i[k]], "usual": worth[0]}
+            | dict(zip(players, share_out(worth)))
+            | {"forecast": worth[-1], "closed": bool(closed[k])}
+        )
     return pd.DataFrame(out)
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-025
@@ -161,72 +194,108 @@ def explain_linear(
     model: Ridge,
     panel: Panel | History,
     origin: int,
-    horizon: int = 28,      # days ahead
-) -> dict[str, np.ndarray]: # group -> units per day (N, H); `usual` (N, 1); on open days, before clipping at zero, they add up to the forecast
+    horizon: int = 28,  # days ahead
+) -> dict[
+    str, np.ndarray
+]:  # group -> units per day (N, H); `usual` (N, 1); on open days, before clipping at zero, they add up to the forecast
     """Return the Shapley values of a linear model for every series and day, against all rows of the morning; raise `ExplainError` for any other model."""
-    if not isinstance(model, Ridge): raise ExplainError(f"{type(model).__name__} is not linear; use `explain`")
-    if not hasattr(model, "past"): raise ExplainError(f"{type(model).__name__} has learned nothing yet: call fit(panel, origin) first")
+    if not isinstance(model, Ridge):
+        raise ExplainError(f"{type(model).__name__} is not linear; use `explain`")
+    if not hasattr(model, "past"):
+        raise ExplainError(f"{type(model).__name__} has learned nothing yet: call fit(panel, origin) first")
     h = history(panel)
     x, scale = features(h, origin, horizon)
     names, rows = model._design(x, (len(scale), horizon))
     middle, out = rows.mean(1), {}
     for words in dict.fromkeys(map(group_of, names)):
         mine = [k for k, name in enumerate(names) if group_of(name) == words]
-        out[words] = (model.beta[mine] @ (rows[mine] - middle[mine, None])).reshape(len(scale), horizon) * scale[:, None]
+        out[words] = (model.beta[mine] @ (rows[mine] - middle[mine, None])).reshape(len(scale), horizon) * scale[
+            :, None
+        ]
     return {"usual": (model.constant + model.beta @ middle) * scale[:, None]} | out
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-026
 def in_general(
     parts: dict[str, np.ndarray],  # of `explain_linear`
-) -> pd.DataFrame:          # group, share: mean size of what it adds, as a share of all forecasts; the largest first
+) -> pd.DataFrame:  # group, share: mean size of what it adds, as a share of all forecasts; the largest first
     """Say what moves forecasts in general: the mean size of the Shapley values, by group."""
-    total = np.abs(sum(np.broadcast_to(v, next(v for k, v in parts.items() if k != "usual").shape) for v in parts.values())).sum()
-    out = pd.DataFrame({"group": [k for k in parts if k != "usual"], "share": [np.abs(v).sum() / total for k, v in parts.items() if k != "usual"]})
+    total = np.abs(
+        sum(np.broadcast_to(v, next(v for k, v in parts.items() if k != "usual").shape) for v in parts.values())
+    ).sum()
+    out = pd.DataFrame(
+        {
+            "group": [k for k in parts if k != "usual"],
+            "share": [np.abs(v).sum() / total for k, v in parts.items() if k != "usual"],
+        }
+    )
     return out.sort_values("share", ascending=False, ignore_index=True)
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-030
 def forecast_sentence(
-    row: pd.Series,         # a row of `explain`
-    reasons: int = 3,       # named, the largest first
+    row: pd.Series,  # a row of `explain`
+    reasons: int = 3,  # named, the largest first
 ) -> str:
     """Tell a forecast and its largest reasons in a line of text."""
-    if row["closed"]: return f"{row['unique_id']}, {row['ds']:%A %d %B}: the store is closed, so nothing is expected."
-    parts = row.drop(["unique_id", "ds", "level", "usual", "forecast", "closed"]).astype(float).sort_values(key=abs, ascending=False)
-    told = [f"{'+' if value > 0 else '−'}{abs(value):.1f} for {name}" for name, value in parts.head(reasons).items() if abs(value) >= 0.05]
-    rest = parts.iloc[len(told):].sum()
-    return (f"{row['unique_id']}, {row['ds']:%A %d %B}: {row['forecast']:.1f} units expected. A usual day of an item that sells {row['level']:.1f} a day would have {row['usual']:.1f}; "
-            + (", ".join(told) if told else "nothing stands out") + (f", {'+' if rest > 0 else '−'}{abs(rest):.1f} for everything else." if abs(rest) >= 0.05 else "."))
+    if row["closed"]:
+        return f"{row['unique_id']}, {row['ds']:%A %d %B}: the store is closed, so nothing is expected."
+    parts = (
+        row.drop(["unique_id", "ds", "level", "usual", "forecast", "closed"])
+        .astype(float)
+        .sort_values(key=abs, ascending=False)
+    )
+    told = [
+        f"{'+' if value > 0 else '−'}{abs(value):.1f} for {name}"
+        for name, value in parts.head(reasons).items()
+        if abs(value) >= 0.05
+    ]
+    rest = parts.iloc[len(told) :].sum()
+    return (
+        f"{row['unique_id']}, {row['ds']:%A %d %B}: {row['forecast']:.1f} units expected. A usual day of an item that sells {row['level']:.1f} a day would have {row['usual']:.1f}; "
+        + (", ".join(told) if told else "nothing stands out")
+        + (f", {'+' if rest > 0 else '−'}{abs(rest):.1f} for everything else." if abs(rest) >= 0.05 else ".")
+    )
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-033
 def shap_library():
     """Return the library shap, or say how to get it."""
-    try: return importlib.import_module("shap")
+    try:
+        return importlib.import_module("shap")
     except ImportError as error:
-        raise ExplainError("Shapley values of single features of trees need the library shap, which is not installed: pip install 'lepton_nb[explain]'. "
-                           "Groups of features are explained without it, by `explain`.") from error
+        raise ExplainError(
+            "Shapley values of single features of trees need the library shap, which is not installed: pip install 'lepton_nb[explain]'. "
+            "Groups of features are explained without it, by `explain`."
+        ) from error
 
 
 def tree_shapley(
-    model: Tabular,         # fitted boosting or forest
+    model: Tabular,  # fitted boosting or forest
     panel: Panel | History,
     origin: int,
-    series: Sequence,       # unique ids or numbers
+    series: Sequence,  # unique ids or numbers
     steps: Sequence[int] = (1,),  # days ahead, 1 is the origin's day
-    background: int = 50,   # other rows of the morning, B
+    background: int = 50,  # other rows of the morning, B
     seed: int = 0,
-) -> pd.DataFrame:          # a row a series and day, a column a feature, units per day; `usual` is what they are added to
+) -> pd.DataFrame:  # a row a series and day, a column a feature, units per day; `usual` is what they are added to
     """Share out a forecast of trees among single features with shap's TreeExplainer."""
-    if not isinstance(model, Tabular): raise ExplainError(f"{type(model).__name__} is not made of trees alone; use `explain`")
+    if not isinstance(model, Tabular):
+        raise ExplainError(f"{type(model).__name__} is not made of trees alone; use `explain`")
     shap, h, rng = shap_library(), history(panel), np.random.default_rng(seed)
     i, s = _ask(model, h, series, steps, background)
     horizon = int(s.max()) + 1
     x, scale = features(h, origin, horizon)
-    def coded(at, days): return model.codes(table(pick_rows(x, at, days), (len(at), 1))[1]).T.astype(np.float32)
+
+    def coded(at, days):
+        return model.codes(table(pick_rows(x, at, days), (len(at), 1))[1]).T.astype(np.float32)
+
     others, rows = coded(rng.integers(0, len(scale), background), rng.integers(0, horizon, background)), coded(i, s)
-    tellers = [shap.TreeExplainer(m, shap.maskers.Independent(others, max_samples=background)) for m in model.models.values()]
+    tellers = [
+        shap.TreeExplainer(m, shap.maskers.Independent(others, max_samples=background)) for m in model.models.values()
+    ]
     values = np.mean([t.shap_values(rows, check_additivity=False) for t in tellers], 0) * scale[i][:, None]
     usual = np.mean([np.ravel(t.expected_value)[0] for t in tellers]) * scale[i]
-    return pd.DataFrame(values, columns=model.names).assign(unique_id=h.panel.ids[i], ds=h.panel.ds[origin + s], usual=usual)
+    return pd.DataFrame(values, columns=model.names).assign(
+        unique_id=h.panel.ids[i], ds=h.panel.ds[origin + s], usual=usual
+    )
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-037
 def dependence(
@@ -234,16 +303,26 @@ def dependence(
     panel: Panel | History,
     origin: int,
     feature: str | Sequence[str],  # name, or names that move together
-    values: Sequence[float],       # to set, or to add with `shift`
+    values: Sequence[float],  # to set, or to add with `shift`
     shift: bool = False,
     horizon: int = 28,
-) -> pd.DataFrame:          # value, forecast: units per day and series, mean over all rows
+) -> pd.DataFrame:  # value, forecast: units per day and series, mean over all rows
     """Return the mean forecast over all rows, as if every day were open, when a feature takes each value (partial dependence)."""
     h, names = history(panel), [feature] if isinstance(feature, str) else list(feature)
     x, scale = features(h, origin, horizon)
     unknown = [name for name in names if name not in x]
-    if unknown: raise ExplainError(f"no feature {unknown[0]!r}; there are {', '.join(sorted(x))}")
+    if unknown:
+        raise ExplainError(f"no feature {unknown[0]!r}; there are {', '.join(sorted(x))}")
+
     def mean(value):
-        moved = {name: (x[name] + np.float32(value) if shift else np.full_like(x[name], value)) if name in names else v for name, v in x.items()}
-        return float((np.maximum(model.apply(moved, (len(scale), horizon)).reshape(len(scale), horizon), 0) * scale[:, None]).mean())
+        moved = {
+            name: (x[name] + np.float32(value) if shift else np.full_like(x[name], value)) if name in names else v
+            for name, v in x.items()
+        }
+        return float(
+            (
+                np.maximum(model.apply(moved, (len(scale), horizon)).reshape(len(scale), horizon), 0) * scale[:, None]
+            ).mean()
+        )
+
     return pd.DataFrame({"value": list(values), "forecast": [mean(value) for value in values]})

@@ -18,8 +18,9 @@ from .panel import Panel, PanelError, promotion_lift, reconstruct, weekday_mean
 @dataclass(frozen=True)
 class Windows:
     """Hold running sums and counts of N series along T days."""
-    total: np.ndarray         # C, (N, T + 1)
-    count: np.ndarray         # n, (N, T + 1)
+
+    total: np.ndarray  # C, (N, T + 1)
+    count: np.ndarray  # n, (N, T + 1)
     weekly_total: np.ndarray  # the same in steps of seven days, (N, T + 7)
     weekly_count: np.ndarray  # (N, T + 7)
 
@@ -38,8 +39,10 @@ class Windows:
         """Average the last `weeks` same weekdays before the origin, for each of the days (H,)."""
         last = days - 7 * ((days - origin) // 7 + 1)
         first = np.where(last >= 7 * weeks, last - 7 * weeks, last % 7 - 7)
-        return ratio(self.weekly_total[:, last + 7] - self.weekly_total[:, first + 7],
-                     self.weekly_count[:, last + 7] - self.weekly_count[:, first + 7])
+        return ratio(
+            self.weekly_total[:, last + 7] - self.weekly_total[:, first + 7],
+            self.weekly_count[:, last + 7] - self.weekly_count[:, first + 7],
+        )
 
 
 def ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -58,30 +61,31 @@ def windows(y: np.ndarray) -> Windows:
     np.cumsum(values, axis=1, out=total[:, 1:], dtype=float)
     np.cumsum(seen, axis=1, out=count[:, 1:])
     for k in range(min(7, T)):
-        np.cumsum(values[:, k::7], axis=1, out=weekly_total[:, 7 + k::7], dtype=float)
-        np.cumsum(seen[:, k::7], axis=1, out=weekly_count[:, 7 + k::7])
+        np.cumsum(values[:, k::7], axis=1, out=weekly_total[:, 7 + k :: 7], dtype=float)
+        np.cumsum(seen[:, k::7], axis=1, out=weekly_count[:, 7 + k :: 7])
     return Windows(total, count, weekly_total, weekly_count)
 
 # %% ../../nbs/demand/02_features.ipynb #cell-010
 @dataclass(frozen=True)
 class History:
     """Hold what the features of any origin are looked up in; nothing at column t is later than t."""
-    panel: Panel          # demand, reconstructed where it was censored
-    y: np.ndarray         # demand without closed days, (N, T)
-    all: Windows          # of y
-    base: Windows         # of y on days without promotion
-    sold: Windows         # of the 0/1 of a sale
-    square: Windows       # of y squared
-    idle: np.ndarray      # days since the last sale, (N, T)
-    start: np.ndarray     # first day with a value, (N,)
-    groups: dict          # name -> (code of each series (N,), daily mean (G, T), Windows)
-    price: tuple | None   # log price (N, T) without gaps and its Windows
+
+    panel: Panel  # demand, reconstructed where it was censored
+    y: np.ndarray  # demand without closed days, (N, T)
+    all: Windows  # of y
+    base: Windows  # of y on days without promotion
+    sold: Windows  # of the 0/1 of a sale
+    square: Windows  # of y squared
+    idle: np.ndarray  # days since the last sale, (N, T)
+    start: np.ndarray  # first day with a value, (N,)
+    groups: dict  # name -> (code of each series (N,), daily mean (G, T), Windows)
+    price: tuple | None  # log price (N, T) without gaps and its Windows
     promoted: np.ndarray | None  # bool (N, T)
-    lift: np.ndarray | None      # demand on promotion over the usual, as known each day, (N, T)
-    events: np.ndarray    # 0/1, (E, T)
-    responses: dict       # group name -> share by which each day was off the usual, (G, T)
-    closed: np.ndarray    # bool (N, T): closed in the past or by announcement
-    other: dict           # further covariates, standardised, (N, T) or (T,)
+    lift: np.ndarray | None  # demand on promotion over the usual, as known each day, (N, T)
+    events: np.ndarray  # 0/1, (E, T)
+    responses: dict  # group name -> share by which each day was off the usual, (G, T)
+    closed: np.ndarray  # bool (N, T): closed in the past or by announcement
+    other: dict  # further covariates, standardised, (N, T) or (T,)
 
 # %% ../../nbs/demand/02_features.ipynb #cell-012
 def _groups(panel: Panel, y: np.ndarray) -> dict:
@@ -104,7 +108,9 @@ def _groups(panel: Panel, y: np.ndarray) -> dict:
 # %% ../../nbs/demand/02_features.ipynb #cell-014
 def _closed(panel: Panel) -> np.ndarray:
     """Mark the days on which a store that usually sells 20 units or more sold nothing, and the announced ones."""
-    store = pd.factorize(panel.static["store"].astype(str))[0] if "store" in panel.static else np.zeros(len(panel.ids), int)
+    store = (
+        pd.factorize(panel.static["store"].astype(str))[0] if "store" in panel.static else np.zeros(len(panel.ids), int)
+    )
     member = (np.arange(store.max() + 1)[:, None] == store).astype(np.float32)
     total = member @ np.nan_to_num(panel.y)
     busy = np.nan_to_num(weekday_mean(np.where(total > 0, total, np.float32(np.nan)))) >= 20
@@ -118,9 +124,11 @@ def _price(panel: Panel, promoted: np.ndarray | None) -> tuple | None:
         return None
     raw = np.broadcast_to(np.asarray(panel.known["price"], np.float32), panel.y.shape)
     given = np.isfinite(raw) & (raw > 0)
+
     def last(of):
         at = np.maximum.accumulate(np.where(of, np.arange(raw.shape[1]), -1), axis=1)
         return np.take_along_axis(raw, np.maximum(at, 0), axis=1), at >= 0
+
     price, seen = last(given if promoted is None else given & ~promoted)
     price = np.where(given, raw, np.where(seen, price, last(given)[0]))
     log = np.log(np.where(price > 0, price, np.float32(np.nan)))
@@ -172,10 +180,23 @@ def history(panel: Panel | History) -> History:
     groups, whole = _groups(panel, y), windows(y)
     last = np.maximum.accumulate(np.where(np.nan_to_num(y) > 0, day, -1), axis=1)
     return History(
-        panel=panel, y=y, all=whole, base=whole if promoted is None else windows(base), closed=closed,
-        sold=windows(np.where(seen, y > 0, np.nan)), square=windows(y**2), idle=day - last, start=np.where(seen.any(1), seen.argmax(1), shape[1]),
-        groups=groups, price=_price(panel, promoted), promoted=promoted, lift=lift, other=_other(panel), responses=_responses(groups),
-        events=np.array(events, np.float32).reshape(-1, shape[1]))
+        panel=panel,
+        y=y,
+        all=whole,
+        base=whole if promoted is None else windows(base),
+        closed=closed,
+        sold=windows(np.where(seen, y > 0, np.nan)),
+        square=windows(y**2),
+        idle=day - last,
+        start=np.where(seen.any(1), seen.argmax(1), shape[1]),
+        groups=groups,
+        price=_price(panel, promoted),
+        promoted=promoted,
+        lift=lift,
+        other=_other(panel),
+        responses=_responses(groups),
+        events=np.array(events, np.float32).reshape(-1, shape[1]),
+    )
 
 # %% ../../nbs/demand/02_features.ipynb #cell-022
 def level(h: History, origin: int, floor: float = 0.03) -> np.ndarray:
@@ -194,8 +215,8 @@ def level(h: History, origin: int, floor: float = 0.03) -> np.ndarray:
     return np.maximum(total / weight, floor).astype(np.float32)
 
 # %% ../../nbs/demand/02_features.ipynb #cell-024
-WINDOWS = (7, 14, 28, 56, 112, 364)   # days
-WEEKS = (1, 2, 4, 8, 26)              # same weekdays
+WINDOWS = (7, 14, 28, 56, 112, 364)  # days
+WEEKS = (1, 2, 4, 8, 26)  # same weekdays
 
 
 def column(values: np.ndarray) -> np.ndarray:
@@ -222,12 +243,17 @@ def _recent(h: History, origin: int, days: np.ndarray, scale: np.ndarray) -> dic
 # %% ../../nbs/demand/02_features.ipynb #cell-026
 def _year(h: History, origin: int, days: np.ndarray, scale: np.ndarray) -> dict:
     """Look at the target day's week and month one year back, never beyond the origin."""
+
     def around(w, half):
         return w.mean(np.minimum(days - 364 - half, origin), np.minimum(days - 364 + half + 1, origin))
+
     month, before, now = around(h.all, 14), h.all.mean(origin - 392, origin - 364), h.all.mean(origin - 28, origin)
-    out = {"year.week": around(h.all, 3) / scale[:, None], "year.month": month / scale[:, None],
-           "year.growth": column(np.log((now + 0.1) / (before + 0.1))),
-           "year.season": np.clip(np.log((month + 0.1) / (before[:, None] + 0.1)), -2, 2)}
+    out = {
+        "year.week": around(h.all, 3) / scale[:, None],
+        "year.month": month / scale[:, None],
+        "year.growth": column(np.log((now + 0.1) / (before + 0.1))),
+        "year.season": np.clip(np.log((month + 0.1) / (before[:, None] + 0.1)), -2, 2),
+    }
     for name, (code, mean, w) in h.groups.items():
         then = w.mean(origin - 392, origin - 364)[:, None]
         out[f"year.{name}_week"] = np.clip(ratio(around(w, 3), then), 0.2, 4)[code]
@@ -243,8 +269,10 @@ def _group_features(h: History, origin: int, days: np.ndarray, scale: np.ndarray
     """Describe the groups of each series: weekday profile and trend."""
     out = {}
     for name, (code, _, w) in h.groups.items():
+
         def profile(weeks):
             return ratio(w.weekday_mean(origin, days, weeks), w.mean(origin - 7 * weeks, origin)[:, None])[code]
+
         month = w.mean(origin - 28, origin)
         out[f"group.{name}_weekday8"], out[f"group.{name}_weekday26"] = profile(8), profile(26)
         out[f"group.{name}_trend7"] = column(ratio(w.mean(origin - 7, origin), month)[code])
@@ -275,7 +303,7 @@ def _offers(h: History, origin: int, days: np.ndarray) -> dict:
         on = h.promoted[:, days].astype(np.float32)
         out["promotion.on"] = on
         out["promotion.lift"] = on * (h.lift[:, [min(origin, h.lift.shape[1] - 1)]] - 1)
-        out["promotion.recent"] = column(h.promoted[:, max(origin - 14, 0):origin].mean(1))
+        out["promotion.recent"] = column(h.promoted[:, max(origin - 14, 0) : origin].mean(1))
     return out
 
 # %% ../../nbs/demand/02_features.ipynb #cell-032
@@ -310,15 +338,28 @@ def features(h: History, origin: int, horizon: int) -> tuple[dict, np.ndarray]:
     Raises `PanelError` when the origin has no history or the panel's calendar ends too early.
     """
     if origin < 1 or horizon < 1 or origin + horizon > len(h.panel.ds):
-        raise PanelError(f"origin {origin} with horizon {horizon}: the panel's calendar has {len(h.panel.ds)} days; the origin must be "
-                         "at least 1, and origin + horizon must not pass the calendar's end (extend it with `horizon=` or a calendar table)")
+        raise PanelError(
+            f"origin {origin} with horizon {horizon}: the panel's calendar has {len(h.panel.ds)} days; the origin must be "
+            "at least 1, and origin + horizon must not pass the calendar's end (extend it with `horizon=` or a calendar table)"
+        )
     days, scale = np.arange(origin, origin + horizon), level(h, origin)
     out = _recent(h, origin, days, scale) | _year(h, origin, days, scale) | _group_features(h, origin, days, scale)
     return out | _calendar(h, origin, days) | _offers(h, origin, days) | _events(h, origin, days), scale
 
 # %% ../../nbs/demand/02_features.ipynb #cell-035
-RELATIVE = ("recent.", "weekday.", "year.week", "year.month", "year.store", "year.item", "year.group", "year.shelf", "year.all", "group.")
-BENT = ("calendar.weekday", "calendar.day", "calendar.yearday")   # enter a linear model through dummies and waves only
+RELATIVE = (
+    "recent.",
+    "weekday.",
+    "year.week",
+    "year.month",
+    "year.store",
+    "year.item",
+    "year.group",
+    "year.shelf",
+    "year.all",
+    "group.",
+)
+BENT = ("calendar.weekday", "calendar.day", "calendar.yearday")  # enter a linear model through dummies and waves only
 
 
 def _terms(x: dict) -> dict:
@@ -327,11 +368,19 @@ def _terms(x: dict) -> dict:
     turn = x["calendar.yearday"] * np.float32(2 * np.pi / 365.25)
     for j in (1, 2):
         out |= {f"calendar.sin{j}": np.sin(j * turn), f"calendar.cos{j}": np.cos(j * turn)}
-    out |= {"calendar.early": (x["calendar.day"] <= 10).astype(np.float32), "calendar.late": (x["calendar.day"] >= 25).astype(np.float32)}
+    out |= {
+        "calendar.early": (x["calendar.day"] <= 10).astype(np.float32),
+        "calendar.late": (x["calendar.day"] >= 25).astype(np.float32),
+    }
     shop = next(n for n in ("store", "shelf", "group", "all") if f"group.{n}_weekday8" in x)
-    for name, factor in ((f"group.{shop}_weekday8", "recent.mean28"), (f"group.{shop}_weekday8", "recent.mean112"),
-                         (f"group.{shop}_weekday26", "recent.mean28"), ("promotion.lift", "recent.mean56"), ("event.store", "recent.mean28"),
-                         ("event.group", "recent.mean28")):
+    for name, factor in (
+        (f"group.{shop}_weekday8", "recent.mean28"),
+        (f"group.{shop}_weekday8", "recent.mean112"),
+        (f"group.{shop}_weekday26", "recent.mean28"),
+        ("promotion.lift", "recent.mean56"),
+        ("event.store", "recent.mean28"),
+        ("event.group", "recent.mean28"),
+    ):
         if name in x:
             out[f"{name}*{factor}"] = neutral(name, x[name]) * neutral(factor, x[factor])
     return out

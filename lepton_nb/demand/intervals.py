@@ -34,11 +34,11 @@ def spread_evenly(size: int) -> np.ndarray:
 # %% ../../nbs/demand/11_intervals.ipynb #cell-008
 def dispersion(
     panel: Panel,
-    origin: int,      # only columns before this one are used
+    origin: int,  # only columns before this one are used
     days: int = 364,  # length of the window, days
 ) -> np.ndarray:
     """Divide variance by mean of the last days before the origin, (N,); NaN without history."""
-    past = np.asarray(panel.y[:, max(origin - days, 0):origin], float)
+    past = np.asarray(panel.y[:, max(origin - days, 0) : origin], float)
     mean = known_mean(past, axis=1)
     return known_mean((past - mean[:, None]) ** 2, axis=1) / (mean + 0.1)
 
@@ -46,13 +46,14 @@ def dispersion(
 @dataclass(frozen=True)
 class Outcomes:
     """Hold M forecasts made without their outcome, and the outcomes."""
-    forecast: np.ndarray     # mean forecast, units, (M,)
-    outcome: np.ndarray      # what came, units, (M,)
+
+    forecast: np.ndarray  # mean forecast, units, (M,)
+    outcome: np.ndarray  # what came, units, (M,)
     variability: np.ndarray  # index of dispersion of the series before the origin, (M,)
-    series: np.ndarray       # row of the panel, (M,)
-    origin: np.ndarray       # origin column, (M,)
-    step: np.ndarray         # 0 for the first day, (M,)
-    censored: np.ndarray     # the shelf ran empty: demand was at least the outcome, bool (M,)
+    series: np.ndarray  # row of the panel, (M,)
+    origin: np.ndarray  # origin column, (M,)
+    step: np.ndarray  # 0 for the first day, (M,)
+    censored: np.ndarray  # the shelf ran empty: demand was at least the outcome, bool (M,)
 
     def __getitem__(self, rows: np.ndarray) -> "Outcomes":
         """Pick rows."""
@@ -60,9 +61,9 @@ class Outcomes:
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-010
 def outcomes(
-    material: object,         # a Backtest, a fitted model with `.oof`, or a mapping with forecast, outcome, series, origin, step
-    panel: Panel,             # the panel they were made on, with its sold-out days marked
-    model: str | None = None, # which model of a backtest; None where there is one only
+    material: object,  # a Backtest, a fitted model with `.oof`, or a mapping with forecast, outcome, series, origin, step
+    panel: Panel,  # the panel they were made on, with its sold-out days marked
+    model: str | None = None,  # which model of a backtest; None where there is one only
 ) -> Outcomes:
     """Collect forecasts and their outcomes.  Raises `IntervalError` when there are none."""
     column = _columns(material, panel, model)
@@ -73,7 +74,9 @@ def outcomes(
     column["outcome"] = np.where(np.abs(sold - whole) <= 1e-4 * np.maximum(whole, 1), whole, sold)
     known = np.isfinite(column["outcome"]) & np.isfinite(column["forecast"])
     if not (known & ~column["censored"]).any():
-        raise IntervalError(f"{len(known)} forecasts and not one outcome among them; give earlier origins or a longer history")
+        raise IntervalError(
+            f"{len(known)} forecasts and not one outcome among them; give earlier origins or a longer history"
+        )
     mornings, at = np.unique(column["origin"], return_inverse=True)
     restless = np.stack([dispersion(panel, int(o)) for o in mornings])[at, column["series"]]
     return Outcomes(**column, variability=restless)[known]
@@ -86,7 +89,9 @@ def _columns(material: object, panel: Panel, model: str | None) -> dict[str, np.
     material = getattr(material, "oof", material)
     names = ("forecast", "outcome", "series", "origin", "step")
     if material is None or not all(name in material for name in names):
-        raise IntervalError("no out-of-fold outcomes: give a fitted model that keeps them in `.oof`, or a backtest on validation origins")
+        raise IntervalError(
+            "no out-of-fold outcomes: give a fitted model that keeps them in `.oof`, or a backtest on validation origins"
+        )
     column = {name: np.asarray(material[name]) for name in names}
     if column["series"].dtype.kind not in "iu":
         column["series"] = panel.ids.get_indexer(column["series"])
@@ -105,25 +110,31 @@ def _from_backtest(bt: Backtest, model: str | None) -> dict[str, np.ndarray]:
         raise IntervalError(f"the backtest holds several models, {list(bt.forecasts)}; name one")
     name = next(iter(bt.forecasts)) if model is None else model
     o, n, h = np.indices(bt.actual.shape)
-    return {"forecast": bt.forecasts[name].ravel(), "outcome": bt.actual.ravel(), "series": n.ravel(),
-            "origin": np.asarray(bt.origins)[o.ravel()], "step": h.ravel()}
+    return {
+        "forecast": bt.forecasts[name].ravel(),
+        "outcome": bt.actual.ravel(),
+        "series": n.ravel(),
+        "origin": np.asarray(bt.origins)[o.ravel()],
+        "step": h.ravel(),
+    }
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-015
 @dataclass(frozen=True)
 class Calibrated:
     """Hold quantile functions by forecast and dispersion, and how errors go together."""
-    counts: bool              # whole units, or a continuous amount
-    growth: float             # $\alpha$ of the spread
-    floor: float              # smallest spread, units
-    quiet: bool               # a forecast of zero was never followed by a sale
-    centres: np.ndarray       # mean forecast of each bin, (B,)
-    across: np.ndarray        # mean dispersion of each part of each bin, (B, V)
-    table: np.ndarray         # scaled error at each normal score of LADDER, (B, V, K)
-    variability: np.ndarray   # last known dispersion of each series, (N,)
-    stores: np.ndarray        # store code of each series, (N,)
-    total: np.ndarray         # correlation of a series' scores by days between them, (H,)
-    store: np.ndarray         # the same between two series of one store, (H,)
-    chain: np.ndarray         # the same between two series of different stores, (H,)
+
+    counts: bool  # whole units, or a continuous amount
+    growth: float  # $\alpha$ of the spread
+    floor: float  # smallest spread, units
+    quiet: bool  # a forecast of zero was never followed by a sale
+    centres: np.ndarray  # mean forecast of each bin, (B,)
+    across: np.ndarray  # mean dispersion of each part of each bin, (B, V)
+    table: np.ndarray  # scaled error at each normal score of LADDER, (B, V, K)
+    variability: np.ndarray  # last known dispersion of each series, (N,)
+    stores: np.ndarray  # store code of each series, (N,)
+    total: np.ndarray  # correlation of a series' scores by days between them, (H,)
+    store: np.ndarray  # the same between two series of one store, (H,)
+    chain: np.ndarray  # the same between two series of different stores, (H,)
 
     def spread(self, mean: np.ndarray) -> np.ndarray:
         """Compute the unit in which errors are measured, s(mean)."""
@@ -133,9 +144,9 @@ class Calibrated:
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-017
 def quantile_function(
-    values: np.ndarray,    # outcomes, (n,)
+    values: np.ndarray,  # outcomes, (n,)
     censored: np.ndarray,  # the value is a lower bound, bool (n,)
-    levels: np.ndarray,    # ascending levels in (0, 1)
+    levels: np.ndarray,  # ascending levels in (0, 1)
 ) -> np.ndarray:
     """Give the product-limit quantiles of a sample with lower bounds among its values."""
     order = np.lexsort((censored, values))
@@ -162,9 +173,9 @@ def _parts(values: np.ndarray, parts: int) -> list[np.ndarray]:
 def _tabulate(
     blank: Calibrated,  # its spread and kind are used
     rows: Outcomes,
-    bins: int,          # forecast bins, at most
-    parts: int,         # dispersion parts of each bin, at most
-    smallest: int,      # rows that a part needs, at least
+    bins: int,  # forecast bins, at most
+    parts: int,  # dispersion parts of each bin, at most
+    smallest: int,  # rows that a part needs, at least
 ) -> Calibrated:
     """Keep the quantiles of scaled errors in bins of forecast by dispersion."""
     parts = int(np.clip(len(rows.outcome) // (4 * smallest), 1, parts))
@@ -173,7 +184,11 @@ def _tabulate(
     filled = rows.outcome + jitter
     scaled = (filled - rows.forecast) / blank.spread(rows.forecast)
     blocks = _bins(rows.forecast, bins)
-    centres, across, table = np.zeros(len(blocks)), np.zeros((len(blocks), parts)), np.zeros((len(blocks), parts, len(LADDER)))
+    centres, across, table = (
+        np.zeros(len(blocks)),
+        np.zeros((len(blocks), parts)),
+        np.zeros((len(blocks), parts, len(LADDER))),
+    )
     for b, block in enumerate(blocks):
         centres[b] = rows.forecast[block].mean()
         for v, group in enumerate(_parts(rows.variability[block], parts)):
@@ -183,13 +198,13 @@ def _tabulate(
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-023
 def _fit(
-    material: object,            # a Backtest, a fitted model with `.oof`, or a mapping: see `outcomes`
-    panel: Panel,                # the panel they were made on
-    model: str | None = None,    # which model of a backtest
+    material: object,  # a Backtest, a fitted model with `.oof`, or a mapping: see `outcomes`
+    panel: Panel,  # the panel they were made on
+    model: str | None = None,  # which model of a backtest
     counts: bool | None = None,  # whole units; None looks at the outcomes
-    bins: int = 25,              # forecast bins, at most
-    parts: int = 5,              # dispersion parts of each bin, at most
-    smallest: int = 200,         # outcomes that a part needs
+    bins: int = 25,  # forecast bins, at most
+    parts: int = 5,  # dispersion parts of each bin, at most
+    smallest: int = 200,  # outcomes that a part needs
 ) -> Calibrated:
     """Learn quantile functions and correlations from outcomes of earlier forecasts."""
     rows = outcomes(material, panel, model)
@@ -202,10 +217,14 @@ def _fit(
         growth=float(np.clip(excess, 0.0, 4.0)),
         floor=float(max(1e-3 * np.abs(rows.outcome).mean(), 1e-9)),
         quiet=not (rows.outcome[f == 0] > 0).any(),
-        centres=np.zeros(1), across=np.zeros((1, 1)), table=np.zeros((1, 1, len(LADDER))),
+        centres=np.zeros(1),
+        across=np.zeros((1, 1)),
+        table=np.zeros((1, 1, len(LADDER))),
         variability=np.nan_to_num(dispersion(panel, int(rows.origin.max()))),
         stores=pd.factorize(panel.static["store"])[0] if "store" in panel.static else np.zeros(len(panel.ids), int),
-        total=np.ones(1), store=np.zeros(1), chain=np.zeros(1),
+        total=np.ones(1),
+        store=np.zeros(1),
+        chain=np.zeros(1),
     )
     return _correlated(_tabulate(blank, rows, bins, parts, smallest), rows)
 
@@ -252,17 +271,19 @@ def _dispersion_of(cal: Calibrated, shape: tuple[int, ...], variability: np.ndar
     """Spread the dispersion of the series over their days, (N,) -> (N * H,)."""
     values = cal.variability if variability is None else np.asarray(variability, float)
     if len(shape) != 2 or values.shape != shape[:1]:
-        raise IntervalError(f"a mean of shape {shape} and the dispersion of {values.shape} series: the mean is (series, days); "
-                            "for other series than those of the fit give their `variability`, see `dispersion`")
+        raise IntervalError(
+            f"a mean of shape {shape} and the dispersion of {values.shape} series: the mean is (series, days); "
+            "for other series than those of the fit give their `variability`, see `dispersion`"
+        )
     centre = np.median(cal.across)
     return np.repeat(np.where(np.isfinite(values), values, centre), shape[1])
 
 
 def _quantiles(
     cal: Calibrated,
-    mean: np.ndarray,                        # mean forecast, units, (N, H)
-    taus: Sequence[float],                   # Q levels, between 0 and 1
-    variability: np.ndarray | None = None,   # dispersion of the series, (N,); None takes the last one of the fit
+    mean: np.ndarray,  # mean forecast, units, (N, H)
+    taus: Sequence[float],  # Q levels, between 0 and 1
+    variability: np.ndarray | None = None,  # dispersion of the series, (N,); None takes the last one of the fit
 ) -> np.ndarray:
     """Give calibrated quantiles, (N, H, Q): whole units for counts, never negative, ascending with the level."""
     mean, taus = np.asarray(mean, float), np.atleast_1d(np.asarray(taus, float))
@@ -294,7 +315,7 @@ def _expected_scores(cal: Calibrated, rows: Outcomes, chunk: int = 20_000) -> np
         low, high = (_score(steps, y + side) for side in ((-0.5, 0.5) if cal.counts else (0.0, 0.0)))
         low, high = np.where(cal.counts & (y <= 0), -8.0, low), np.where(rows.censored[cut], 8.0, high)
         mass = ndtr(high) - ndtr(low)
-        density = (np.exp(-low**2 / 2) - np.exp(-high**2 / 2)) / np.sqrt(2 * np.pi)
+        density = (np.exp(-(low**2) / 2) - np.exp(-(high**2) / 2)) / np.sqrt(2 * np.pi)
         out[cut] = np.where(mass > 1e-4, density / np.maximum(mass, 1e-4), (low + high) / 2)
     return out
 
@@ -310,7 +331,7 @@ def _correlated(cal: Calibrated, rows: Outcomes, recent: int = 364, most: int = 
     mornings = np.unique(rows.origin)
     mornings = mornings[mornings > mornings[-1] - recent]
     rows = rows[rows.origin >= mornings[0]]
-    mornings = mornings[::-1][::max(1, int(np.ceil(len(rows.outcome) / most)))]
+    mornings = mornings[::-1][:: max(1, int(np.ceil(len(rows.outcome) / most)))]
     rows = rows[np.isin(rows.origin, mornings)]
     seen = _expected_scores(cal, rows)
     bin_of = np.searchsorted(cal.centres, rows.forecast)
@@ -353,21 +374,24 @@ Calibrated.pit = _pit
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-043
 def add_quantiles(
-    bt: Backtest,                            # any backtest on the same panel
+    bt: Backtest,  # any backtest on the same panel
     cal: Calibrated | Sequence[Calibrated],  # one for all origins, or one for each
     panel: Panel,
-    model: str,                              # whose mean forecasts are given quantiles
+    model: str,  # whose mean forecasts are given quantiles
     taus: Sequence[float] = (0.1, 0.5, 0.9),
 ) -> Backtest:
     """Give a model of a backtest its quantiles, with the dispersion known at each origin."""
     each = [cal] * len(bt.origins) if isinstance(cal, Calibrated) else list(cal)
-    blocks = [c.quantiles(mean, taus, dispersion(panel, o)) for c, mean, o in zip(each, bt.forecasts[model], bt.origins, strict=True)]
+    blocks = [
+        c.quantiles(mean, taus, dispersion(panel, o))
+        for c, mean, o in zip(each, bt.forecasts[model], bt.origins, strict=True)
+    ]
     return bt.with_quantiles(model, taus, np.stack(blocks))
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-047
 def conformal_levels(
     places: np.ndarray,  # where n held-out outcomes fell in their distributions, in (0, 1)
-    taus: np.ndarray,    # levels wanted
+    taus: np.ndarray,  # levels wanted
 ) -> np.ndarray:
     """Replace levels by the finite-sample quantiles of the places; 0 or 1 where n is too small."""
     ranked = np.concatenate([[0.0], np.sort(np.asarray(places, float)), [1.0]])
@@ -407,11 +431,11 @@ def _factors(cal: Calibrated, horizon: int) -> list[np.ndarray]:
 # %% ../../nbs/demand/11_intervals.ipynb #cell-054
 def _paths(
     cal: Calibrated,
-    mean: np.ndarray,                        # mean forecast, units, (N, H)
-    n: int,                                  # how many paths
-    seed: int,                               # the same seed gives the same paths
-    variability: np.ndarray | None = None,   # dispersion of the series, (N,); None takes the last one of the fit
-    stores: np.ndarray | None = None,        # store code of each series, (N,); None takes those of the fit
+    mean: np.ndarray,  # mean forecast, units, (N, H)
+    n: int,  # how many paths
+    seed: int,  # the same seed gives the same paths
+    variability: np.ndarray | None = None,  # dispersion of the series, (N,); None takes the last one of the fit
+    stores: np.ndarray | None = None,  # store code of each series, (N,); None takes those of the fit
 ) -> np.ndarray:
     """Draw demand of all series and days together, (n, N, H), float32: whole units for counts, never negative."""
     mean = np.asarray(mean, float)

@@ -18,7 +18,8 @@ from .rows import Chunk, Learner
 @dataclass
 class Moments:
     """Accumulate the weighted products of features, a constant and the target over chunks of rows."""
-    sums: np.ndarray | float = 0.0   # (F + 1, F + 2) in float64: features and 1, times features, 1 and target
+
+    sums: np.ndarray | float = 0.0  # (F + 1, F + 2) in float64: features and 1, times features, 1 and target
 
     def add(self, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> None:
         """Add rows: x (F, R), y (R,), weight (R,)."""
@@ -42,8 +43,9 @@ class Moments:
 @dataclass
 class Ridge(Learner):
     """Regress demand over level on the linear design, by normal equations."""
-    alpha: float = 0.5                # penalty on standardised coefficients
-    only: tuple[str, ...] = ()        # names (or beginnings of names) of the features to use; all when empty
+
+    alpha: float = 0.5  # penalty on standardised coefficients
+    only: tuple[str, ...] = ()  # names (or beginnings of names) of the features to use; all when empty
 
     def start(self) -> None:
         """Forget everything."""
@@ -51,7 +53,7 @@ class Ridge(Learner):
 
     def take(self, chunk: Chunk) -> None:
         """Add the chunk's products to its block."""
-        self.names, x = self._design(chunk.x, chunk.shape)   # every row is used, without thinning: sums are cheap
+        self.names, x = self._design(chunk.x, chunk.shape)  # every row is used, without thinning: sums are cheap
         ok = np.isfinite(chunk.y)
         self.blocks.setdefault(chunk.block, Moments()).add(x[:, ok], chunk.y[ok], chunk.weight[ok])
 
@@ -60,9 +62,13 @@ class Ridge(Learner):
         total = sum(m.sums for m in self.blocks.values())
         self.beta, self.constant, self.spread = Moments(total).solve(self.alpha)
         alone = len(self.blocks) == 1
-        self.without = {b: Moments(total if alone else total - m.sums).solve(self.alpha)[:2] for b, m in self.blocks.items()}
+        self.without = {
+            b: Moments(total if alone else total - m.sums).solve(self.alpha)[:2] for b, m in self.blocks.items()
+        }
 
-    def apply(self, x: dict, shape: tuple[int, int], without: int | None = None, at: np.ndarray | None = None) -> np.ndarray:
+    def apply(
+        self, x: dict, shape: tuple[int, int], without: int | None = None, at: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return demand over level for the rows `at` (all of them by default)."""
         beta, constant = (self.beta, self.constant) if without is None else self.without[without]
         out = beta.astype(np.float32) @ self._design(x, shape)[1] + np.float32(constant)

@@ -24,14 +24,17 @@ from .trees import Boosting, Codes, Forest, Tabular, quantile_codes
 @dataclass
 class Ensemble(Learner):
     """Average learners of the same rows with fixed weights."""
-    members: list = field(default_factory=lambda: [(0.75, Boosting()), (0.25, Ridge())])   # (weight, learner)
+
+    members: list = field(default_factory=lambda: [(0.75, Boosting()), (0.25, Ridge())])  # (weight, learner)
 
     @property
     def parts(self) -> list[Learner]:
         """List the members' learners; it has nothing to learn of its own."""
         return [part for _, member in self.members for part in member.parts]
 
-    def apply(self, x: dict, shape: tuple[int, int], without: int | None = None, at: np.ndarray | None = None) -> np.ndarray:
+    def apply(
+        self, x: dict, shape: tuple[int, int], without: int | None = None, at: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return the weighted mean of the members' answers."""
         return sum(weight * member.apply(x, shape, without, at) for weight, member in self.members)
 
@@ -51,18 +54,20 @@ MODELS = {
 # %% ../../nbs/demand/09_models.ipynb #cell-012
 def fit_all(
     panel: Panel | History,
-    origin: int,                           # nothing from this column on is used
+    origin: int,  # nothing from this column on is used
     names: Iterable[str] | dict = MODELS,  # names of `MODELS`, or name -> function that makes an unfitted model
 ) -> dict:
     """Fit several models in one pass over the rows and return name -> fitted model; equal models and members are one object."""
     h, pool = history(panel), []
     makers = names if isinstance(names, dict) else {name: _maker(name) for name in names}
+
     def shared(model):
         if isinstance(model, Ensemble):
             model.members = [(weight, shared(member)) for weight, member in model.members]
         same = [m for m in pool if type(m) is type(model) and m == model]
         pool.extend([] if same else [model])
         return same[0] if same else model
+
     out = {name: shared(make()) for name, make in makers.items()}
     fit_together([m for m in pool if isinstance(m, Learner)], h, origin)
     for model in pool:

@@ -18,21 +18,28 @@ from .rows import Chunk, Learner, Rows
 # %% ../../nbs/demand/07_network.ipynb #cell-006
 def train(
     network: "Network",
-    x: np.ndarray,        # features of rows in order of time (R, F)
-    y: np.ndarray,        # outcome over level less one (R,)
-    weight: np.ndarray,   # (R,)
+    x: np.ndarray,  # features of rows in order of time (R, F)
+    y: np.ndarray,  # outcome over level less one (R,)
+    weight: np.ndarray,  # (R,)
 ) -> tuple[MLPRegressor, np.ndarray]:
     """Train until the latest tenth of the rows has not improved for `patience` passes; return it and its two error curves."""
     rng, held = np.random.default_rng(network.seed), max(1, len(y) // 10)
     old = np.arange(max(1, len(y) - held))
-    model = MLPRegressor(hidden_layer_sizes=network.hidden, alpha=network.l2, learning_rate_init=2e-3,
-                         batch_size=int(np.clip(len(old) // 20, min(8, len(old)), 256)), random_state=network.seed)
+    model = MLPRegressor(
+        hidden_layer_sizes=network.hidden,
+        alpha=network.l2,
+        learning_rate_init=2e-3,
+        batch_size=int(np.clip(len(old) // 20, min(8, len(old)), 256)),
+        random_state=network.seed,
+    )
     best, kept, curve = np.inf, None, []
     chance = weight[old] / weight[old].sum()
     for _ in range(network.rounds):
         draw = rng.choice(old, len(old), p=chance)
         model.partial_fit(x[draw], y[draw])
-        curve.append([np.average((model.predict(x[s]) - y[s]) ** 2, weights=weight[s]) for s in (old, slice(-held, None))])
+        curve.append(
+            [np.average((model.predict(x[s]) - y[s]) ** 2, weights=weight[s]) for s in (old, slice(-held, None))]
+        )
         if curve[-1][1] < best:
             best, kept = curve[-1][1], copy.deepcopy((model.coefs_, model.intercepts_))
         if len(curve) - int(np.argmin([c[1] for c in curve])) > network.patience:
@@ -44,11 +51,12 @@ def train(
 @dataclass
 class Network(Learner):
     """Train a multilayer perceptron with early stopping on the latest rows."""
+
     rows: Rows = Rows(limit=60_000)
     hidden: tuple[int, ...] = (32, 16)
     l2: float = 1e-3
-    rounds: int = 30        # passes over the rows, at most
-    patience: int = 3       # passes without improvement before it stops
+    rounds: int = 30  # passes over the rows, at most
+    patience: int = 3  # passes without improvement before it stops
 
     def start(self) -> None:
         """Forget everything."""
@@ -57,7 +65,9 @@ class Network(Learner):
     def take(self, chunk: Chunk) -> None:
         """Keep the thinned rows of a chunk."""
         at = chunk.kept(self.rows.limit)
-        self.pieces.append((design(chunk.x, chunk.shape)[1][:, at], chunk.y[at], chunk.weight[at], np.full(len(at), chunk.block)))
+        self.pieces.append(
+            (design(chunk.x, chunk.shape)[1][:, at], chunk.y[at], chunk.weight[at], np.full(len(at), chunk.block))
+        )
 
     def finish(self) -> None:
         """Standardise, then train one network on each block."""
@@ -67,13 +77,17 @@ class Network(Learner):
             mine = block == b
             spread = x[:, mine].std(1, keepdims=True)
             self.scales[b] = x[:, mine].mean(1, keepdims=True), np.where(spread > 1e-3, spread, np.inf)
-            self.models[b], self.curves[b] = train(self, self._scaled(x[:, mine], b), np.minimum(y[mine], 8) - 1, weight[mine])
+            self.models[b], self.curves[b] = train(
+                self, self._scaled(x[:, mine], b), np.minimum(y[mine], 8) - 1, weight[mine]
+            )
 
     def _scaled(self, x: np.ndarray, block: int) -> np.ndarray:
         mean, spread = self.scales[block]
         return np.clip((x - mean) / spread, -4, 4).T.astype(np.float32)
 
-    def apply(self, x: dict, shape: tuple[int, int], without: int | None = None, at: np.ndarray | None = None) -> np.ndarray:
+    def apply(
+        self, x: dict, shape: tuple[int, int], without: int | None = None, at: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return demand over level, averaged over the networks that have not seen block `without`."""
         rows = design(x, shape)[1]
         rows = rows if at is None else rows[:, at]

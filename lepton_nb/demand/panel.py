@@ -6,8 +6,8 @@
 __all__ = ['PanelError', 'Panel', 'from_tables', 'at_least', 'weekday_mean', 'promotion_lift', 'reconstruct']
 
 # %% ../../nbs/demand/01_panel.ipynb #cell-003
-from dataclasses import dataclass, replace
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,12 +23,13 @@ class PanelError(UserError):
 @dataclass(frozen=True)
 class Panel:
     """Hold daily demand of N series over T days, with the covariates known ahead."""
-    ids: pd.Index               # unique_id of each series, length N
-    ds: pd.DatetimeIndex        # the T days, the known future included
-    y: np.ndarray               # demand or sales, units per day, float32 (N, T); NaN before the first sale and in the future
-    known: dict                 # name -> array (N, T) or (T,), known ahead: price, promotion, event_..., closed
-    static: pd.DataFrame        # one row per series in the order of ids: store, item, group
-    censored: np.ndarray        # bool (N, T): the shelf ran empty, so demand was at least y
+
+    ids: pd.Index  # unique_id of each series, length N
+    ds: pd.DatetimeIndex  # the T days, the known future included
+    y: np.ndarray  # demand or sales, units per day, float32 (N, T); NaN before the first sale and in the future
+    known: dict  # name -> array (N, T) or (T,), known ahead: price, promotion, event_..., closed
+    static: pd.DataFrame  # one row per series in the order of ids: store, item, group
+    censored: np.ndarray  # bool (N, T): the shelf ran empty, so demand was at least y
 
     @property
     def end(self) -> int:
@@ -38,7 +39,7 @@ class Panel:
 
     def days(self, origin: int, horizon: int) -> pd.DatetimeIndex:
         """List the days origin .. origin + horizon - 1."""
-        return self.ds[origin:origin + horizon]
+        return self.ds[origin : origin + horizon]
 
     def cut(self, origin: int) -> "Panel":
         """Forget all demand from column `origin` on, as on the morning of that day."""
@@ -50,21 +51,30 @@ def _checked(sales: pd.DataFrame) -> pd.DataFrame:
     """Return the table with `ds` as dates, or raise `PanelError` naming column, row and remedy."""
     missing = [c for c in ("unique_id", "ds", "y") if c not in sales]
     if missing:
-        raise PanelError(f"demand table: column {missing[0]!r} is missing, found {list(sales.columns)}; rename or add it")
+        raise PanelError(
+            f"demand table: column {missing[0]!r} is missing, found {list(sales.columns)}; rename or add it"
+        )
     if sales.empty:
         raise PanelError("demand table: it has no rows; at least one day of one series is needed")
     ds = pd.to_datetime(sales["ds"], errors="coerce")
     if ds.isna().any():
-        raise PanelError(f"demand table: column 'ds', row {int(np.flatnonzero(ds.isna())[0])}: {sales['ds'][ds.isna()].iloc[0]!r} is not a date; "
-                         "write dates like 2026-03-31, all in one form")
+        raise PanelError(
+            f"demand table: column 'ds', row {int(np.flatnonzero(ds.isna())[0])}: {sales['ds'][ds.isna()].iloc[0]!r} is not a date; "
+            "write dates like 2026-03-31, all in one form"
+        )
     sales = sales.assign(ds=ds.dt.normalize())
     y = pd.to_numeric(sales["y"], errors="coerce").to_numpy(float)
-    for bad, what in ((np.isinf(y), "an infinite value"), (y < 0, "a negative value"),
-                      (sales.duplicated(["unique_id", "ds"]).to_numpy(), "a second row for the same series and day")):
+    for bad, what in (
+        (np.isinf(y), "an infinite value"),
+        (y < 0, "a negative value"),
+        (sales.duplicated(["unique_id", "ds"]).to_numpy(), "a second row for the same series and day"),
+    ):
         if bad.any():
             row = sales.iloc[int(np.flatnonzero(bad)[0])]
-            raise PanelError(f"demand table: column 'y', series {row.unique_id!r}, day {row.ds:%Y-%m-%d}: {what} ({row.y}), "
-                             f"{int(bad.sum())} such rows in all; clean the table first")
+            raise PanelError(
+                f"demand table: column 'y', series {row.unique_id!r}, day {row.ds:%Y-%m-%d}: {what} ({row.y}), "
+                f"{int(bad.sum())} such rows in all; clean the table first"
+            )
     return sales.assign(y=y.astype(np.float32))
 
 # %% ../../nbs/demand/01_panel.ipynb #cell-009
@@ -87,7 +97,10 @@ def _covariates(frame: pd.DataFrame, ids: pd.Index, ds: pd.DatetimeIndex) -> dic
             empty = np.nan
         else:
             labels = [str(v).split(" + ") if v else [] for v in column.astype(object).where(column.notna(), "")]
-            parts = {f"{name}_{_slug(v)}": np.array([v in given for given in labels], np.float32) for v in sorted(set().union(*labels))}
+            parts = {
+                f"{name}_{_slug(v)}": np.array([v in given for given in labels], np.float32)
+                for v in sorted(set().union(*labels))
+            }
             empty = 0.0
         for key, values in parts.items():
             array = np.full((len(ids) if wide else 1, len(ds)), empty, np.float32)
@@ -100,11 +113,11 @@ def _covariates(frame: pd.DataFrame, ids: pd.Index, ds: pd.DatetimeIndex) -> dic
 
 # %% ../../nbs/demand/01_panel.ipynb #cell-010
 def _from_frames(
-    sales: pd.DataFrame,                      # unique_id, ds, y; a bool `censored`; further columns are covariates
-    known: pd.DataFrame | Sequence = (),      # frame(s) with ds (and unique_id) and covariates, may reach into the future
-    static: pd.DataFrame | None = None,       # unique_id (column or index), then store, item, group
-    horizon: int = 0,                         # days beyond the last known day to add
-    gaps: str = "zero",                       # a missing row after the first sale: "zero" sales or "missing"
+    sales: pd.DataFrame,  # unique_id, ds, y; a bool `censored`; further columns are covariates
+    known: pd.DataFrame | Sequence = (),  # frame(s) with ds (and unique_id) and covariates, may reach into the future
+    static: pd.DataFrame | None = None,  # unique_id (column or index), then store, item, group
+    horizon: int = 0,  # days beyond the last known day to add
+    gaps: str = "zero",  # a missing row after the first sale: "zero" sales or "missing"
 ) -> Panel:
     """Build a panel from tidy frames.  Raises `PanelError` on rows that cannot be used."""
     sales = _checked(sales)
@@ -169,7 +182,7 @@ Panel.to_frame = _to_frame
 # %% ../../nbs/demand/01_panel.ipynb #cell-020
 def from_tables(
     tables: dict[str, pd.DataFrame],  # sales, items and, where there is one, calendar
-    horizon: int = 0,                 # days beyond the last sale to plan for
+    horizon: int = 0,  # days beyond the last sale to plan for
 ) -> Panel:
     """Build the panel of a chain, one series `store/item` each, from its retail tables."""
     sales, items = tables["sales"], tables["items"]
@@ -192,8 +205,10 @@ def from_tables(
 # %% ../../nbs/demand/01_panel.ipynb #cell-023
 def at_least(mean: np.ndarray, sold: np.ndarray) -> np.ndarray:
     """Return E[D | D >= sold] for Poisson demand D, elementwise; never below `sold`."""
+
     def tail(k):
         return np.where(k >= 1, gammainc(np.maximum(k, 1), mean), 1.0)
+
     chance = tail(sold)
     likely = chance > 1e-9
     return np.maximum(np.where(likely, mean * tail(sold - 1) / np.where(likely, chance, 1.0), sold), sold)
@@ -203,25 +218,27 @@ def weekday_mean(y: np.ndarray, weeks: int = 8) -> np.ndarray:
     """Average, for each day, the same weekday of the `weeks` weeks before it; NaN where there is none."""
     total, count = np.zeros(y.shape, np.float32), np.zeros(y.shape, np.float32)
     for k in range(1, weeks + 1):
-        past = y[:, :max(y.shape[1] - 7 * k, 0)]
-        total[:, 7 * k:] += np.nan_to_num(past)
-        count[:, 7 * k:] += np.isfinite(past)
+        past = y[:, : max(y.shape[1] - 7 * k, 0)]
+        total[:, 7 * k :] += np.nan_to_num(past)
+        count[:, 7 * k :] += np.isfinite(past)
     return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))
 
 
 def promotion_lift(y: np.ndarray, usual: np.ndarray, promoted: np.ndarray) -> np.ndarray:
     """Return demand on promoted days over the usual (N, T), from the days before each day, shrunk to the panel's."""
     use = promoted & np.isfinite(y) & np.isfinite(usual)
+
     def before(x):
         return np.cumsum(np.where(use, x, 0.0), axis=1) - np.where(use, x, 0.0)
+
     sold, base = before(y), before(usual)
     overall = (sold.sum(0) + 1) / (base.sum(0) + 1)
     return ((sold + 10 * overall) / (base + 10)).astype(np.float32)
 
 # %% ../../nbs/demand/01_panel.ipynb #cell-028
 def reconstruct(
-    panel: Panel,      # sales, with the days marked on which the shelf ran empty
-    rounds: int = 2,   # passes: the second uses what the first filled in
+    panel: Panel,  # sales, with the days marked on which the shelf ran empty
+    rounds: int = 2,  # passes: the second uses what the first filled in
 ) -> Panel:
     """Replace sales on censored days by expected demand given the sales; no marks are left, so twice is as once."""
     if not panel.censored.any():

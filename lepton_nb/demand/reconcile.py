@@ -25,16 +25,17 @@ class ReconcileError(UserError, ValueError):
 @dataclass(frozen=True)
 class Hierarchy:
     """Hold A totals over L levels of N series."""
+
     labels: pd.DataFrame  # level and name of each total, A rows
-    member: np.ndarray    # row of the total that a series belongs to, int (L, N)
+    member: np.ndarray  # row of the total that a series belongs to, int (L, N)
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
 def hierarchy(
-    static: pd.DataFrame,                                              # columns to add up by, one row per series
-    levels: Sequence[str | tuple] = ("chain", "store", "group"),       # columns, tuples of columns, or "chain" for all
+    static: pd.DataFrame,  # columns to add up by, one row per series
+    levels: Sequence[str | tuple] = ("chain", "store", "group"),  # columns, tuples of columns, or "chain" for all
 ) -> Hierarchy:
     """Number the totals of every level."""
     labels, member, start = [], [], 0
@@ -42,13 +43,21 @@ def hierarchy(
         columns = [level] if isinstance(level, str) else list(level)
         unknown = [c for c in columns if c not in static and c != "chain"]
         if unknown:
-            raise ReconcileError(f"level {unknown[0]!r} is no column of the static table; give 'chain' or one of {list(static.columns)}")
-        names = pd.Series("all", static.index) if columns == ["chain"] else static[columns].astype(str).agg("/".join, axis=1)
+            raise ReconcileError(
+                f"level {unknown[0]!r} is no column of the static table; give 'chain' or one of {list(static.columns)}"
+            )
+        names = (
+            pd.Series("all", static.index)
+            if columns == ["chain"]
+            else static[columns].astype(str).agg("/".join, axis=1)
+        )
         codes, found = pd.factorize(names, sort=True)
         labels += [("/".join(columns), name) for name in found]
         member.append(codes + start)
         start += len(found)
-    return Hierarchy(pd.DataFrame(labels, columns=["level", "name"]), np.array(member).reshape(len(levels), len(static)))
+    return Hierarchy(
+        pd.DataFrame(labels, columns=["level", "name"]), np.array(member).reshape(len(levels), len(static))
+    )
 
 # %% ../../nbs/demand/12_reconcile.ipynb #cell-006
 def aggregate(values: np.ndarray, tree: Hierarchy) -> np.ndarray:
@@ -84,19 +93,21 @@ def _project(tree: Hierarchy, bottom: np.ndarray, totals: np.ndarray, w: np.ndar
 
 # %% ../../nbs/demand/12_reconcile.ipynb #cell-012
 def reconcile(
-    bottom: np.ndarray,           # forecasts of the series, units, (N, H)
-    totals: np.ndarray,           # forecasts of the totals, units, (A, H); NaN where there is none
+    bottom: np.ndarray,  # forecasts of the series, units, (N, H)
+    totals: np.ndarray,  # forecasts of the totals, units, (A, H); NaN where there is none
     tree: Hierarchy,
     bottom_variance: np.ndarray,  # error variance of the series, units², (N,)
-    total_variance: np.ndarray,   # error variance of the totals, units², (A,); 0 imposes a total exactly
+    total_variance: np.ndarray,  # error variance of the totals, units², (A,); 0 imposes a total exactly
 ) -> np.ndarray:
     """Reconcile series with totals, (N, H), nonnegative; `aggregate` of the result gives the coherent totals."""
     bottom, totals = np.asarray(bottom, float), np.asarray(totals, float)
     w, v = np.asarray(bottom_variance, float), np.asarray(total_variance, float)
     numbers = (len(bottom), len(totals), *w.shape, *v.shape)
     if numbers != 2 * (tree.member.shape[1], len(tree)) or totals.shape[1:] != bottom.shape[1:]:
-        raise ReconcileError(f"series {bottom.shape} with variances {w.shape}, totals {totals.shape} with variances {v.shape}: "
-                             f"a hierarchy of {tree.member.shape[1]} series and {len(tree)} totals needs the same numbers of rows")
+        raise ReconcileError(
+            f"series {bottom.shape} with variances {w.shape}, totals {totals.shape} with variances {v.shape}: "
+            f"a hierarchy of {tree.member.shape[1]} series and {len(tree)} totals needs the same numbers of rows"
+        )
     if not (np.isfinite(w).all() and np.isfinite(v).all() and (w >= 0).all() and (v >= 0).all()):
         raise ReconcileError("error variances must be numbers of at least 0; see error_variance")
     out = np.empty_like(bottom)
@@ -119,7 +130,10 @@ def aggregate_panel(panel: Panel, tree: Hierarchy) -> Panel:
         return (np.nan_to_num(aggregate(values, tree)) / np.maximum(count, 1.0)).astype(np.float32)
 
     known = {name: values if np.ndim(values) == 1 else mean(values) for name, values in panel.known.items()}
-    static = pd.DataFrame({"store": tree.labels["name"].to_numpy(), "item": ids.to_numpy(), "group": tree.labels["level"].to_numpy()}, index=ids)
+    static = pd.DataFrame(
+        {"store": tree.labels["name"].to_numpy(), "item": ids.to_numpy(), "group": tree.labels["level"].to_numpy()},
+        index=ids,
+    )
     y = aggregate(panel.y, tree).astype(np.float32)
     return Panel(ids, panel.ds, y, known, static, np.zeros(y.shape, bool))
 
@@ -134,38 +148,46 @@ class SeasonalWindow:
         return self
 
     def predict(self, panel: Panel, origin: int, horizon: int) -> np.ndarray:
-        year = np.asarray(panel.y, float)[:, max(origin - self.profile, 0):origin]
-        weekday = panel.ds[:origin + horizon].dayofweek.to_numpy()
-        past = weekday[origin - year.shape[1]:origin]
+        year = np.asarray(panel.y, float)[:, max(origin - self.profile, 0) : origin]
+        weekday = panel.ds[: origin + horizon].dayofweek.to_numpy()
+        past = weekday[origin - year.shape[1] : origin]
         shape = np.stack([known_mean(year[:, past == k], axis=1) for k in range(7)], axis=1)
         mean = known_mean(year, axis=1)[:, None]
         shape = np.where(np.isfinite(shape) & (mean > 0), shape, np.nan_to_num(mean)) / np.where(mean > 0, mean, 1.0)
-        level = np.nan_to_num(known_mean(year[:, -self.days:], axis=1))
+        level = np.nan_to_num(known_mean(year[:, -self.days :], axis=1))
         return (level[:, None] * shape[:, weekday[origin:]]).astype(np.float32)
 
 # %% ../../nbs/demand/12_reconcile.ipynb #cell-022
 def error_variance(bt: Backtest, model: str) -> np.ndarray:
     """Average the squared errors of each series over all origins and steps, (N,); the median where a series had none."""
-    square = mse(bt.actual.transpose(1, 0, 2).reshape(len(bt.ids), -1), bt.forecasts[model].transpose(1, 0, 2).reshape(len(bt.ids), -1), axis=1)
+    square = mse(
+        bt.actual.transpose(1, 0, 2).reshape(len(bt.ids), -1),
+        bt.forecasts[model].transpose(1, 0, 2).reshape(len(bt.ids), -1),
+        axis=1,
+    )
     known = square[np.isfinite(square)]
     return np.where(np.isfinite(square), square, np.median(known) if len(known) else 1.0)
 
 
 def reconcile_backtest(
-    bt: Backtest,                 # forecasts of the series
-    model: str,                   # which of its models
-    totals: Backtest,             # forecasts of the totals at the same origins
-    total_model: str,             # which of its models
+    bt: Backtest,  # forecasts of the series
+    model: str,  # which of its models
+    totals: Backtest,  # forecasts of the totals at the same origins
+    total_model: str,  # which of its models
     tree: Hierarchy,
     bottom_variance: np.ndarray,  # from earlier windows, see error_variance
-    total_variance: np.ndarray,   # from earlier windows
-    name: str = "reconciled",     # what to call the result
+    total_variance: np.ndarray,  # from earlier windows
+    name: str = "reconciled",  # what to call the result
 ) -> Backtest:
     """Add reconciled forecasts to a backtest as a further model."""
     if bt.origins != totals.origins:
-        raise ReconcileError(f"series have origins {bt.origins} and totals {totals.origins}; backtest both at the same ones")
-    done = [reconcile(b, a, tree, bottom_variance, total_variance)
-            for b, a in zip(bt.forecasts[model], totals.forecasts[total_model])]
+        raise ReconcileError(
+            f"series have origins {bt.origins} and totals {totals.origins}; backtest both at the same ones"
+        )
+    done = [
+        reconcile(b, a, tree, bottom_variance, total_variance)
+        for b, a in zip(bt.forecasts[model], totals.forecasts[total_model])
+    ]
     return replace(bt, forecasts={**bt.forecasts, name: np.stack(done)})
 
 # %% ../../nbs/demand/12_reconcile.ipynb #cell-023

@@ -18,11 +18,12 @@ from .panel import Panel, PanelError
 @dataclass(frozen=True)
 class Rows:
     """Say which past origins, series and steps are trained on."""
-    horizon: int = 28        # steps ahead, days
-    stride: int = 17         # between training origins, days
-    years: float = 3.0       # how far back
-    blocks: int = 2          # of time, for out-of-fold residuals
-    limit: int = 350_000     # rows kept by learners that need a table, and for residuals; linear sums take all
+
+    horizon: int = 28  # steps ahead, days
+    stride: int = 17  # between training origins, days
+    years: float = 3.0  # how far back
+    blocks: int = 2  # of time, for out-of-fold residuals
+    limit: int = 350_000  # rows kept by learners that need a table, and for residuals; linear sums take all
 
     @property
     def grid(self) -> tuple:
@@ -33,14 +34,15 @@ class Rows:
 @dataclass
 class Chunk:
     """Hold the rows of one training origin."""
+
     origin: int
     block: int
-    x: dict               # features
-    scale: np.ndarray     # level, (N,)
-    y: np.ndarray         # outcome over level, (N * H,); NaN where there is none
-    weight: np.ndarray    # (N * H,)
-    turn: int             # number of the origin, counted from 0
-    total: int            # rows of all origins together
+    x: dict  # features
+    scale: np.ndarray  # level, (N,)
+    y: np.ndarray  # outcome over level, (N * H,); NaN where there is none
+    weight: np.ndarray  # (N * H,)
+    turn: int  # number of the origin, counted from 0
+    total: int  # rows of all origins together
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -75,13 +77,15 @@ def training(h: History, origin: int, rows: Rows, power: float):
     """Yield a `Chunk` for each training origin.  Raises `PanelError` when the past is too short."""
     origins = training_origins(origin, rows)
     if origin < 4 or not origins or not np.isfinite(h.y[:, :origin]).any():
-        raise PanelError(f"origin {origin}: a model needs at least 4 days with demand before it; use 'seasonal_naive' or more history")
+        raise PanelError(
+            f"origin {origin}: a model needs at least 4 days with demand before it; use 'seasonal_naive' or more history"
+        )
     n, H = len(h.y), rows.horizon
     need = min(28, origin // 3)
     for k, o in enumerate(origins):
         horizon = min(H, origin - o)
         x, scale = features(h, o, horizon)
-        y = h.y[:, o:o + horizon] / scale[:, None]
+        y = h.y[:, o : o + horizon] / scale[:, None]
         y[h.all.days(0, o) < need] = np.nan
         block = k * min(rows.blocks, len(origins)) // len(origins)
         yield Chunk(o, block, x, scale, y.ravel(), np.repeat(scale**power, horizon), k, len(origins) * n * H)
@@ -90,8 +94,9 @@ def training(h: History, origin: int, rows: Rows, power: float):
 @dataclass
 class Learner:
     """Turn a learner of rows into a forecaster of panels."""
+
     rows: Rows = Rows()
-    power: float = 1.25   # weight of a row = level ** power
+    power: float = 1.25  # weight of a row = level ** power
     seed: int = 0
 
     def fit(self, panel: Panel | History, origin: int) -> "Learner":
@@ -152,8 +157,17 @@ def out_of_fold(model: Learner, h: History, origin: int) -> pd.DataFrame:
         series, step = np.divmod(at, horizon)
         scale = chunk.scale[series]
         variability = chunk.x["pattern.variation"][series, 0]
-        parts.append(pd.DataFrame({
-            "forecast": (forecast * scale).astype(np.float32), "outcome": chunk.y[at] * scale, "series": series.astype(np.int32),
-            "origin": np.int32(chunk.origin), "step": (step + 1).astype(np.int16), "level": scale,
-            "variability": np.nan_to_num(variability * scale)}))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "forecast": (forecast * scale).astype(np.float32),
+                    "outcome": chunk.y[at] * scale,
+                    "series": series.astype(np.int32),
+                    "origin": np.int32(chunk.origin),
+                    "step": (step + 1).astype(np.int16),
+                    "level": scale,
+                    "variability": np.nan_to_num(variability * scale),
+                }
+            )
+        )
     return pd.concat(parts, ignore_index=True)

@@ -16,8 +16,8 @@ from .panel import Panel
 
 # %% ../../nbs/demand/03_rules.ipynb #cell-005
 def practice_chain(
-    days: int = 640,   # length of the history, T
-    seed: int = 4,     # start of the random draw
+    days: int = 640,  # length of the history, T
+    seed: int = 4,  # start of the random draw
 ) -> tuple[Panel, np.ndarray]:
     """Return a panel of 24 series in three shops and its expected demand (24, T), units per day."""
     rng, ds = np.random.default_rng(seed), pd.date_range("2024-01-01", periods=days, name="ds")
@@ -25,13 +25,16 @@ def practice_chain(
     weekly = np.array([0.8, 0.8, 0.9, 1.0, 1.2, 1.5, 0.8])[ds.dayofweek]
     wave = 1 + 0.25 * np.sin(2 * np.pi * ds.dayofyear.to_numpy() / 365.25) + np.linspace(0, 0.2, days)
     expected = rng.uniform(1, 20, (24, 1)) * weekly * wave
-    tidy = pd.DataFrame({"unique_id": np.repeat(names, days), "ds": np.tile(ds, 24), "y": rng.poisson(expected).ravel()})
+    tidy = pd.DataFrame(
+        {"unique_id": np.repeat(names, days), "ds": np.tile(ds, 24), "y": rng.poisson(expected).ravel()}
+    )
     return Panel.from_frames(tidy), expected
 
 # %% ../../nbs/demand/03_rules.ipynb #cell-008
 @dataclass
 class SeasonalNaive:
     """Forecast each day by the last same weekday before the origin."""
+
     def fit(self, panel: Panel | History, origin: int) -> "SeasonalNaive":
         """Learn nothing."""
         return self
@@ -46,7 +49,8 @@ class SeasonalNaive:
 @dataclass
 class Average:
     """Forecast each day by the mean of the last `days` days."""
-    days: int = 28   # length of the window, days
+
+    days: int = 28  # length of the window, days
 
     def fit(self, panel: Panel | History, origin: int) -> "Average":
         """Learn nothing."""

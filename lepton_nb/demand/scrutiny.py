@@ -18,20 +18,25 @@ from .trees import Boosting
 # %% ../../nbs/demand/08_scrutiny.ipynb #cell-006
 def complexity(
     panel: Panel | History,
-    origin: int,                            # nothing from this column on is used
-    model: str = "boosting",                # "boosting" by number of trees, or "ridge" by penalty alpha
-    values: tuple = (),                     # the numbers of trees, or the penalties, to try
-    held: int = 84,                         # days before the origin kept for validation
+    origin: int,  # nothing from this column on is used
+    model: str = "boosting",  # "boosting" by number of trees, or "ridge" by penalty alpha
+    values: tuple = (),  # the numbers of trees, or the penalties, to try
+    held: int = 84,  # days before the origin kept for validation
     rows: Rows = Rows(limit=120_000, blocks=1),
 ) -> pd.DataFrame:
     """Return the weighted RMSE (in shares of the level) on training and on later validation rows, by model complexity."""
     chunks = list(training(history(panel), origin, rows, Learner.power))
-    sets = {"train": [c for c in chunks if c.origin + c.shape[1] <= origin - held], "validation": [c for c in chunks if c.origin >= origin - held]}
+    sets = {
+        "train": [c for c in chunks if c.origin + c.shape[1] <= origin - held],
+        "validation": [c for c in chunks if c.origin >= origin - held],
+    }
     if not all(sets.values()):
         raise PanelError(f"origin {origin}: too short a history to hold {held} days out; give a smaller `held`")
     learner = {"boosting": Boosting(rows), "ridge": Ridge(rows)}[model]
     curve = _by_trees if model == "boosting" else _by_penalty
-    values = tuple(values) or ((5, 10, 20, 30, 50, 80, 120, 200) if model == "boosting" else (1e-4, 1e-2, 0.1, 0.5, 2.0, 10.0, 100.0))
+    values = tuple(values) or (
+        (5, 10, 20, 30, 50, 80, 120, 200) if model == "boosting" else (1e-4, 1e-2, 0.1, 0.5, 2.0, 10.0, 100.0)
+    )
     learner.start()
     for chunk in sets["train"]:
         learner.take(chunk)
@@ -50,8 +55,15 @@ def _by_penalty(learner: Ridge, sets: dict, values: tuple) -> list[dict]:
     for alpha in values:
         learner.alpha = alpha
         learner.finish()
-        out.append({"alpha": alpha} | {name: _rmse(np.concatenate([learner.apply(c.x, c.shape, None, c.kept(limit)) for c in chunks]), chunks, limit)
-                                       for name, chunks in sets.items()})
+        out.append(
+            {"alpha": alpha}
+            | {
+                name: _rmse(
+                    np.concatenate([learner.apply(c.x, c.shape, None, c.kept(limit)) for c in chunks]), chunks, limit
+                )
+                for name, chunks in sets.items()
+            }
+        )
     return out
 
 
@@ -61,7 +73,9 @@ def _by_trees(learner: Boosting, sets: dict, values: tuple) -> list[dict]:
     learner.finish()
     out = {k: {"trees": k} for k in sorted(values)}
     for name, chunks in sets.items():
-        x = np.concatenate([learner.codes(table(c.x, c.shape)[1][:, c.kept(limit)]) for c in chunks], axis=1).T.astype(np.float32)
+        x = np.concatenate([learner.codes(table(c.x, c.shape)[1][:, c.kept(limit)]) for c in chunks], axis=1).T.astype(
+            np.float32
+        )
         for k, forecast in enumerate(learner.models[0].staged_predict(x), start=1):
             if k in out:
                 out[k][name] = _rmse(forecast, chunks, limit)
@@ -72,7 +86,7 @@ def drivers(
     model: Learner,
     panel: Panel | History,
     origin: int,
-    horizon: int = 28,   # days
+    horizon: int = 28,  # days
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return, for each family of features, the mean move of the forecast when it is shuffled and the rise of RMSE (shares)."""
@@ -81,19 +95,27 @@ def drivers(
     h, rng = history(panel), np.random.default_rng(seed)
     x, scale = features(h, origin, horizon)
     shape = len(scale), horizon
-    actual = h.y[:, origin:origin + horizon] / scale[:, None]
+    actual = h.y[:, origin : origin + horizon] / scale[:, None]
     series, days = rng.permutation(shape[0]), rng.permutation(horizon)
+
     def forecast(features):
         return np.maximum(model.apply(features, shape).reshape(shape), 0)
+
     def rmse(f):
         wide = scale[:, None] * (f - actual)
         return float(np.sqrt(np.nanmean(wide**2))) if np.isfinite(wide).any() else np.nan
+
     usual, out = forecast(x), []
     for family in dict.fromkeys(name.split(".")[0] for name in x):
         mixed = {k: _shuffled(v, series, days) if k.startswith(family + ".") else v for k, v in x.items()}
         moved = forecast(mixed)
-        out.append({"family": family, "move": float(np.sum(np.abs(moved - usual) * scale[:, None]) / np.sum(usual * scale[:, None])),
-                    "error_rise": rmse(moved) / rmse(usual) - 1})
+        out.append(
+            {
+                "family": family,
+                "move": float(np.sum(np.abs(moved - usual) * scale[:, None]) / np.sum(usual * scale[:, None])),
+                "error_rise": rmse(moved) / rmse(usual) - 1,
+            }
+        )
     return pd.DataFrame(out).sort_values("move", ascending=False, ignore_index=True)
 
 

@@ -18,7 +18,8 @@ from .rows import Chunk, Learner, Rows
 @dataclass
 class Codes:
     """Code features by quantiles: 0 .. bins - 1, and 254 for a gap."""
-    edges: list   # one increasing array a feature
+
+    edges: list  # one increasing array a feature
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Return codes (F, R) of features (F, R)."""
@@ -62,9 +63,13 @@ class Tabular(Learner):
         x = np.concatenate([self.codes(p[0]) for p in self.pieces], axis=1)
         y, weight, block = (np.concatenate([p[k] for p in self.pieces]) for k in (1, 2, 3))
         self.pieces = []
-        self.models = {int(b): self.learn(x[:, block == b], y[block == b], weight[block == b]) for b in np.unique(block)}
+        self.models = {
+            int(b): self.learn(x[:, block == b], y[block == b], weight[block == b]) for b in np.unique(block)
+        }
 
-    def apply(self, x: dict, shape: tuple[int, int], without: int | None = None, at: np.ndarray | None = None) -> np.ndarray:
+    def apply(
+        self, x: dict, shape: tuple[int, int], without: int | None = None, at: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return demand over level, averaged over the models that have not seen block `without`."""
         rows = table(x, shape)[1]
         rows = self.codes(rows if at is None else rows[:, at]).T.astype(np.float32)
@@ -75,29 +80,39 @@ class Tabular(Learner):
 @dataclass
 class Boosting(Tabular):
     """Grow shallow trees one after the other on the coded table."""
-    trees: int = 50         # number of trees in each block's model
-    leaves: int = 31        # at most, per tree
-    rate: float = 0.1       # share of each tree's answer that is added
-    least: int = 100        # rows in a leaf, at least (fewer where there are few rows)
-    l2: float = 1.0         # shrinks leaf values
+
+    trees: int = 50  # number of trees in each block's model
+    leaves: int = 31  # at most, per tree
+    rate: float = 0.1  # share of each tree's answer that is added
+    least: int = 100  # rows in a leaf, at least (fewer where there are few rows)
+    l2: float = 1.0  # shrinks leaf values
 
     def learn(self, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> HistGradientBoostingRegressor:
         """Fit on codes (F, R)."""
         least = int(np.clip(len(y) // 500, 5, self.least))
         model = HistGradientBoostingRegressor(
-            max_iter=self.trees, max_leaf_nodes=self.leaves, learning_rate=self.rate, min_samples_leaf=least,
-            l2_regularization=self.l2, early_stopping=False, random_state=self.seed)
+            max_iter=self.trees,
+            max_leaf_nodes=self.leaves,
+            learning_rate=self.rate,
+            min_samples_leaf=least,
+            l2_regularization=self.l2,
+            early_stopping=False,
+            random_state=self.seed,
+        )
         return model.fit(x.T.astype(np.float32), y, sample_weight=weight)
 
 
 @dataclass
 class Forest(Tabular):
     """Average deep trees, each grown on its own draw of rows."""
+
     rows: Rows = Rows(limit=40_000)
-    trees: int = 20         # number of trees in each block's model
-    least: int = 20         # rows in a leaf, at least
+    trees: int = 20  # number of trees in each block's model
+    least: int = 20  # rows in a leaf, at least
 
     def learn(self, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> RandomForestRegressor:
         """Fit on codes (F, R)."""
-        model = RandomForestRegressor(self.trees, min_samples_leaf=self.least, max_features=0.3, random_state=self.seed, n_jobs=1)
+        model = RandomForestRegressor(
+            self.trees, min_samples_leaf=self.least, max_features=0.3, random_state=self.seed, n_jobs=1
+        )
         return model.fit(x.T.astype(np.float32), y, sample_weight=weight)

@@ -22,8 +22,15 @@ from typing import Any
 import pandas as pd
 
 import lepton_nb
-from .parameters import UserError, json_schema, nearest, parameter_table, parse_pairs, read_parameter_file
-from .parameters import to_text
+from lepton_nb.workbook.parameters import (
+    UserError,
+    json_schema,
+    nearest,
+    parameter_table,
+    parse_pairs,
+    read_parameter_file,
+    to_text,
+)
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-005
 def take_parameters(
@@ -52,7 +59,7 @@ def _fit(wide: list[int], room: int) -> list[int]:
 
 
 def text_table(
-    table: pd.DataFrame,       # what to show
+    table: pd.DataFrame,  # what to show
     width: int | None = None,  # characters of a line; those of the terminal if not given
 ) -> str:
     """Set a table in plain text."""
@@ -64,7 +71,9 @@ def text_table(
     for row in cells:
         wrapped = [textwrap.wrap(text, w, break_on_hyphens=False) or [""] for text, w in zip(row, wide)]
         for i in range(max(map(len, wrapped))):
-            lines.append("  ".join((part[i] if i < len(part) else "").ljust(w) for part, w in zip(wrapped, wide)).rstrip())
+            lines.append(
+                "  ".join((part[i] if i < len(part) else "").ljust(w) for part, w in zip(wrapped, wide)).rstrip()
+            )
     return "\n".join(lines)
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-013
@@ -92,8 +101,15 @@ def run(arguments: argparse.Namespace) -> int:
     notify = (lambda text: None) if arguments.quiet else (lambda text: print(text, file=sys.stderr))
     try:
         folder = run_case(
-            arguments.case, **_given(arguments), out=arguments.out, force=arguments.force, progress=not arguments.quiet,
-            threads=arguments.threads, notify=notify, **arguments.place)
+            arguments.case,
+            **_given(arguments),
+            out=arguments.out,
+            force=arguments.force,
+            progress=not arguments.quiet,
+            threads=arguments.threads,
+            notify=notify,
+            **arguments.place,
+        )
     except RunFailed as error:
         print(f"{arguments.case} {error}\nreport on it: {_shown(error.folder / 'report.html')}", file=sys.stderr)
         return 2 if error.by_user else 1
@@ -152,7 +168,9 @@ def data(arguments: argparse.Namespace) -> int:
     if arguments.templates:
         with storage(arguments.templates):
             files = importlib.import_module("lepton_nb.data.tables").write_templates(arguments.templates)
-        print(f"written: {', '.join(_shown(Path(f)) for f in files)}\nreplace the example rows by your own; sales alone is enough to start, the other tables may be removed")
+        print(
+            f"written: {', '.join(_shown(Path(f)) for f in files)}\nreplace the example rows by your own; sales alone is enough to start, the other tables may be removed"
+        )
         return 0
     print(text_table(importlib.import_module("lepton_nb.data.catalog").available().fillna("")))
     return 0
@@ -182,10 +200,14 @@ def verify(arguments: argparse.Namespace) -> int:
     expected = read_results(_promise(arguments.target, arguments.place))
     found = arguments.found
     if found is None:
-        values = [(k, [to_text(x) for x in v] if isinstance(v, list) else to_text(v)) for k, v in expected["parameters"].items()]
+        values = [
+            (k, [to_text(x) for x in v] if isinstance(v, list) else to_text(v))
+            for k, v in expected["parameters"].items()
+        ]
         try:
-            found = run_case(expected["case"], values, out=arguments.out, force=True, progress=not arguments.quiet,
-                             **arguments.place)
+            found = run_case(
+                expected["case"], values, out=arguments.out, force=True, progress=not arguments.quiet, **arguments.place
+            )
         except RunFailed as error:
             print(f"{expected['case']} {error}\nreport on it: {_shown(error.folder / 'report.html')}", file=sys.stderr)
             return 2 if error.by_user else 1
@@ -195,7 +217,10 @@ def verify(arguments: argparse.Namespace) -> int:
     shown = shown[(shown["kind"] == "result") | (shown["verdict"] != "same")]
     if len(shown):
         print(text_table(shown.astype(object).where(shown.notna(), "")))
-    print(f"{(results['verdict'] == 'same').sum()} of {len(results)} results as promised" + ("" if good else ": not verified"))
+    print(
+        f"{(results['verdict'] == 'same').sum()} of {len(results)} results as promised"
+        + ("" if good else ": not verified")
+    )
     return 0 if good else 1
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-022
@@ -219,24 +244,42 @@ class _Parser(argparse.ArgumentParser):
     """Answer a wrong word with a sentence."""
 
     def error(self, message: str):
-        bare = next((word for word in message.split() if message.startswith("unrecognized") and re.fullmatch(r"\w+=.*", word)), "")
-        raise UserError(f"{message}; " + (f"to set a parameter write -p {bare}" if bare else f"see `{self.prog} --help`"))
+        bare = next(
+            (word for word in message.split() if message.startswith("unrecognized") and re.fullmatch(r"\w+=.*", word)),
+            "",
+        )
+        raise UserError(
+            f"{message}; " + (f"to set a parameter write -p {bare}" if bare else f"see `{self.prog} --help`")
+        )
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-023
 def _add_given(command: argparse.ArgumentParser) -> None:
     command.add_argument("case", metavar="CASE", help="name of the case, see `lepton-nb cases`")
-    command.add_argument("-p", "--parameter", nargs=2, metavar=("NAME", "VALUE"), help="set a parameter; may be repeated")
-    command.add_argument("-f", "--file", metavar="FILE", help="YAML or JSON file of parameters; -p has precedence over it")
+    command.add_argument(
+        "-p", "--parameter", nargs=2, metavar=("NAME", "VALUE"), help="set a parameter; may be repeated"
+    )
+    command.add_argument(
+        "-f", "--file", metavar="FILE", help="YAML or JSON file of parameters; -p has precedence over it"
+    )
 
 
 def _add_run(command: argparse.ArgumentParser) -> None:
     _add_given(command)
     command.add_argument("--out", default="runs", metavar="FOLDER", help="folder of the runs (default: runs)")
     command.add_argument("--force", action="store_true", help="run again though the same run has been done")
-    command.add_argument("--publish", nargs="?", const="reports", metavar="FOLDER",
-                         help="publish the report too (default folder: reports)")
-    command.add_argument("--threads", type=_count, metavar="N", help="cap on the threads of each numerical library "
-                         "(default: OMP_NUM_THREADS, else 2)")
+    command.add_argument(
+        "--publish",
+        nargs="?",
+        const="reports",
+        metavar="FOLDER",
+        help="publish the report too (default folder: reports)",
+    )
+    command.add_argument(
+        "--threads",
+        type=_count,
+        metavar="N",
+        help="cap on the threads of each numerical library (default: OMP_NUM_THREADS, else 2)",
+    )
     command.add_argument("--quiet", action="store_true", help="no progress bar; print only the path of the report")
 
 
@@ -252,7 +295,9 @@ def _add_params(command: argparse.ArgumentParser) -> None:
 
 
 def _add_data(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--templates", metavar="FOLDER", help="write an example CSV file of each table, to be filled with own data")
+    command.add_argument(
+        "--templates", metavar="FOLDER", help="write an example CSV file of each table, to be filled with own data"
+    )
 
 
 def _add_publish(command: argparse.ArgumentParser) -> None:
@@ -262,7 +307,9 @@ def _add_publish(command: argparse.ArgumentParser) -> None:
 
 def _add_verify(command: argparse.ArgumentParser) -> None:
     command.add_argument("target", metavar="CASE|RESULTS", help="a case (its published results) or a results.json")
-    command.add_argument("found", nargs="?", metavar="RESULTS", help="compare with this one instead of running the case")
+    command.add_argument(
+        "found", nargs="?", metavar="RESULTS", help="compare with this one instead of running the case"
+    )
     command.add_argument("--out", default="runs", metavar="FOLDER", help="folder of the runs (default: runs)")
     command.add_argument("--quiet", action="store_true", help="show only what differs")
 
@@ -280,13 +327,22 @@ COMMANDS = {
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     top = _Parser(
-        prog="lepton-nb", description="Business cases from raw data to a decision to money.",
-        epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+        prog="lepton-nb",
+        description="Business cases from raw data to a decision to money.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     top.add_argument("--version", action="version", version=f"lepton-nb {lepton_nb.__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser, required=True)
     for name, (function, about, add) in COMMANDS.items():
-        command = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".", epilog=EPILOG,
-                                      formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+        command = commands.add_parser(
+            name,
+            help=about,
+            description=about[0].upper() + about[1:] + ".",
+            epilog=EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
         command.set_defaults(function=function)
         if add:
             add(command)
@@ -302,8 +358,8 @@ def _end(number, frame):
 
 
 def dispatch(
-    words: list[str],        # words of the command line
-    place: dict[str, Any],   # where cases are looked for: folder and module of `run_case`
+    words: list[str],  # words of the command line
+    place: dict[str, Any],  # where cases are looked for: folder and module of `run_case`
 ) -> int:
     """Do what the words say. Raises `UserError` for words that make no sense."""
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
@@ -320,7 +376,7 @@ def dispatch(
 # %% ../../nbs/workbook/11_cli.ipynb #cell-028
 def main(
     words: list[str] | None = None,  # words of the command line; those of the process if not given
-    **place: Any,                    # where cases are looked for: folder and module of `run_case`
+    **place: Any,  # where cases are looked for: folder and module of `run_case`
 ) -> int:
     """Run `lepton-nb` and give its exit code."""
     before = {}
@@ -348,5 +404,7 @@ def main(
             signal.signal(getattr(signal, name), handler)
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-034
-if __name__ == "__main__" and globals().get("__spec__"):  # a notebook is called `__main__` too, but was not found as a module
+if __name__ == "__main__" and globals().get(
+    "__spec__"
+):  # a notebook is called `__main__` too, but was not found as a module
     sys.exit(main())

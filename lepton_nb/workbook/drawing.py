@@ -28,42 +28,81 @@ PALETTE = ["#2d4cb9", "#bd762b", "#1d9a9a", "#b3216d", "#743c00", "#22333f"]  # 
 PALETTE_DARK = ["#6b86ea", "#f78d33", "#14bd9c", "#e59bff", "#8f6a42", "#e4e7f0"]  # their twins on a dark one
 MUTED = "#808791"  # for what is only context; legible on both
 SEQUENTIAL = LinearSegmentedColormap.from_list("lepton", ["#e3ecee", "#8fc3c4", "#3d87a6", "#2d4cb9", "#1b1f5e"])
-DIVERGING = LinearSegmentedColormap.from_list("lepton_diverging", ["#743c00", "#bd762b", "#ecebe6", "#3d87a6", "#1f2f80"])
+DIVERGING = LinearSegmentedColormap.from_list(
+    "lepton_diverging", ["#743c00", "#bd762b", "#ecebe6", "#3d87a6", "#1f2f80"]
+)
 INK, FAINT = "#010203", "#010204"  # stand for the page's own text and line colours until the drawing is written
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-013
 def style() -> dict:
-    "Return the matplotlib settings of every figure; sizes are CSS pixels."
+    """Return the matplotlib settings of every figure; sizes are CSS pixels."""
     return {
-        "svg.fonttype": "none", "svg.hashsalt": "lepton_nb", "figure.dpi": 72, "savefig.dpi": 144, "font.family": "DejaVu Sans",
-        "font.size": 13, "axes.labelsize": 12.5, "axes.titlesize": 13.5, "axes.titleweight": "bold", "legend.fontsize": 12.5,
-        "xtick.labelsize": 12, "ytick.labelsize": 12, "axes.titlelocation": "left", "legend.frameon": False,
-        "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "xtick.labelcolor": INK, "ytick.labelcolor": INK,
-        "axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED, "grid.color": FAINT, "grid.linewidth": 1,
-        "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False, "axes.grid": True, "axes.grid.axis": "y",
-        "axes.axisbelow": True, "axes.facecolor": "none", "figure.facecolor": "none", "savefig.facecolor": "none",
-        "ytick.major.size": 0, "xtick.major.size": 4, "lines.linewidth": 2.2, "lines.solid_capstyle": "round",
-        "axes.prop_cycle": matplotlib.cycler(color=PALETTE), "image.cmap": "viridis", "patch.edgecolor": "none",
-        "date.converter": "concise", "axes.unicode_minus": True, "path.simplify_threshold": 0.4, "scatter.edgecolors": "none",
+        "svg.fonttype": "none",
+        "svg.hashsalt": "lepton_nb",
+        "figure.dpi": 72,
+        "savefig.dpi": 144,
+        "font.family": "DejaVu Sans",
+        "font.size": 13,
+        "axes.labelsize": 12.5,
+        "axes.titlesize": 13.5,
+        "axes.titleweight": "bold",
+        "legend.fontsize": 12.5,
+        "xtick.labelsize": 12,
+        "ytick.labelsize": 12,
+        "axes.titlelocation": "left",
+        "legend.frameon": False,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.titlecolor": INK,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "axes.edgecolor": MUTED,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "grid.color": FAINT,
+        "grid.linewidth": 1,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.spines.left": False,
+        "axes.grid": True,
+        "axes.grid.axis": "y",
+        "axes.axisbelow": True,
+        "axes.facecolor": "none",
+        "figure.facecolor": "none",
+        "savefig.facecolor": "none",
+        "ytick.major.size": 0,
+        "xtick.major.size": 4,
+        "lines.linewidth": 2.2,
+        "lines.solid_capstyle": "round",
+        "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
+        "image.cmap": "viridis",
+        "patch.edgecolor": "none",
+        "date.converter": "concise",
+        "axes.unicode_minus": True,
+        "path.simplify_threshold": 0.4,
+        "scatter.edgecolors": "none",
         "text.parse_math": False,  # a dollar sign in a name or a price is no formula
     }
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-014
-UNIT = re.compile(r"[(\[,%/€$£]|\b(in|per|of)\b|\b(second|minute|hour|day|week|weekday|month|quarter|year|date|unit|share|rank|step|number|count)s?\b", re.I)
+UNIT = re.compile(
+    r"[(\[,%/€$£]|\b(in|per|of)\b|\b(second|minute|hour|day|week|weekday|month|quarter|year|date|unit|share|rank|step|number|count)s?\b",
+    re.I,
+)
 
 
 def is_numeric(axis) -> bool:
-    "Tell whether an axis carries plain numbers, and not categories or dates."
+    """Tell whether an axis carries plain numbers, and not categories or dates."""
     return isinstance(axis.get_major_formatter(), ScalarFormatter) and axis.get_converter() is None
 
 
 def grouped(value: float, position: int | None = None) -> str:
-    "Write a tick: 12,000 or −0.5."
+    """Write a tick: 12,000 or −0.5."""
     return f"{value:,.10g}".replace("-", "−")
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-016
 def rasterise(ax, most: int = 800) -> None:
-    "Draw what has many shapes as an image; the text around it stays text."
+    """Draw what has many shapes as an image; the text around it stays text."""
     for collection in ax.collections:
         shapes = max(len(collection.get_offsets()), len(collection.get_paths()))
         if hasattr(collection, "get_coordinates") or shapes > most:
@@ -74,13 +113,17 @@ def rasterise(ax, most: int = 800) -> None:
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-017
 def lighten(
-    packed: str, # an image as PNG in base64
-    most: int = 100_000, # size above which it is drawn coarser, in bytes
+    packed: str,  # an image as PNG in base64
+    most: int = 100_000,  # size above which it is drawn coarser, in bytes
 ) -> str:
-    "Write an image with at most 256 colours, and coarser where it is still large."
+    """Write an image with at most 256 colours, and coarser where it is still large."""
     image = Image.open(io.BytesIO(base64.b64decode(packed)))
     for share in (1, 0.7, 0.5):
-        small = image.resize((max(1, int(image.width * share)), max(1, int(image.height * share))), Image.Resampling.BOX) if share < 1 else image
+        small = (
+            image.resize((max(1, int(image.width * share)), max(1, int(image.height * share))), Image.Resampling.BOX)
+            if share < 1
+            else image
+        )
         held = io.BytesIO()
         small.convert("RGBA").quantize(256, method=Image.Quantize.FASTOCTREE).save(held, format="PNG", optimize=True)
         if held.tell() <= most:
@@ -89,22 +132,27 @@ def lighten(
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-019
 def page_colours() -> dict[str, str]:
-    "Map the colours of a drawing to the variables of the page that shows it."
+    """Map the colours of a drawing to the variables of the page that shows it."""
     tint = lambda colour: to_hex(seaborn_desaturate(colour))
-    names = {INK: "currentColor", FAINT: "var(--lnb-grid,#8883)", "#000000": "currentColor", MUTED: f"var(--lnb-muted,{MUTED})"}
+    names = {
+        INK: "currentColor",
+        FAINT: "var(--lnb-grid,#8883)",
+        "#000000": "currentColor",
+        MUTED: f"var(--lnb-muted,{MUTED})",
+    }
     for i, colour in enumerate(PALETTE, 1):
         names[colour] = names[tint(colour)] = f"var(--lnb-{i},{colour})"
     return names
 
 
 def seaborn_desaturate(colour: str, share: float = 0.75) -> tuple[float, float, float]:
-    "Return the colour that seaborn's bars turn ours into."
+    """Return the colour that seaborn's bars turn ours into."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*matplotlib.colors.to_rgb(colour))
     return colorsys.hls_to_rgb(hue, lightness, saturation * share)
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-020
 def recolour(svg: str) -> str:
-    "Let the page choose the colours; coloured text takes a stronger tone, white lines the page's own."
+    """Let the page choose the colours; coloured text takes a stronger tone, white lines the page's own."""
     names = page_colours()
     swap = lambda found: found[1] + names.get(found[2].lower(), found[2])
     svg = re.sub(r"((?:fill|stroke|stop-color): ?)(#[0-9a-fA-F]{6})", swap, svg)
@@ -113,7 +161,7 @@ def recolour(svg: str) -> str:
 
 
 def unique(svg: str, key: str) -> str:
-    "Give the names that are used a short form with the prefix of this drawing, and drop the others."
+    """Give the names that are used a short form with the prefix of this drawing, and drop the others."""
     used = dict.fromkeys(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
     short = {name: f"{key}-{i}" for i, name in enumerate(used)}
     svg = re.sub(r' id="([^"]*)"', lambda m: f' id="{short[m[1]]}"' if m[1] in short else "", svg)
@@ -121,7 +169,7 @@ def unique(svg: str, key: str) -> str:
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-021
 def shorten(svg: str) -> str:
-    "Round coordinates and drop what a page does not need; images stay as they are."
+    """Round coordinates and drop what a page does not need; images stay as they are."""
     svg = re.sub(r"<metadata>.*?</metadata>|<style type.*?</style>|<!--.*?-->|<defs>\s*</defs>", "", svg, flags=re.S)
     parts = re.split(r'((?:xlink:)?href="data:[^"]*")', svg)
     parts[::2] = [shorten_text(part) for part in parts[::2]]
@@ -131,24 +179,28 @@ def shorten(svg: str) -> str:
 
 
 def shorten_text(svg: str) -> str:
-    "Shorten a stretch of SVG without images: coordinates, fonts, shapes that show nothing."
+    """Shorten a stretch of SVG without images: coordinates, fonts, shapes that show nothing."""
     svg = re.sub(r"\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), svg)
-    svg = re.sub(r"font-family: [^;\"]+;? ?| ?transform=\"rotate\(-0 [^\"]*\"|(?<=\"); *|fill: currentColor;? ?(?=[^>]*>[^<]*</text)", "", svg)
+    svg = re.sub(
+        r"font-family: [^;\"]+;? ?| ?transform=\"rotate\(-0 [^\"]*\"|(?<=\"); *|fill: currentColor;? ?(?=[^>]*>[^<]*</text)",
+        "",
+        svg,
+    )
     svg = re.sub(r"\s*\n\s*", " ", svg).replace(' z "', 'z"').replace(' "', '"')
     svg = re.sub(r'<path d="[^"]*" style="fill: none"/>', "", svg)
     return re.sub(r">\s+<", "><", svg)
 
 
 def gather(svg: str) -> str:
-    "Say once for a run of marks, such as the points of a cloud, how they are clipped and painted."
+    """Say once for a run of marks, such as the points of a cloud, how they are clipped and painted."""
     clipped = re.compile(r'<g clip-path="([^"]*)"><use [^>]*/></g>(?:<g clip-path="\1"><use [^>]*/></g>)+')
-    svg = clipped.sub(lambda m: f'<g clip-path="{m[1]}">' + re.sub(r'<g [^>]*>|</g>', "", m[0]) + "</g>", svg)
+    svg = clipped.sub(lambda m: f'<g clip-path="{m[1]}">' + re.sub(r"<g [^>]*>|</g>", "", m[0]) + "</g>", svg)
     painted = re.compile(r'<use [^>]*style="([^"]*)"/>(?:<use [^>]*style="\1"/>)+')
     return painted.sub(lambda m: f'<g style="{m[1]}">' + re.sub(r' style="[^"]*"', "", m[0]) + "</g>", svg)
 
 
 def drop_bare_groups(svg: str) -> str:
-    "Take out the groups that carry no attribute."
+    """Take out the groups that carry no attribute."""
     bare, keep = [], []
     svg = re.sub(r"<g\b[^>]*/>", "", svg)
     for part in re.split(r"(<g\b[^>]*>|</g>)", svg):
@@ -160,16 +212,18 @@ def drop_bare_groups(svg: str) -> str:
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-022
 def tidy(
-    svg: str, # what matplotlib wrote
-    title: str, # read aloud as the name of the drawing
-    alt: str, # read aloud instead of the drawing
+    svg: str,  # what matplotlib wrote
+    title: str,  # read aloud as the name of the drawing
+    alt: str,  # read aloud instead of the drawing
 ) -> str:
-    "Turn matplotlib's SVG file into one that can stand in a page beside others."
-    svg = shorten(recolour(svg[svg.index("<svg"):]))
+    """Turn matplotlib's SVG file into one that can stand in a page beside others."""
+    svg = shorten(recolour(svg[svg.index("<svg") :]))
     key = "f" + hashlib.sha256((svg + title + alt).encode()).hexdigest()[:7]
     svg = gather(drop_bare_groups(unique(svg, key))).replace("<defs></defs>", "")
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
-    body = svg[svg.index(">") + 1:]
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {box[1]} {box[2]}" width="{box[1]}" height="{box[2]}" '
-            f'role="img" aria-labelledby="{key}-t {key}-d" fill="currentColor" stroke-linejoin="round" '
-            f'style="max-width:100%;height:auto"><title id="{key}-t">{escape(title)}</title><desc id="{key}-d">{escape(alt)}</desc>{body}')
+    body = svg[svg.index(">") + 1 :]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {box[1]} {box[2]}" width="{box[1]}" height="{box[2]}" '
+        f'role="img" aria-labelledby="{key}-t {key}-d" fill="currentColor" stroke-linejoin="round" '
+        f'style="max-width:100%;height:auto"><title id="{key}-t">{escape(title)}</title><desc id="{key}-d">{escape(alt)}</desc>{body}'
+    )

@@ -39,10 +39,14 @@ from .parameters import TO_MEND
 # %% ../../nbs/workbook/06_execute.ipynb #cell-005
 DIRECTIVE = re.compile(r"^\s*#\s*\|\s*(\w[\w-]*)\s*:?\s*(.*?)\s*$")
 TAGS = {
-    ("hide", ""): "hide", ("include", "false"): "hide",
-    ("hide_input", ""): "hide_input", ("echo", "false"): "hide_input",
-    ("hide_output", ""): "hide_output", ("output", "false"): "hide_output",
-    ("export", ""): "export", ("exports", ""): "export",
+    ("hide", ""): "hide",
+    ("include", "false"): "hide",
+    ("hide_input", ""): "hide_input",
+    ("echo", "false"): "hide_input",
+    ("hide_output", ""): "hide_output",
+    ("output", "false"): "hide_output",
+    ("export", ""): "export",
+    ("exports", ""): "export",
 }
 
 
@@ -97,7 +101,8 @@ def prune(
     for i, cell in enumerate(pruned.cells):
         cell["id"] = f"cell-{i:03d}"
     pruned.metadata = nbformat.from_dict(
-        {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+        {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
     pruned.nbformat, pruned.nbformat_minor = 4, 5
     return pruned
 
@@ -128,7 +133,12 @@ class OwnKernel(AsyncKernelManager):
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-019
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS", "LOKY_MAX_CPU_COUNT", "POLARS_MAX_THREADS")
-ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")  # many small matrices: sharing each costs more than it saves
+ONE_THREAD = (
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)  # many small matrices: sharing each costs more than it saves
 
 
 def default_threads() -> int:
@@ -138,13 +148,20 @@ def default_threads() -> int:
 
 
 def kernel_environment(
-    threads: int,        # cap on the threads of each numerical library; linear algebra keeps to one
+    threads: int,  # cap on the threads of each numerical library; linear algebra keeps to one
     folder: str | Path,  # private folder, used for IPython's own files
 ) -> dict[str, str]:
     """Give the environment of a kernel: the user's, with threads capped and nothing taken from a profile."""
     env = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)), **dict.fromkeys(ONE_THREAD, "1")}
-    env |= {"PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1", "IPYTHONDIR": str(folder), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    env.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait must not spin: on busy cores that costs several times the work
+    env |= {
+        "PYTHONHASHSEED": "0",
+        "PYTHONSAFEPATH": "1",
+        "IPYTHONDIR": str(folder),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    env.setdefault(
+        "OMP_WAIT_POLICY", "PASSIVE"
+    )  # threads that wait must not spin: on busy cores that costs several times the work
     env.setdefault("MALLOC_ARENA_MAX", "2")  # glibc keeps a heap for each thread otherwise, and large arrays in each
     root = Path(__file__).parents[2] if "__file__" in globals() else Path.cwd()
     if (root / "settings.ini").exists():  # a checkout need not be installed
@@ -169,8 +186,10 @@ class Meter:
             family = [root, *root.children(recursive=True)]
             memory = sum(p.memory_info().rss for p in family)
             times = root.cpu_times()
-            self.processor_seconds = max(self.processor_seconds, times.user + times.system + sum(
-                p.cpu_times().user + p.cpu_times().system for p in family[1:]))
+            self.processor_seconds = max(
+                self.processor_seconds,
+                times.user + times.system + sum(p.cpu_times().user + p.cpu_times().system for p in family[1:]),
+            )
             status = Path(f"/proc/{self.pid}/status")
             own = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
             self.peak_memory = max(self.peak_memory, memory, int(own[1]) * 1024 if own else 0)
@@ -195,12 +214,12 @@ class Meter:
 class Failure:
     """Say what failed, where, and what to do."""
 
-    section: str            # heading the cell stands under
-    cell: int               # number of the cell in the executed notebook, from 1; 0 where no cell is to blame
-    error: str              # name of the exception
-    message: str            # what it said
-    mend: str               # what to change
-    by_user: bool           # whether the user can mend it (a UserError)
+    section: str  # heading the cell stands under
+    cell: int  # number of the cell in the executed notebook, from 1; 0 where no cell is to blame
+    error: str  # name of the exception
+    message: str  # what it said
+    mend: str  # what to change
+    by_user: bool  # whether the user can mend it (a UserError)
     traceback: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -218,7 +237,7 @@ class Execution:
     started: datetime
     ended: datetime
     processor_seconds: float  # of the kernel and what it started
-    peak_memory: int          # bytes, likewise
+    peak_memory: int  # bytes, likewise
     failure: Failure | None = None
 
     @property
@@ -246,7 +265,7 @@ def _advice(error: str, cell: int, changed: list[str]) -> str:
 # %% ../../nbs/workbook/06_execute.ipynb #cell-029
 def find_failure(
     notebook: nbformat.NotebookNode,  # an executed notebook
-    changed: list[str],               # names of the parameters that are not at their default
+    changed: list[str],  # names of the parameters that are not at their default
 ) -> Failure | None:
     """Find the cell that stopped a run."""
     ansi = re.compile(r"\x1b\[[0-9;]*m")
@@ -257,7 +276,9 @@ def find_failure(
             lines = [ansi.sub("", line) for line in output.traceback]
             if lines and lines[0].startswith(TO_MEND):
                 return Failure(section, i, output.ename, "\n".join(lines[1:]), "", True, tuple(lines))
-            return Failure(section, i, output.ename, output.evalue, _advice(output.ename, i, changed), False, tuple(lines))
+            return Failure(
+                section, i, output.ename, output.evalue, _advice(output.ename, i, changed), False, tuple(lines)
+            )
     return None
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-031
@@ -299,7 +320,8 @@ class _Engine(NBClientEngine):
     def execute_managed_notebook(cls, nb_man, kernel_name, *, folder, threads, account, **_):
         account["notebook"] = nb_man.nb
         client = _Client(  # generous limits: a busy machine is no reason to fail
-            nb_man, folder, account, kernel_name=kernel_name, timeout=None, startup_timeout=120, iopub_timeout=120)
+            nb_man, folder, account, kernel_name=kernel_name, timeout=None, startup_timeout=120, iopub_timeout=120
+        )
         said = Path(folder) / "kernel.log"
         try:
             with said.open("wb") as log:
@@ -321,16 +343,18 @@ def private_folder() -> tempfile.TemporaryDirectory:
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-036
 BAR = {  # no bar where nobody is watching: `disable` None asks whether this is a terminal
-    "disable": None, "leave": False, "desc": "Starting: ",
+    "disable": None,
+    "leave": False,
+    "desc": "Starting: ",
     "bar_format": "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} cells [{elapsed}{postfix}]",
 }
 
 
 def execute(
-    notebook: nbformat.NotebookNode,            # the notebook to run, pruned
-    parameters: dict[str, Any] | None = None,   # names and typed values to put after its parameters cell
-    threads: int | None = None,                 # cap on the threads of each numerical library
-    progress: bool = False,                     # show a bar with the section now running
+    notebook: nbformat.NotebookNode,  # the notebook to run, pruned
+    parameters: dict[str, Any] | None = None,  # names and typed values to put after its parameters cell
+    threads: int | None = None,  # cap on the threads of each numerical library
+    progress: bool = False,  # show a bar with the section now running
 ) -> Execution:
     """Run a notebook in a kernel of its own. A failing notebook is an `Execution` with a `failure`, not an exception."""
     account: dict[str, Any] = {}
@@ -342,9 +366,16 @@ def execute(
     try:
         with private_folder() as folder:
             papermill.execute_notebook(
-                notebook, None, parameters=parameters or {}, engine_name="lepton_nb", progress_bar=bar,
-                request_save_on_cell_execute=False, autosave_cell_every=0,
-                folder=folder, threads=threads or default_threads(), account=account,
+                notebook,
+                None,
+                parameters=parameters or {},
+                engine_name="lepton_nb",
+                progress_bar=bar,
+                request_save_on_cell_execute=False,
+                autosave_cell_every=0,
+                folder=folder,
+                threads=threads or default_threads(),
+                account=account,
             )
     except (papermill.PapermillExecutionError, DeadKernelError, RuntimeError) as error:
         problem = error
@@ -364,7 +395,16 @@ def _without_output(notebook: nbformat.NotebookNode, problem: Exception, log: li
     ran = [i for i, cell in enumerate(notebook.cells) if cell.metadata.get("papermill", {}).get("start_time")]
     name = type(problem).__name__
     if not ran:
-        return Failure("", 0, name, f"the kernel did not start: {problem}", "Check that `python -m ipykernel --version` works here.",
-                       False, tuple(log))
+        return Failure(
+            "",
+            0,
+            name,
+            f"the kernel did not start: {problem}",
+            "Check that `python -m ipykernel --version` works here.",
+            False,
+            tuple(log),
+        )
     last = ran[-1]
-    return Failure(sections(notebook)[last], last + 1, name, str(problem), _advice(name, last + 1, []), False, tuple(log))
+    return Failure(
+        sections(notebook)[last], last + 1, name, str(problem), _advice(name, last + 1, []), False, tuple(log)
+    )

@@ -25,28 +25,62 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FuncFormatter
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-006
-from .drawing import DIVERGING, MUTED, PALETTE, PALETTE_DARK, SEQUENTIAL, UNIT, grouped, is_numeric, rasterise, style, tidy
-from .prose import (csv_link, csv_text, escape, fill, inline, literal, money, number, percent, plain, say, show, slot)
+from lepton_nb.workbook.drawing import (
+    DIVERGING,
+    MUTED,
+    PALETTE,
+    PALETTE_DARK,
+    SEQUENTIAL,
+    UNIT,
+    grouped,
+    is_numeric,
+    rasterise,
+    style,
+    tidy,
+)
+from lepton_nb.workbook.prose import (
+    csv_link,
+    csv_text,
+    escape,
+    fill,
+    inline,
+    literal,
+    money,
+    number,
+    percent,
+    plain,
+    say,
+    show,
+    slot,
+)
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-008
 LABEL = "label at the end of a line"
 
 
 def label_lines(ax) -> None:
-    "Write the name of each labelled line at its right end, in its colour; the figure keeps the labels apart."
+    """Write the name of each labelled line at its right end, in its colour; the figure keeps the labels apart."""
     for line in ax.lines:
         if not line.get_label().startswith("_") and len(line.get_xdata()):
-            ax.annotate(line.get_label(), (line.get_xdata()[-1], line.get_ydata()[-1]), xytext=(7, 0), textcoords="offset points",
-                        va="center", color=line.get_color(), annotation_clip=False, gid=LABEL)
+            ax.annotate(
+                line.get_label(),
+                (line.get_xdata()[-1], line.get_ydata()[-1]),
+                xytext=(7, 0),
+                textcoords="offset points",
+                va="center",
+                color=line.get_color(),
+                annotation_clip=False,
+                gid=LABEL,
+            )
     if ax.get_legend():
         ax.get_legend().remove()
 
 
 def spread(
-    wanted: Sequence[float], # heights that the labels want, in pixels
-    gap: float = 15, # least distance between two of them
-) -> np.ndarray: # heights that they get, in the same order
-    "Move labels apart as little as possible, in pairs of neighbours that share the distance."
+    wanted: Sequence[float],  # heights that the labels want, in pixels
+    gap: float = 15,  # least distance between two of them
+) -> np.ndarray:  # heights that they get, in the same order
+    """Move labels apart as little as possible, in pairs of neighbours that share the distance."""
     order, place = np.argsort(wanted, kind="stable"), np.sort(np.asarray(wanted, float))
     for _ in range(100):
         short = np.maximum(gap - np.diff(place), 0) / 2
@@ -60,7 +94,7 @@ def spread(
 
 
 def place_labels(canvas: Canvas) -> None:
-    "Keep the labels of lines apart at the size that the canvas has now."
+    """Keep the labels of lines apart at the size that the canvas has now."""
     labelled = [[text for text in ax.texts if text.get_gid() == LABEL] for ax in canvas.axes]
     if any(labelled):
         canvas.draw_without_rendering()
@@ -71,7 +105,7 @@ def place_labels(canvas: Canvas) -> None:
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-012
 def finish(ax, x: str, y: str, width: float, room: bool):
-    "Put our labels on one panel of a width and thousands separators on its ticks; return the note that holds the y label."
+    """Put our labels on one panel of a width and thousands separators on its ticks; return the note that holds the y label."""
     for axis in (ax.xaxis, ax.yaxis):
         if is_numeric(axis):
             axis.set_major_formatter(FuncFormatter(grouped))
@@ -80,16 +114,25 @@ def finish(ax, x: str, y: str, width: float, room: bool):
     if title := ax.get_title("left") or ax.get_title("center"):
         ax.set_title("", loc="center")
         ax.set_title(title, loc="left", pad=25 if room else 8)
-    return ax.annotate(textwrap.fill(y, max(16, int(width / 7.5))), (0, 1), xytext=(0, 7), xycoords="axes fraction", textcoords="offset points", fontsize=12.5)
+    return ax.annotate(
+        textwrap.fill(y, max(16, int(width / 7.5))),
+        (0, 1),
+        xytext=(0, 7),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=12.5,
+    )
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-014
 def drawn_data(axes: Sequence) -> pd.DataFrame:
-    "Collect the lines, bars and points of the panels, for a figure that was given no table."
+    """Collect the lines, bars and points of the panels, for a figure that was given no table."""
     rows = []
     for i, ax in enumerate(axes):
         for line in ax.lines:
             rows += [(i, line.get_label(), x, y) for x, y in zip(line.get_xdata(), line.get_ydata())]
-        rows += [(i, "bar", p.get_x() + p.get_width() / 2, p.get_height()) for p in ax.patches if hasattr(p, "get_height")]
+        rows += [
+            (i, "bar", p.get_x() + p.get_width() / 2, p.get_height()) for p in ax.patches if hasattr(p, "get_height")
+        ]
         for cloud in ax.collections:
             rows += [(i, cloud.get_label(), *xy) for xy in np.asarray(cloud.get_offsets()) if cloud.get_array() is None]
     return pd.DataFrame(rows, columns=["panel", "what", "x", "y"])
@@ -97,22 +140,25 @@ def drawn_data(axes: Sequence) -> pd.DataFrame:
 # %% ../../nbs/workbook/04_figures.ipynb #cell-015
 @dataclass
 class Figure:
-    "Draw a figure in a `with` block; it is shown when the block ends."
-    title: str = "" # what the figure shows, in a few words
-    x: str | Sequence[str] = "" # label of the horizontal axis with its unit; one for each panel where they differ
-    y: str | Sequence[str] = "" # label of the vertical axis with its unit
-    alt: str = "" # what a reader who cannot see it should know
-    caption: str = "" # what to notice
-    data: pd.DataFrame | None = None # table behind the figure; by default what was drawn
-    panels: tuple[int, int] = (1, 1) # rows and columns of panels
-    height: float | None = None # of the whole figure, in pixels of a drawing 720 wide
-    sharex: bool = False # one horizontal scale for all panels
-    sharey: bool = False # one vertical scale for all panels
-    slot: str | None = None # placeholder to fill instead of showing it here
+    """Draw a figure in a `with` block; it is shown when the block ends."""
+
+    title: str = ""  # what the figure shows, in a few words
+    x: str | Sequence[str] = ""  # label of the horizontal axis with its unit; one for each panel where they differ
+    y: str | Sequence[str] = ""  # label of the vertical axis with its unit
+    alt: str = ""  # what a reader who cannot see it should know
+    caption: str = ""  # what to notice
+    data: pd.DataFrame | None = None  # table behind the figure; by default what was drawn
+    panels: tuple[int, int] = (1, 1)  # rows and columns of panels
+    height: float | None = None  # of the whole figure, in pixels of a drawing 720 wide
+    sharex: bool = False  # one horizontal scale for all panels
+    sharey: bool = False  # one vertical scale for all panels
+    slot: str | None = None  # placeholder to fill instead of showing it here
     canvas: Canvas | None = field(default=None, repr=False)
 
     def __post_init__(self):
-        missing = [name for name in ("title", "x", "y", "alt", "caption") if not "".join(getattr(self, name) or "").strip()]
+        missing = [
+            name for name in ("title", "x", "y", "alt", "caption") if not "".join(getattr(self, name) or "").strip()
+        ]
         if missing:
             raise ValueError(f"A figure needs {', '.join(missing)}: give each as text, axis labels with their unit.")
         if self.height is not None and self.height < 120:
@@ -120,7 +166,7 @@ class Figure:
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-017
 def enter(figure: Figure):
-    "Make the canvas and hand out its axes."
+    """Make the canvas and hand out its axes."""
     rows, columns = figure.panels
     figure.settings = matplotlib.rc_context(style())
     figure.settings.__enter__()
@@ -131,7 +177,7 @@ def enter(figure: Figure):
 
 
 def leave(figure: Figure, kind, error, trace) -> None:
-    "Show the figure, unless drawing it failed."
+    """Show the figure, unless drawing it failed."""
     try:
         if kind is None:
             show(HTML(figure_html(figure)), figure.slot)
@@ -143,12 +189,14 @@ Figure.__enter__, Figure.__exit__ = enter, leave
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-018
 def labels(figure: Figure, which: str, stacked: bool) -> list[str]:
-    "Return one label for each panel; one label for all stands at the outer panels only."
+    """Return one label for each panel; one label for all stands at the outer panels only."""
     rows, columns = figure.panels
     given = getattr(figure, which)
     if not isinstance(given, str):
         if len(given) != rows * columns:
-            raise ValueError(f"{which} has {len(given)} labels for {rows * columns} panels: give one for each, or one text for all.")
+            raise ValueError(
+                f"{which} has {len(given)} labels for {rows * columns} panels: give one for each, or one text for all."
+            )
         return list(given)
     last = rows * columns - 1
     if stacked:
@@ -158,18 +206,20 @@ def labels(figure: Figure, which: str, stacked: bool) -> list[str]:
 
 
 def check_units(figure: Figure) -> None:
-    "Refuse an axis of plain numbers whose label names no unit."
+    """Refuse an axis of plain numbers whose label names no unit."""
     for which in "xy":
         given = getattr(figure, which)
         every = [given] * figure.axes.size if isinstance(given, str) else given
         for ax, label in zip(figure.axes.flat, every):
             if is_numeric(getattr(ax, which + "axis")) and ax.has_data() and label and not UNIT.search(label):
-                raise ValueError(f"{which}={label!r} labels numbers without a unit: write for example {label + ' (units/day)'!r}, "
-                                 f"or {label + ' (no unit)'!r} where there is none.")
+                raise ValueError(
+                    f"{which}={label!r} labels numbers without a unit: write for example {label + ' (units/day)'!r}, "
+                    f"or {label + ' (no unit)'!r} where there is none."
+                )
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-019
 def write(figure: Figure, size: tuple[float, float], stacked: bool) -> str:
-    "Write the drawing at a size in pixels, with the panels one below the other when stacked."
+    """Write the drawing at a size in pixels, with the panels one below the other when stacked."""
     if stacked and figure.panels[1] > 1:
         grid = GridSpec(figure.axes.size, 1, figure=figure.canvas)
         for i, ax in enumerate(figure.axes.flat):
@@ -189,7 +239,7 @@ def write(figure: Figure, size: tuple[float, float], stacked: bool) -> str:
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-020
 def figure_html(figure: Figure) -> str:
-    "Write the figure: title, both drawings, caption and data."
+    """Write the figure: title, both drawings, caption and data."""
     check_units(figure)
     for ax in figure.canvas.axes:
         rasterise(ax)
@@ -199,19 +249,26 @@ def figure_html(figure: Figure) -> str:
     wide = write(figure, (width, height), False)
     narrow = write(figure, (350, min(height, max(250, 0.85 * height / rows)) * rows * columns), True)
     key = "h" + hashlib.sha256(wide.encode()).hexdigest()[:10]
-    return (f'<figure class="lnb-figure" aria-labelledby="{key}"><p class="lnb-title" id="{key}"><strong>{inline(figure.title)}</strong></p>'
-            f'<div class="lnb-wide">{wide}</div><div class="lnb-narrow" hidden>{narrow}</div>'
-            f'<figcaption>{inline(figure.caption)} {csv_link(data, figure.title)}</figcaption></figure>')
+    return (
+        f'<figure class="lnb-figure" aria-labelledby="{key}"><p class="lnb-title" id="{key}"><strong>{inline(figure.title)}</strong></p>'
+        f'<div class="lnb-wide">{wide}</div><div class="lnb-narrow" hidden>{narrow}</div>'
+        f"<figcaption>{inline(figure.caption)} {csv_link(data, figure.title)}</figcaption></figure>"
+    )
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-030
 def column_text(values: pd.Series, digits: int | None = None) -> list[str]:
-    "Write the cells of one column in one form."
+    """Write the cells of one column in one form."""
     if pd.api.types.is_bool_dtype(values):
         return ["yes" if v else "no" for v in values]
     if pd.api.types.is_datetime64_any_dtype(values):
-        return ["n/a" if pd.isna(v) else f"{v:%Y-%m-%d}" if v == v.normalize() else f"{v:%Y-%m-%d %H:%M}" for v in values]
+        return [
+            "n/a" if pd.isna(v) else f"{v:%Y-%m-%d}" if v == v.normalize() else f"{v:%Y-%m-%d %H:%M}" for v in values
+        ]
     if not pd.api.types.is_numeric_dtype(values):
-        return ["n/a" if v is None or v is pd.NA or v != v else number(v) if isinstance(v, float) else str(v) for v in values]
+        return [
+            "n/a" if v is None or v is pd.NA or v != v else number(v) if isinstance(v, float) else str(v)
+            for v in values
+        ]
     finite = values[np.isfinite(values.astype(float))].astype(float)
     if digits is None:
         size = finite.abs().max() if len(finite) else 0
@@ -220,15 +277,15 @@ def column_text(values: pd.Series, digits: int | None = None) -> list[str]:
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-031
 def table_html(
-    df: pd.DataFrame, # rows to show; an index that is not just a count becomes the first column
-    caption: str, # what the table says
-    units: Mapping[str, str] | None = None, # column: unit
-    digits: Mapping[str, int] | int | None = None, # column: digits after the point
-    data: pd.DataFrame | None = None, # fuller table for the CSV
-    max_rows: int = 40, # rows shown; the CSV has more
-    marked: Sequence[bool] | None = None, # rows to set apart
+    df: pd.DataFrame,  # rows to show; an index that is not just a count becomes the first column
+    caption: str,  # what the table says
+    units: Mapping[str, str] | None = None,  # column: unit
+    digits: Mapping[str, int] | int | None = None,  # column: digits after the point
+    data: pd.DataFrame | None = None,  # fuller table for the CSV
+    max_rows: int = 40,  # rows shown; the CSV has more
+    marked: Sequence[bool] | None = None,  # rows to set apart
 ) -> str:
-    "Write an accessible HTML table with its data as CSV."
+    """Write an accessible HTML table with its data as CSV."""
     if not str(caption or "").strip():
         raise ValueError("A table needs caption: one sentence that says what it shows.")
     shown = df if isinstance(df.index, pd.RangeIndex) else df.reset_index()
@@ -236,43 +293,55 @@ def table_html(
     cut = "" if len(shown) <= max_rows else f" The first {max_rows:,} of {len(shown):,} rows are shown."
     head, rows = table_cells(shown.head(max_rows), dict(units or {}), digits, marked)
     key = "t" + hashlib.sha256((caption + head + rows).encode()).hexdigest()[:10]
-    return (f'<div class="lnb-table"><div class="lnb-scroll" role="region" tabindex="0" aria-labelledby="{key}">'
-            f'<table><caption id="{key}"><span>{inline(caption)}{cut}</span></caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-            f'<p class="lnb-tools">{csv_link(df if data is None else data, caption)}</p></div>')
+    return (
+        f'<div class="lnb-table"><div class="lnb-scroll" role="region" tabindex="0" aria-labelledby="{key}">'
+        f'<table><caption id="{key}"><span>{inline(caption)}{cut}</span></caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<p class="lnb-tools">{csv_link(df if data is None else data, caption)}</p></div>'
+    )
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-032
 def table_cells(shown: pd.DataFrame, units: dict, digits, marked: list[bool]) -> tuple[str, str]:
-    "Write the header cells and the rows; the first column heads its row."
-    kinds = [' class="num"' if pd.api.types.is_numeric_dtype(t) and not pd.api.types.is_bool_dtype(t) else "" for t in shown.dtypes]
+    """Write the header cells and the rows; the first column heads its row."""
+    kinds = [
+        ' class="num"' if pd.api.types.is_numeric_dtype(t) and not pd.api.types.is_bool_dtype(t) else ""
+        for t in shown.dtypes
+    ]
     digit = lambda name: digits.get(name) if isinstance(digits, Mapping) else digits
     columns = [column_text(shown.iloc[:, i], digit(name)) for i, name in enumerate(shown.columns)]
-    head = "".join(f'<th scope="col"{kind}>{escape(name)}' + (f' <span class="unit">{escape(units[name])}</span>' if name in units else "")
-                   + "</th>" for name, kind in zip(shown.columns, kinds))
+    head = "".join(
+        f'<th scope="col"{kind}>{escape(name)}'
+        + (f' <span class="unit">{escape(units[name])}</span>' if name in units else "")
+        + "</th>"
+        for name, kind in zip(shown.columns, kinds)
+    )
     rows = []
     for mark, cells in zip(marked, zip(*columns)):
         first = f'<th scope="row"{kinds[0]}>{escape(cells[0])}</th>'
         rest = "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds[1:], cells[1:]))
-        rows.append(f'<tr{" class=marked" if mark else ""}>{first}{rest}</tr>')
+        rows.append(f"<tr{' class=marked' if mark else ''}>{first}{rest}</tr>")
     return head, "".join(rows)
 
 
-def table(df: pd.DataFrame, caption: str, units=None, digits=None, data=None, max_rows: int = 40, slot: str | None = None) -> None:
-    "Show a table; the arguments are those of `table_html`, and `slot` names a placeholder to fill instead."
+def table(
+    df: pd.DataFrame, caption: str, units=None, digits=None, data=None, max_rows: int = 40, slot: str | None = None
+) -> None:
+    """Show a table; the arguments are those of `table_html`, and `slot` names a placeholder to fill instead."""
     show(HTML(table_html(df, caption, units, digits, data, max_rows)), slot)
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-036
 @dataclass(frozen=True)
 class Kpi:
-    "One key number."
-    label: str # what it is
-    value: object # number, or text that is already written
-    unit: str = "" # shown after the value
-    note: str = "" # what to hold it against
-    good: bool | None = None # True favourable, False unfavourable, None neither
+    """One key number."""
+
+    label: str  # what it is
+    value: object  # number, or text that is already written
+    unit: str = ""  # shown after the value
+    note: str = ""  # what to hold it against
+    good: bool | None = None  # True favourable, False unfavourable, None neither
 
 
 def kpi_html(cards: Sequence[Kpi]) -> str:
-    "Write key numbers as cards."
+    """Write key numbers as cards."""
     text = []
     for card in cards:
         value = card.value if isinstance(card.value, str) else number(card.value)
@@ -280,41 +349,52 @@ def kpi_html(cards: Sequence[Kpi]) -> str:
         hidden = f'<span class="lnb-hidden">{word}</span>' if word else ""
         unit = f' <span class="unit">{escape(card.unit)}</span>' if card.unit else ""
         note = f'<dd class="note">{hidden}{inline(card.note)}</dd>' if card.note or word else ""
-        text.append(f'<div class="lnb-kpi{kind}"><dt>{inline(card.label)}</dt><dd class="value">{escape(value)}{unit}</dd>{note}</div>')
+        text.append(
+            f'<div class="lnb-kpi{kind}"><dt>{inline(card.label)}</dt><dd class="value">{escape(value)}{unit}</dd>{note}</div>'
+        )
     return f'<dl class="lnb-kpis" style="display:flex;flex-wrap:wrap;gap:1rem">{"".join(text)}</dl>'
 
 
 def kpis(cards: Sequence[Kpi], slot: str | None = None) -> None:
-    "Show key numbers as cards."
+    """Show key numbers as cards."""
     show(HTML(kpi_html(cards)), slot)
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-037
 def answer(
-    kpis: Sequence[Kpi] = (), # key numbers, at most four or five
-    bullets: Sequence[str] = (), # sentences with numbers from the run; **bold** and `code` have a meaning
-    slot: str | None = None, # placeholder to fill instead
+    kpis: Sequence[Kpi] = (),  # key numbers, at most four or five
+    bullets: Sequence[str] = (),  # sentences with numbers from the run; **bold** and `code` have a meaning
+    slot: str | None = None,  # placeholder to fill instead
 ) -> None:
-    "Show the answer: key numbers and the sentences that carry the decision."
+    """Show the answer: key numbers and the sentences that carry the decision."""
     points = "".join(f"<li>{inline(bullet)}</li>" for bullet in bullets)
     cards = kpi_html(kpis) if kpis else ""
     show(HTML(f'<div class="lnb-answer">{cards}{f"<ul>{points}</ul>" if points else ""}</div>'), slot)
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-042
 def parameters_card(
-    params: object, # a case's parameters, or their table with the columns name, value, default, changed, unit, range, meaning
-    slot: str | None = None, # placeholder to fill instead
+    params: object,  # a case's parameters, or their table with the columns name, value, default, changed, unit, range, meaning
+    slot: str | None = None,  # placeholder to fill instead
 ) -> None:
-    "Show the parameters of the run, with those that were changed marked."
+    """Show the parameters of the run, with those that were changed marked."""
     if isinstance(params, pd.DataFrame):
         frame = params
     else:
         from lepton_nb.workbook.parameters import parameter_table, to_text
+
         frame = parameter_table(params)
         frame = frame.assign(**{name: frame[name].map(to_text) for name in ("value", "default")})
     frame = frame.sort_values("changed", ascending=False, kind="stable").reset_index(drop=True)
     changed = frame["changed"].astype(bool)
-    caption = f"Parameters of this run: {changed.sum()} of {len(frame)} changed from the usual." if changed.any() else \
-        f"Parameters of this run: all {len(frame)} as usual."
+    caption = (
+        f"Parameters of this run: {changed.sum()} of {len(frame)} changed from the usual."
+        if changed.any()
+        else f"Parameters of this run: all {len(frame)} as usual."
+    )
     shown = frame.drop(columns="changed").astype({"value": str, "default": str})
     shown["value"] = [f"{v} (changed)" if c else v for v, c in zip(shown["value"], changed)]
-    show(HTML(f'<div class="lnb-parameters">{table_html(shown, caption, data=frame, max_rows=200, marked=changed)}</div>'), slot)
+    show(
+        HTML(
+            f'<div class="lnb-parameters">{table_html(shown, caption, data=frame, max_rows=200, marked=changed)}</div>'
+        ),
+        slot,
+    )

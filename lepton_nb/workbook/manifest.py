@@ -41,14 +41,16 @@ def file_sha256(
 
 
 def folder_sha256(
-    folder: str | Path,                           # where the files are
-    patterns: tuple[str, ...] = ("**/*",),        # which of them count
+    folder: str | Path,  # where the files are
+    patterns: tuple[str, ...] = ("**/*",),  # which of them count
 ) -> str:
     """Give one hash of the names and contents of the files of a folder; hidden ones do not count."""
     folder = Path(folder)
     files = {p for pattern in patterns for p in folder.glob(pattern) if p.is_file()}
     names = sorted((p.relative_to(folder).as_posix(), p) for p in files)
-    shown = [(name, p) for name, p in names if not any(part.startswith((".", "__pycache__")) for part in name.split("/"))]
+    shown = [
+        (name, p) for name, p in names if not any(part.startswith((".", "__pycache__")) for part in name.split("/"))
+    ]
     return sha256("\n".join(f"{name}\0{file_sha256(p)}" for name, p in shown))
 
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-009
@@ -93,48 +95,66 @@ def own_folder(
     folder = Path(source.removeprefix("own:")).expanduser()
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
-        raise UserError(f"source: found {source!r}, but {folder.absolute()} {what}; give the folder that holds the tables")
+        raise UserError(
+            f"source: found {source!r}, but {folder.absolute()} {what}; give the folder that holds the tables"
+        )
     if not any(folder.iterdir()):
         raise UserError(f"source: found {source!r}, but {folder.absolute()} is empty; put the tables there")
     return folder
 
 
 def run_key(
-    case: str,                 # name of the case
-    notebook: str,             # hash of the case notebook
-    code: dict[str, Any],      # as given by `code_hashes`
-    params: CaseParameters,    # the parameters of the run
-    data: str = "",            # hash of the user's own data
+    case: str,  # name of the case
+    notebook: str,  # hash of the case notebook
+    code: dict[str, Any],  # as given by `code_hashes`
+    params: CaseParameters,  # the parameters of the run
+    data: str = "",  # hash of the user's own data
 ) -> str:
     """Give the name of a run: 16 hexadecimal digits made of everything it depends on."""
     python = ".".join(code["python"].split(".")[:2])
-    parts = [case, notebook, code["package"], code["lock"], code["requirements"], python,
-             params.model_dump(mode="json"), data]
+    parts = [
+        case,
+        notebook,
+        code["package"],
+        code["lock"],
+        code["requirements"],
+        python,
+        params.model_dump(mode="json"),
+        data,
+    ]
     return sha256(json.dumps(parts))[:16]
 
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-017
 def manifest(
-    case: str,                  # name of the case
-    key: str,                   # name of the run
-    params: CaseParameters,     # its parameters
-    execution: Execution,       # how it went
-    notebook: str,              # hash of the case notebook
-    code: dict[str, Any],       # as given by `code_hashes`
-    data: list[dict],           # data sets as the notebook recorded them: name, sha256, source, licence
-    results: dict[str, dict],   # results as the notebook recorded them
-    threads: int,               # cap on the threads of each library
+    case: str,  # name of the case
+    key: str,  # name of the run
+    params: CaseParameters,  # its parameters
+    execution: Execution,  # how it went
+    notebook: str,  # hash of the case notebook
+    code: dict[str, Any],  # as given by `code_hashes`
+    data: list[dict],  # data sets as the notebook recorded them: name, sha256, source, licence
+    results: dict[str, dict],  # results as the notebook recorded them
+    threads: int,  # cap on the threads of each library
 ) -> dict[str, Any]:
     """Gather what is known of a run, in types that JSON has."""
     failure = execution.failure
     return {
-        "case": case, "key": key, "status": "failed" if failure else "completed",
+        "case": case,
+        "key": key,
+        "status": "failed" if failure else "completed",
         "started": execution.started.isoformat(timespec="seconds"),
         "ended": execution.ended.isoformat(timespec="seconds"),
-        "seconds": round(execution.seconds, 2), "processor_seconds": round(execution.processor_seconds, 2),
-        "peak_memory": execution.peak_memory, "threads": threads,
-        "command": command(case, params), "parameters": params.model_dump(mode="json"),
+        "seconds": round(execution.seconds, 2),
+        "processor_seconds": round(execution.processor_seconds, 2),
+        "peak_memory": execution.peak_memory,
+        "threads": threads,
+        "command": command(case, params),
+        "parameters": params.model_dump(mode="json"),
         "changed": sorted(changed_values(params)),
-        "data": data, "results": results, "notebook_sha256": notebook, "code": code,
+        "data": data,
+        "results": results,
+        "notebook_sha256": notebook,
+        "code": code,
         "failure": None if failure is None else {**asdict(failure), "traceback": list(failure.traceback)},
     }
 
@@ -144,7 +164,10 @@ PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 FILES = {
     "executed.ipynb": ("application/x-ipynb+json", "The notebook with everything it printed and drew"),
     "report.html": ("text/html", "The report as one page"),
-    "results.json": ("application/json", "The recorded results, their tolerances, the parameters and data they belong to"),
+    "results.json": (
+        "application/json",
+        "The recorded results, their tolerances, the parameters and data they belong to",
+    ),
 }
 
 
@@ -153,23 +176,39 @@ def _refs(entities: list[dict]) -> list[dict]:
 
 
 def _properties(prefix: str, values: dict[str, Any]) -> list[dict]:
-    return [{"@id": f"#{prefix}/{name}", "@type": "PropertyValue", "name": name, "value": to_text(value)}
-            for name, value in values.items()]
+    return [
+        {"@id": f"#{prefix}/{name}", "@type": "PropertyValue", "name": name, "value": to_text(value)}
+        for name, value in values.items()
+    ]
 
 
 def _files(folder: Path) -> list[dict]:
     return [
-        {"@id": name, "@type": "File", "name": name, "description": about, "encodingFormat": kind,
-         "contentSize": str((folder / name).stat().st_size), "sha256": file_sha256(folder / name)}
-        for name, (kind, about) in FILES.items() if (folder / name).exists()
+        {
+            "@id": name,
+            "@type": "File",
+            "name": name,
+            "description": about,
+            "encodingFormat": kind,
+            "contentSize": str((folder / name).stat().st_size),
+            "sha256": file_sha256(folder / name),
+        }
+        for name, (kind, about) in FILES.items()
+        if (folder / name).exists()
     ]
 
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-020
 def _data_entities(m: dict[str, Any]) -> list[dict]:
     """Describe the data sets that the notebook recorded."""
     return [
-        {"@id": f"#data/{d['name']}", "@type": "CreativeWork", "name": d["name"], "sha256": d["sha256"],
-         **({"license": d["licence"]} if d.get("licence") else {}), **({"description": d["source"]} if d.get("source") else {})}
+        {
+            "@id": f"#data/{d['name']}",
+            "@type": "CreativeWork",
+            "name": d["name"],
+            "sha256": d["sha256"],
+            **({"license": d["licence"]} if d.get("licence") else {}),
+            **({"description": d["source"]} if d.get("source") else {}),
+        }
         for d in m["data"]
     ]
 
@@ -177,27 +216,49 @@ def _data_entities(m: dict[str, Any]) -> list[dict]:
 def _software(m: dict[str, Any]) -> list[dict]:
     """Describe the case, the package that runs it and what that requires."""
     code = m["code"]
-    needed = [{"@id": f"pkg:pypi/{name}@{version}", "@type": "SoftwareApplication", "name": name,
-               "softwareVersion": version} for name, version in code["requirements"].items()]
+    needed = [
+        {"@id": f"pkg:pypi/{name}@{version}", "@type": "SoftwareApplication", "name": name, "softwareVersion": version}
+        for name, version in code["requirements"].items()
+    ]
     package = {
-        "@id": "#lepton_nb", "@type": "SoftwareApplication", "name": "lepton_nb", "softwareVersion": code["version"],
-        "sha256": code["package"], "softwareRequirements": _refs(needed),
-        "runtimePlatform": f"Python {code['python']}", "identifier": _refs(_properties("lock", {code["lock_is"]: code["lock"]})),
+        "@id": "#lepton_nb",
+        "@type": "SoftwareApplication",
+        "name": "lepton_nb",
+        "softwareVersion": code["version"],
+        "sha256": code["package"],
+        "softwareRequirements": _refs(needed),
+        "runtimePlatform": f"Python {code['python']}",
+        "identifier": _refs(_properties("lock", {code["lock_is"]: code["lock"]})),
     }
-    case = {"@id": "#case", "@type": "SoftwareApplication", "name": f"case notebook {m['case']}",
-            "softwareVersion": code["version"], "sha256": m["notebook_sha256"], "softwareRequirements": {"@id": "#lepton_nb"}}
+    case = {
+        "@id": "#case",
+        "@type": "SoftwareApplication",
+        "name": f"case notebook {m['case']}",
+        "softwareVersion": code["version"],
+        "sha256": m["notebook_sha256"],
+        "softwareRequirements": {"@id": "#lepton_nb"},
+    }
     return [case, package, *_properties("lock", {code["lock_is"]: code["lock"]}), *needed]
 
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-022
-def _action(m: dict[str, Any], inputs: list[dict], outputs: list[dict], measures: list[dict], settings: list[dict]) -> dict:
+def _action(
+    m: dict[str, Any], inputs: list[dict], outputs: list[dict], measures: list[dict], settings: list[dict]
+) -> dict:
     """Describe the run itself."""
     failed = m["status"] == "failed"
     action = {
         "@id": "urn:uuid:" + str(uuid.uuid5(uuid.NAMESPACE_URL, f"lepton_nb/{m['key']}/{m['started']}")),
-        "@type": "CreateAction", "name": f"Run {m['key']} of the case {m['case']}", "description": m["command"],
-        "startTime": m["started"], "endTime": m["ended"], "instrument": {"@id": "#case"},
+        "@type": "CreateAction",
+        "name": f"Run {m['key']} of the case {m['case']}",
+        "description": m["command"],
+        "startTime": m["started"],
+        "endTime": m["ended"],
+        "instrument": {"@id": "#case"},
         "actionStatus": {"@id": f"http://schema.org/{'Failed' if failed else 'Completed'}ActionStatus"},
-        "object": _refs(inputs), "result": _refs(outputs), "resourceUsage": _refs(measures), "environment": _refs(settings),
+        "object": _refs(inputs),
+        "result": _refs(outputs),
+        "resourceUsage": _refs(measures),
+        "environment": _refs(settings),
     }
     if failed:
         action["error"] = f"{m['failure']['error']}: {m['failure']['message']}"
@@ -205,8 +266,8 @@ def _action(m: dict[str, Any], inputs: list[dict], outputs: list[dict], measures
 
 
 def crate(
-    m: dict[str, Any],     # as given by `manifest`
-    folder: str | Path,    # the run folder, with its files written
+    m: dict[str, Any],  # as given by `manifest`
+    folder: str | Path,  # the run folder, with its files written
 ) -> dict[str, Any]:
     """Describe a run folder as a Process Run Crate."""
     outputs, data = _files(Path(folder)), _data_entities(m)
@@ -217,13 +278,22 @@ def crate(
     settings = _properties("environment", {"OMP_NUM_THREADS": m["threads"], "PYTHONHASHSEED": 0})
     action = _action(m, inputs, outputs, measures, settings)
     root = {
-        "@id": "./", "@type": "Dataset", "name": f"Report of the case {m['case']}", "datePublished": m["ended"],
+        "@id": "./",
+        "@type": "Dataset",
+        "name": f"Report of the case {m['case']}",
+        "datePublished": m["ended"],
         "description": f"What `{m['command']}` gave: the executed notebook, its page and its results.",
         "license": "The reports are under the licence of lepton_nb (MIT); the data keep their own.",
-        "conformsTo": {"@id": PROFILE}, "hasPart": _refs(outputs), "mentions": [{"@id": action["@id"]}, *_refs(data)],
+        "conformsTo": {"@id": PROFILE},
+        "hasPart": _refs(outputs),
+        "mentions": [{"@id": action["@id"]}, *_refs(data)],
     }
-    about = {"@id": "ro-crate-metadata.json", "@type": "CreativeWork", "about": {"@id": "./"},
-             "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"}}
+    about = {
+        "@id": "ro-crate-metadata.json",
+        "@type": "CreativeWork",
+        "about": {"@id": "./"},
+        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
+    }
     profile = {"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
     return {
         "@context": ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"],

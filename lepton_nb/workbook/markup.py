@@ -24,11 +24,13 @@ from .prose import MATH, escape
 
 # %% ../../nbs/workbook/09_markup.ipynb #cell-007
 def mathml(
-    latex: str, # without the dollar signs
-    block: bool = False, # on a line of its own
+    latex: str,  # without the dollar signs
+    block: bool = False,  # on a line of its own
 ) -> str:
-    "Translate LaTeX to MathML; show the source where that is not possible."
-    text = re.sub(r"\\operatorname\*?\{([^{}]*)\}", lambda m: r"\text{" + re.sub(r"\\[,;: ]", " ", m[1]) + "}", latex.strip())
+    """Translate LaTeX to MathML; show the source where that is not possible."""
+    text = re.sub(
+        r"\\operatorname\*?\{([^{}]*)\}", lambda m: r"\text{" + re.sub(r"\\[,;: ]", " ", m[1]) + "}", latex.strip()
+    )
     text = re.sub(r"\\arg\s*\\(min|max)", r"\\arg\1", re.sub(r"(?<!\\)\\\n", r"\\ ", text))
     text = re.sub(r"\\text\{[^{}]*\}", lambda m: m[0].replace(r"\_", "_"), text).replace("{aligned}", "{align*}")
     if block:
@@ -50,7 +52,7 @@ PIECES = re.compile(rf"{CODE}|{BLOCK}|{MATH.pattern.replace('((?:', '(?P<line>(?
 
 
 def set_aside(text: str) -> tuple[str, list[str]]:
-    "Replace formulas by marks that Markdown does not touch; return the text and their MathML."
+    """Replace formulas by marks that Markdown does not touch; return the text and their MathML."""
     kept: list[str] = []
 
     def keep(found: re.Match) -> str:
@@ -64,11 +66,11 @@ def set_aside(text: str) -> tuple[str, list[str]]:
 
 # %% ../../nbs/workbook/09_markup.ipynb #cell-014
 def markdown_html(
-    text: str, # Markdown with formulas
-    trusted: bool = True, # written by the author of the notebook; else markup in it is shown as text
-    folder: Path | None = None, # where pictures that it names are looked for
+    text: str,  # Markdown with formulas
+    trusted: bool = True,  # written by the author of the notebook; else markup in it is shown as text
+    folder: Path | None = None,  # where pictures that it names are looked for
 ) -> str:
-    "Turn Markdown into HTML with MathML."
+    """Turn Markdown into HTML with MathML."""
     text, formulas = set_aside(text.replace("\ue000", "").replace("\ue001", ""))
     render = mistune.create_markdown(escape=not trusted, plugins=["table", "strikethrough"])
     found = re.sub(r"<p>(\ue000\d+\ue001)</p>", r"\1", mend_markup(render(text), folder))
@@ -76,10 +78,12 @@ def markdown_html(
 
 # %% ../../nbs/workbook/09_markup.ipynb #cell-016
 def picture(tag: str, folder: Path | None) -> str:
-    "Put a local picture into the page; name any other by its description."
+    """Put a local picture into the page; name any other by its description."""
     found = {name: html.unescape(value) for name, value in re.findall(r'(\w+)="([^"]*)"', tag)}
     address, alt = found.get("src", ""), found.get("alt", "")
-    kind = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "gif": "gif", "svg": "svg+xml", "webp": "webp"}.get(address.rsplit(".", 1)[-1].lower())
+    kind = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "gif": "gif", "svg": "svg+xml", "webp": "webp"}.get(
+        address.rsplit(".", 1)[-1].lower()
+    )
     path = None if folder is None or ":" in address else Path(folder) / address
     if address.startswith("data:image/"):
         return tag if alt else tag.replace("<img", '<img alt="Picture"', 1)
@@ -89,30 +93,43 @@ def picture(tag: str, folder: Path | None) -> str:
 
 
 def mend_markup(text: str, folder: Path | None = None) -> str:
-    "Mend links, pictures and tables of rendered Markdown."
+    """Mend links, pictures and tables of rendered Markdown."""
     text = re.sub(r'<a href="(?!https?:|#|mailto:|data:)[^"]*"[^>]*>(.*?)</a>', r"\1", text, flags=re.S)
     text = re.sub(r"<img\b[^>]*>", lambda m: picture(m[0], folder), text)
-    text = re.sub(r"(<thead>.*?</thead>)", lambda m: m[1].replace("<th", '<th scope="col"').replace('<th scope="col"ead', "<thead"), text, flags=re.S)
-    text = text.replace('style="text-align:right"', 'class="num"').replace('style="text-align:left"', "").replace('style="text-align:center"', "")
+    text = re.sub(
+        r"(<thead>.*?</thead>)",
+        lambda m: m[1].replace("<th", '<th scope="col"').replace('<th scope="col"ead', "<thead"),
+        text,
+        flags=re.S,
+    )
+    text = (
+        text.replace('style="text-align:right"', 'class="num"')
+        .replace('style="text-align:left"', "")
+        .replace('style="text-align:center"', "")
+    )
     return scrollable(text)
 
 
 def scrollable(text: str) -> str:
-    "Let tables that bring no scroll region of their own scroll inside one."
+    """Let tables that bring no scroll region of their own scroll inside one."""
     if "lnb-scroll" in text:
         return text
-    return re.sub(r"<table\b.*?</table>", lambda m: f'<div class="lnb-scroll" role="region" aria-label="{region_name(m[0])}" tabindex="0">{m[0]}</div>',
-                  text, flags=re.S)
+    return re.sub(
+        r"<table\b.*?</table>",
+        lambda m: f'<div class="lnb-scroll" role="region" aria-label="{region_name(m[0])}" tabindex="0">{m[0]}</div>',
+        text,
+        flags=re.S,
+    )
 
 
 def region_name(text: str) -> str:
-    "Name a table by its header cells."
+    """Name a table by its header cells."""
     heads = [re.sub(r"<[^>]*>", "", cell).strip() for cell in re.findall(r"<th\b[^>]*>(.*?)</th>", text, re.S)[:4]]
     return "Table: " + re.sub(r"[\ue000\ue001\"]", "", ", ".join(h for h in heads if h) or "values")
 
 # %% ../../nbs/workbook/09_markup.ipynb #cell-020
 def summary_line(source: str) -> str:
-    "Say in one line what a cell does."
+    """Say in one line what a cell does."""
     lines = [line for line in source.splitlines() if line.strip() and not line.startswith(("#|", "%"))]
     if not lines:
         return "empty"
@@ -122,8 +139,15 @@ def summary_line(source: str) -> str:
         return "imports"
     if drawn := re.search(r"\bFigure\(\s*title=f?([\"'])(.*?)\1", source):
         return "the figure “" + re.sub(r"\{.*?\}", "…", drawn[2]) + "”"
-    usual = {"say": "a sentence with numbers from the run", "answer": "the answer", "kpis": "key numbers", "table": "the table",
-             "parameters_card": "the table of parameters", "record": "results kept for comparison", "display": "what is shown"}
+    usual = {
+        "say": "a sentence with numbers from the run",
+        "answer": "the answer",
+        "kpis": "key numbers",
+        "table": "the table",
+        "parameters_card": "the table of parameters",
+        "record": "results kept for comparison",
+        "display": "what is shown",
+    }
     if (call := re.match(r"(\w+)\(", lines[0])) and call[1] in usual:
         return usual[call[1]]
     names = re.findall(r"^(?:def|class) (\w+)", source, re.M)
@@ -134,22 +158,24 @@ def summary_line(source: str) -> str:
 
 
 def fold(source: str, label: str = "") -> str:
-    "Fold the code of a cell under one line."
+    """Fold the code of a cell under one line."""
     source = "\n".join(line for line in source.splitlines() if not line.startswith("#|")).strip("\n")
     if not source.strip() or re.fullmatch(r"(?:slot\([\"'][^\"']+[\"']\);?\s*)+", source):
         return ""
     body = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip("\n")
-    return (f'<details class="code"><summary>Code: {escape(label or summary_line(source))}</summary>'
-            f"<pre><code>{body}</code></pre></details>")
+    return (
+        f'<details class="code"><summary>Code: {escape(label or summary_line(source))}</summary>'
+        f"<pre><code>{body}</code></pre></details>"
+    )
 
 # %% ../../nbs/workbook/09_markup.ipynb #cell-023
 def ansi_free(text: str) -> str:
-    "Drop the colour codes of a terminal."
+    """Drop the colour codes of a terminal."""
     return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
 
 
 def frame_markup(text: str) -> str:
-    "Give a DataFrame's own HTML the marks that a screen reader needs."
+    """Give a DataFrame's own HTML the marks that a screen reader needs."""
     if "lnb-" in text or "<table" not in text:
         return text
     text = re.sub(r"<style scoped>.*?</style>", "", text, flags=re.S)
@@ -158,7 +184,11 @@ def frame_markup(text: str) -> str:
     rows = re.findall(r"<tr.*?</tr>", head, re.S)
     if len(rows) == 2 and "<th></th>" in rows[1]:
         names = re.findall(r"<th>(.+?)</th>", rows[1])
-        first = re.sub(r"(<tr[^>]*>)" + r"\s*<th>[^<]*</th>" * len(names), lambda m: m[1] + "".join(f"<th>{n}</th>" for n in names), rows[0])
+        first = re.sub(
+            r"(<tr[^>]*>)" + r"\s*<th>[^<]*</th>" * len(names),
+            lambda m: m[1] + "".join(f"<th>{n}</th>" for n in names),
+            rows[0],
+        )
         head = head.replace(rows[1], "").replace(rows[0], first)
     head, body = (half.replace("<th></th>", "<td></td>") for half in (head, body))
     head = re.sub(r"<th(?=[ >])", '<th scope="col"', head)
@@ -167,7 +197,7 @@ def frame_markup(text: str) -> str:
 
 # %% ../../nbs/workbook/09_markup.ipynb #cell-024
 def data_html(data: dict, alt: str) -> str:
-    "Choose the richest form of an output that needs no script."
+    """Choose the richest form of an output that needs no script."""
     join = lambda value: "".join(value) if isinstance(value, list) else str(value)
     if "text/html" in data:
         return frame_markup(join(data["text/html"]))
@@ -182,20 +212,30 @@ def data_html(data: dict, alt: str) -> str:
         packed = base64.b64encode(join(data["image/svg+xml"]).encode()).decode()
         return f'<img src="data:image/svg+xml;base64,{packed}" alt="{escape(alt)}">'
     plain = join(data.get("text/plain", ""))
-    return f'<pre class="out">{escape(plain)}</pre>' if plain.strip() and not plain.startswith("<IPython.core.display") else ""
+    return (
+        f'<pre class="out">{escape(plain)}</pre>'
+        if plain.strip() and not plain.startswith("<IPython.core.display")
+        else ""
+    )
 
 
 def output_html(output: dict, alt: str) -> str:
-    "Write one output of a cell."
+    """Write one output of a cell."""
     kind = output["output_type"]
     if kind == "error":
         trace = escape(ansi_free("\n".join(output.get("traceback", []))))
         said = escape(ansi_free(f"{output.get('ename')}: {output.get('evalue')}"))
         return f'<pre class="out">{said}</pre><details><summary>What the program said</summary><pre>{trace}</pre></details>'
     if kind == "stream":
-        said = escape(ansi_free(output["text"] if isinstance(output["text"], str) else "".join(output["text"]))).rstrip()
+        said = escape(
+            ansi_free(output["text"] if isinstance(output["text"], str) else "".join(output["text"]))
+        ).rstrip()
         said = "\n".join(line.rsplit("\r", 1)[-1] for line in said.split("\n"))
         if output.get("name") == "stderr":
-            return f'<details class="code"><summary>Messages while running</summary><pre>{said}</pre></details>' if said else ""
+            return (
+                f'<details class="code"><summary>Messages while running</summary><pre>{said}</pre></details>'
+                if said
+                else ""
+            )
         return f'<pre class="out">{said}</pre>' if said else ""
     return data_html(output.get("data", {}), output.get("metadata", {}).get("alt", alt))

@@ -43,11 +43,11 @@ class ParameterError(UserError):
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-008
 def param(
-    default: Any,       # value when nothing is said
+    default: Any,  # value when nothing is said
     *,
-    unit: str = "",     # shown beside the value: days, EUR, share of demand
+    unit: str = "",  # shown beside the value: days, EUR, share of demand
     meaning: str = "",  # one sentence for the reader of the report
-    **bounds: Any,      # ge, gt, le, lt, multiple_of, min_length, max_length, pattern
+    **bounds: Any,  # ge, gt, le, lt, multiple_of, min_length, max_length, pattern
 ) -> Any:
     """Declare one parameter of a case."""
     return Field(default, description=meaning, json_schema_extra={"unit": unit}, **bounds)
@@ -56,9 +56,7 @@ def param(
 class CaseParameters(BaseModel):
     """Hold what every case can be asked; a case adds its own fields and rules."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
 
     source: str = param("embedded", meaning="data to run on: embedded, public:NAME or own:FOLDER")
     seed: int = param(7, ge=0, le=2**32 - 1, meaning="start of every random draw; the same seed gives the same report")
@@ -82,7 +80,13 @@ def _inner(kind: Any) -> tuple[Any, bool]:
 
 def _kind_words(kind: Any) -> str:
     kind, optional = _inner(kind)
-    simple = {bool: "true or false", int: "a whole number", float: "a number", str: "text", date: "a date such as 2026-11-30"}
+    simple = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        date: "a date such as 2026-11-30",
+    }
     if get_origin(kind) is Literal:
         words = "one of " + ", ".join(map(str, get_args(kind)))
     elif isinstance(kind, type) and issubclass(kind, Enum):
@@ -98,8 +102,14 @@ def _kind_words(kind: Any) -> str:
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-015
 BOUND_WORDS = {
-    "gt": "above {}", "ge": "at least {}", "lt": "below {}", "le": "at most {}", "multiple_of": "a multiple of {}",
-    "min_length": "at least {} long", "max_length": "at most {} long", "pattern": "of the form {}",
+    "gt": "above {}",
+    "ge": "at least {}",
+    "lt": "below {}",
+    "le": "at most {}",
+    "multiple_of": "a multiple of {}",
+    "min_length": "at least {} long",
+    "max_length": "at most {} long",
+    "pattern": "of the form {}",
 }
 
 
@@ -132,7 +142,7 @@ def _adapter(field: FieldInfo) -> TypeAdapter:
 
 
 def from_text(
-    field: FieldInfo,        # what is declared
+    field: FieldInfo,  # what is declared
     found: str | list[str],  # what was typed; a list where a file gave one
 ) -> Any:
     """Read a text as the declared type. Raises pydantic's ValidationError."""
@@ -152,7 +162,7 @@ def from_text(
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-024
 def from_value(
     field: FieldInfo,  # what is declared
-    found: Any,        # a Python value
+    found: Any,  # a Python value
 ) -> Any:
     """Accept a Python value of the declared type; a text is read as on the command line."""
     if isinstance(found, str):
@@ -164,8 +174,8 @@ def from_value(
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-026
 def nearest(
-    name: str,              # what was typed
-    known: Iterable[str],   # what exists
+    name: str,  # what was typed
+    known: Iterable[str],  # what exists
 ) -> str:
     """Give the known name closest to a mistyped one, or an empty text."""
     plain = {k.lower().replace("-", "_"): k for k in known}
@@ -205,9 +215,9 @@ def _rule_problems(error: ValidationError, values: dict[str, Any], whole: bool) 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-030
 def _build(
     model: type[CaseParameters],
-    given: dict[str, Any],   # name to what was found
-    read,                    # from_text or from_value
-    problems: list[str],     # what is known to be wrong so far
+    given: dict[str, Any],  # name to what was found
+    read,  # from_text or from_value
+    problems: list[str],  # what is known to be wrong so far
 ) -> CaseParameters:
     values = {}
     for name, found in given.items():
@@ -230,9 +240,9 @@ def default_values(model: type[BaseModel]) -> dict[str, Any]:
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-031
 def parse_pairs(
-    model: type[CaseParameters],                          # the parameters of the case
-    pairs: Iterable[tuple[str, str]],                     # what was typed: name, text
-    base: Iterable[tuple[str, str | list[str]]] = (),     # what a file says; `pairs` have precedence
+    model: type[CaseParameters],  # the parameters of the case
+    pairs: Iterable[tuple[str, str]],  # what was typed: name, text
+    base: Iterable[tuple[str, str | list[str]]] = (),  # what a file says; `pairs` have precedence
 ) -> CaseParameters:
     """Build the parameters of a case from texts.
 
@@ -261,14 +271,18 @@ def read_parameter_file(
     path = Path(path)
     try:
         if path.stat().st_size > 1_000_000:
-            raise ParameterError([f"{path}: found {path.stat().st_size:,} bytes; a parameter file has less than 1,000,000"])
+            raise ParameterError(
+                [f"{path}: found {path.stat().st_size:,} bytes; a parameter file has less than 1,000,000"]
+            )
         root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
     except OSError as error:
         raise ParameterError([f"{path}: cannot be read ({error.strerror})"]) from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
-        raise ParameterError([f"{path}{line}: not a parameter file; write one parameter a line, as in `seed: 8`"]) from None
+        raise ParameterError(
+            [f"{path}{line}: not a parameter file; write one parameter a line, as in `seed: 8`"]
+        ) from None
     if root is None:
         return []
     if not isinstance(root, yaml.MappingNode):
@@ -302,15 +316,20 @@ def _meant(namespace: dict[str, Any], fields: Iterable[str]) -> set[str]:
     history = [str(source) for source in namespace.get("In", [])][:-1]
     if any(history):
         cells = [(source, _assigned(source)) for source in history[-2:]]
-        return set().union(*(names for source, names in cells if source.startswith("# Parameters") or names & set(fields)))
+        return set().union(
+            *(names for source, names in cells if source.startswith("# Parameters") or names & set(fields))
+        )
     plain = (bool, int, float, str, list, tuple, dict, type(None))
-    return {name for name, value in namespace.items()
-            if isinstance(value, plain) and not name.startswith("_") and not name.isupper() and name not in ("In", "Out")}
+    return {
+        name
+        for name, value in namespace.items()
+        if isinstance(value, plain) and not name.startswith("_") and not name.isupper() and name not in ("In", "Out")
+    }
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-042
 def from_namespace(
     model: type[CaseParameters],  # the parameters of the case
-    namespace: dict[str, Any],    # `globals()` of the notebook, right after its parameters cell
+    namespace: dict[str, Any],  # `globals()` of the notebook, right after its parameters cell
 ) -> CaseParameters:
     """Build the parameters of a case from the names of a notebook; raises `ParameterError` like `parse_pairs`."""
     fields = model.model_fields
@@ -327,8 +346,15 @@ def parameter_table(
     defaults = default_values(model)
     values = defaults if isinstance(params, type) else dict(params)
     rows = [
-        {"name": name, "value": values[name], "default": defaults[name], "changed": values[name] != defaults[name],
-         "unit": (field.json_schema_extra or {}).get("unit", ""), "range": allowed(field), "meaning": field.description or ""}
+        {
+            "name": name,
+            "value": values[name],
+            "default": defaults[name],
+            "changed": values[name] != defaults[name],
+            "unit": (field.json_schema_extra or {}).get("unit", ""),
+            "range": allowed(field),
+            "meaning": field.description or "",
+        }
         for name, field in model.model_fields.items()
     ]
     return pd.DataFrame(rows).astype({"value": object, "default": object})
@@ -348,7 +374,7 @@ def changed_values(params: CaseParameters) -> dict[str, Any]:
 
 
 def command(
-    case: str,               # name of the case
+    case: str,  # name of the case
     params: CaseParameters,  # the parameters of the run
 ) -> str:
     """Write the command that repeats a run."""
@@ -359,7 +385,7 @@ def command(
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-056
 def default_problems(
-    source: str,                  # text of the cell tagged `parameters`
+    source: str,  # text of the cell tagged `parameters`
     model: type[CaseParameters],  # the parameters of the case
 ) -> list[str]:
     """List where the parameters cell of a notebook and the model disagree."""
@@ -377,6 +403,7 @@ def default_problems(
     problems += [_unknown(name, model) for name in written if name not in defaults]
     problems += [f"{name}: missing in the parameters cell" for name in defaults if name not in written]
     return problems + [
-        f"{name}: {value!r} in the parameters cell, {defaults[name]!r} in the model" for name, value in written.items()
+        f"{name}: {value!r} in the parameters cell, {defaults[name]!r} in the model"
+        for name, value in written.items()
         if name in defaults and (value != defaults[name] or type(value) is not type(defaults[name]))
     ]

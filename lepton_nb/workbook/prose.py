@@ -18,10 +18,10 @@ from IPython.display import HTML, Markdown, display, update_display
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-006
 def number(
-    x: float, # any number; missing and infinite ones are said in words
-    digits: int | None = None, # after the point; by default about three that mean something
+    x: float,  # any number; missing and infinite ones are said in words
+    digits: int | None = None,  # after the point; by default about three that mean something
 ) -> str:
-    "Write a number for prose, such as 12,345 or −0.25."
+    """Write a number for prose, such as 12,345 or −0.25."""
     if x is None or pd.isna(x):
         return "n/a"
     if np.isinf(x):
@@ -39,11 +39,11 @@ SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 
 
 def money(
-    x: float, # amount
-    currency: str, # ISO code; the common ones are written with their sign
-    digits: int | None = None, # after the point; by default none from 100 upwards, else two
+    x: float,  # amount
+    currency: str,  # ISO code; the common ones are written with their sign
+    digits: int | None = None,  # after the point; by default none from 100 upwards, else two
 ) -> str:
-    "Write an amount of money, such as €12,345 or −£0.25."
+    """Write an amount of money, such as €12,345 or −£0.25."""
     if x is None or not np.isfinite(x):
         return number(x)
     text = number(abs(x), (0 if abs(x) >= 100 or x == 0 else 2) if digits is None else digits)
@@ -52,34 +52,34 @@ def money(
 
 
 def percent(
-    x: float, # a share: 0.25 is 25%
-    digits: int = 1, # after the point
+    x: float,  # a share: 0.25 is 25%
+    digits: int = 1,  # after the point
 ) -> str:
-    "Write a share as a percentage, such as 93.4%."
+    """Write a share as a percentage, such as 93.4%."""
     return number(x) if x is None or not np.isfinite(x) else number(100 * x, digits) + "%"
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-011
 def escape(text: object) -> str:
-    "Make any value safe inside HTML text and attributes."
+    """Make any value safe inside HTML text and attributes."""
     return html.escape(str(text), quote=True)
 
 
 def plain(text: object) -> str:
-    "Make any value safe inside Markdown, so that a name such as `a_b*` is shown as it is."
+    """Make any value safe inside Markdown, so that a name such as `a_b*` is shown as it is."""
     return re.sub(r"([\\`*_{}\[\]()#+!|<>$~&])", r"\\\1", str(text).replace("\n", " "))
 
 
 def inline(text: object) -> str:
-    "Turn a line of plain text into HTML; only **bold** and `code` have a meaning."
+    """Turn a line of plain text into HTML; only **bold** and `code` have a meaning."""
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(text))
     return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-014
 def show(
-    thing: object, # anything IPython can display
-    slot: str | None = None, # name of the placeholder to fill instead of showing it here
+    thing: object,  # anything IPython can display
+    slot: str | None = None,  # name of the placeholder to fill instead of showing it here
 ) -> None:
-    "Display a thing here, or in the placeholder that an earlier cell left."
+    """Display a thing here, or in the placeholder that an earlier cell left."""
     if slot is None:
         display(thing)
     else:
@@ -87,15 +87,15 @@ def show(
 
 
 def slot(name: str) -> None:
-    "Leave an empty place, to be filled by a later cell of the notebook."
+    """Leave an empty place, to be filled by a later cell of the notebook."""
     display(HTML(f'<div class="lnb-slot" data-slot="{escape(name)}"></div>'), display_id=f"lnb-{name}")
 
 
 def fill(
-    name: str, # the name given to `slot`
-    content: object, # HTML text, or anything IPython can display
+    name: str,  # the name given to `slot`
+    content: object,  # HTML text, or anything IPython can display
 ) -> None:
-    "Fill the place that `slot` left."
+    """Fill the place that `slot` left."""
     show(HTML(content) if isinstance(content, str) else content, slot=name)
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-018
@@ -103,30 +103,30 @@ MATH = re.compile(r"(?<![\\$])\$(?=[^\s$])((?:\\.|[^$`\\\n])*?(?:\\.|[^\s$`\\]))
 
 
 def literal(text: str) -> str:
-    "Take their meaning from lone dollar signs and angle brackets, except in code and formulas."
+    """Take their meaning from lone dollar signs and angle brackets, except in code and formulas."""
     kept = re.compile(r"`[^`\n]*`|\$\$.+?\$\$|" + MATH.pattern, re.S)
     parts, last = [], 0
     mute = lambda part: re.sub(r"(?<!\\)([$<])", r"\\\1", part)
     for found in kept.finditer(text):
-        parts += [mute(text[last:found.start()]), found.group()]
+        parts += [mute(text[last : found.start()]), found.group()]
         last = found.end()
     return "".join(parts) + mute(text[last:])
 
 
 def say(
-    text: str, # Markdown; numbers in it come from the run
-    slot: str | None = None, # placeholder to fill instead
+    text: str,  # Markdown; numbers in it come from the run
+    slot: str | None = None,  # placeholder to fill instead
 ) -> None:
-    "Show prose."
+    """Show prose."""
     show(Markdown(literal(text)), slot)
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-022
 def csv_text(
-    data: pd.DataFrame, # what the reader may download
-    max_rows: int = 2000, # rows that go into the page
-    max_bytes: int = 100_000, # size that goes into the page
-) -> tuple[str, int]: # the text and how many rows it holds
-    "Write a table as CSV within a limit of rows and bytes."
+    data: pd.DataFrame,  # what the reader may download
+    max_rows: int = 2000,  # rows that go into the page
+    max_bytes: int = 100_000,  # size that goes into the page
+) -> tuple[str, int]:  # the text and how many rows it holds
+    """Write a table as CSV within a limit of rows and bytes."""
     data = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
     keep_index = not isinstance(data.index, pd.RangeIndex)
     text = data.head(max_rows).to_csv(index=keep_index, float_format="%.6g", lineterminator="\n")
@@ -137,13 +137,15 @@ def csv_text(
 
 
 def csv_link(
-    data: pd.DataFrame, # what the reader may download
-    title: str, # names the file
+    data: pd.DataFrame,  # what the reader may download
+    title: str,  # names the file
 ) -> str:
-    "Make the HTML link that saves a table as CSV, offline."
+    """Make the HTML link that saves a table as CSV, offline."""
     text, rows = csv_text(data)
     name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "data"
     size = f"{len(data):,} rows" if rows == len(data) else f"first {rows:,} of {len(data):,} rows"
     address = "data:text/csv;charset=utf-8," + quote(text, safe=",.:;-_()/+!*~@")
-    return (f'<a class="lnb-csv" download="{name}.csv" href="{address}" '
-            f'aria-label="Data of “{escape(title)}” as CSV, {size}">CSV, {size}</a>')
+    return (
+        f'<a class="lnb-csv" download="{name}.csv" href="{address}" '
+        f'aria-label="Data of “{escape(title)}” as CSV, {size}">CSV, {size}</a>'
+    )

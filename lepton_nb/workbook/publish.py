@@ -38,24 +38,26 @@ from .prose import escape, number
 # %% ../../nbs/workbook/10_publish.ipynb #cell-007
 @dataclass
 class Part:
-    "One piece of the page."
-    text: str # HTML
-    detail: bool = False # left out of the brief view
+    """One piece of the page."""
+
+    text: str  # HTML
+    detail: bool = False  # left out of the brief view
 
 
 LABELS = {"injected-parameters": "parameters set for this run", "parameters": "parameters and their usual values"}
 
 
 def is_hidden(cell: dict, what: str) -> bool:
-    "Tell whether a cell, or its input, is left out."
+    """Tell whether a cell, or its input, is left out."""
     tags = cell.get("metadata", {}).get("tags", [])
     first = [re.sub(r"[\s:]+", " ", line[2:]).strip() for line in cell["source"].splitlines() if line.startswith("#|")]
-    return (what in tags or "remove_" + what.removeprefix("hide_") in tags) or \
-        ("hide" in first if what == "hide" else bool({"echo false", "hide_input"} & set(first)))
+    return (what in tags or "remove_" + what.removeprefix("hide_") in tags) or (
+        "hide" in first if what == "hide" else bool({"echo false", "hide_input"} & set(first))
+    )
 
 
 def cell_parts(cell: dict, folder: Path | None) -> list[str]:
-    "Write what one cell contributes to the page."
+    """Write what one cell contributes to the page."""
     tags = cell.get("metadata", {}).get("tags", [])
     if is_hidden(cell, "hide") or cell["cell_type"] == "raw" or "papermill-error-cell-tag" in tags:
         return []
@@ -70,11 +72,13 @@ def cell_parts(cell: dict, folder: Path | None) -> list[str]:
         shown[0] = shown[0].replace("<details", "<details open", 1)
     elif "lnb-" in "".join(shown):
         shown = shown[1:] + shown[:1]
-    return ['<p id="failed-cell"><strong>The run stopped in the next cell.</strong></p>'] * failed + [s for s in shown if s.strip()]
+    return ['<p id="failed-cell"><strong>The run stopped in the next cell.</strong></p>'] * failed + [
+        s for s in shown if s.strip()
+    ]
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-008
 def page_parts(notebook: dict, folder: Path | None = None) -> list[Part]:
-    "Write all cells up to the one that failed, if one did, and mark what is detail."
+    """Write all cells up to the one that failed, if one did, and mark what is detail."""
     parts, rank = [], 0
     for cell in notebook["cells"]:
         heads = re.findall(r"^(#{1,6}) ", cell["source"], re.M) if cell["cell_type"] == "markdown" else []
@@ -90,7 +94,7 @@ def page_parts(notebook: dict, folder: Path | None = None) -> list[Part]:
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-011
 def answer_first(parts: list[Part]) -> list[Part]:
-    "Move the folds of the opening behind what the opening shows."
+    """Move the folds of the opening behind what the opening shows."""
     start = next((i for i, part in enumerate(parts) if re.search(r"<h[2-6]\b", part.text)), len(parts))
     is_fold = lambda part: part.text.startswith('<details class="code"')
     opening = sorted(parts[:start], key=is_fold)
@@ -98,12 +102,12 @@ def answer_first(parts: list[Part]) -> list[Part]:
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-014
 def slug(text: str) -> str:
-    "Make a name for an address out of a heading."
+    """Make a name for an address out of a heading."""
     return re.sub(r"[^\w]+", "-", html.unescape(re.sub(r"<[^>]*>", "", text)).lower()).strip("-")[:60] or "section"
 
 
 def outline(parts: list[Part]) -> list[dict]:
-    "Put headings in order, give them addresses, and return the contents."
+    """Put headings in order, give them addresses, and return the contents."""
     entries, used, last = [], set(), 1
 
     def mend(found: re.Match, detail: bool) -> str:
@@ -124,17 +128,21 @@ def outline(parts: list[Part]) -> list[dict]:
 
 
 def distinct(parts: list[Part]) -> None:
-    "Rename what occurs a second time among the names of the page."
+    """Rename what occurs a second time among the names of the page."""
     used: set[str] = set()
     for i, part in enumerate(parts):
         names = set(re.findall(r' id="([^"]+)"', part.text))
         for name in sorted(names & used, key=len, reverse=True):
-            part.text = re.sub(rf'((?:id="|href="#|url\(#|aria-labelledby="(?:[^"]* )?)){re.escape(name)}(?=[") ])', rf"\g<1>{name}-{i}", part.text)
+            part.text = re.sub(
+                rf'((?:id="|href="#|url\(#|aria-labelledby="(?:[^"]* )?)){re.escape(name)}(?=[") ])',
+                rf"\g<1>{name}-{i}",
+                part.text,
+            )
         used |= set(re.findall(r' id="([^"]+)"', part.text))
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-017
 def spell_date(text: str | None) -> str:
-    "Write an ISO time as a date for people."
+    """Write an ISO time as a date for people."""
     try:
         when = datetime.fromisoformat(str(text))
     except ValueError:
@@ -143,32 +151,51 @@ def spell_date(text: str | None) -> str:
 
 
 def data_names(data: Any) -> list[str]:
-    "Name the data of a run with the start of their checksums."
-    pairs = [(d.get("name", "data"), d.get("sha256", "")) for d in data] if isinstance(data, list) else list((data or {}).items())
+    """Name the data of a run with the start of their checksums."""
+    pairs = (
+        [(d.get("name", "data"), d.get("sha256", "")) for d in data]
+        if isinstance(data, list)
+        else list((data or {}).items())
+    )
     return [f"{name} ({str(code)[:8]})" if code else str(name) for name, code in pairs]
 
 
 def spell_time(seconds: float) -> str:
-    "Write a duration for people."
+    """Write a duration for people."""
     return f"{number(seconds, 0)} seconds" if seconds < 120 else f"{number(seconds / 60, 1)} minutes"
 
 
 def facts(manifest: dict, reading: str) -> list[tuple[str, str]]:
-    "Collect the lines under the title."
+    """Collect the lines under the title."""
     memory = manifest.get("peak_memory") or manifest.get("memory")
     changed = manifest.get("changed") or []
     values = manifest.get("parameters", {})
-    verified = {True: "yes, the numbers are as recorded", False: "no, some numbers differ from the record"}.get(manifest.get("verified"))
-    lines = [("Reading time", reading), ("Run on", spell_date(manifest.get("started"))), ("Data", ", ".join(data_names(manifest.get("data")))),
-             ("Took", ", ".join(([spell_time(manifest["seconds"])] if manifest.get("seconds") else []) + ([f"{number(memory / 1e6, 0)} MB of memory"] if memory else []))),
-             ("Changed", ", ".join(f"{name} = {values.get(name)}" for name in changed)), ("Verified", verified)]
+    verified = {True: "yes, the numbers are as recorded", False: "no, some numbers differ from the record"}.get(
+        manifest.get("verified")
+    )
+    lines = [
+        ("Reading time", reading),
+        ("Run on", spell_date(manifest.get("started"))),
+        ("Data", ", ".join(data_names(manifest.get("data")))),
+        (
+            "Took",
+            ", ".join(
+                ([spell_time(manifest["seconds"])] if manifest.get("seconds") else [])
+                + ([f"{number(memory / 1e6, 0)} MB of memory"] if memory else [])
+            ),
+        ),
+        ("Changed", ", ".join(f"{name} = {values.get(name)}" for name in changed)),
+        ("Verified", verified),
+    ]
     return [(name, value) for name, value in lines if value]
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-020
 def failure_of(notebook: dict, manifest: dict) -> dict | None:
-    "Describe what stopped the run, from the manifest or else from the notebook."
+    """Describe what stopped the run, from the manifest or else from the notebook."""
     known = manifest.get("failure") or manifest.get("failed")
-    own = [cell for cell in notebook["cells"] if "papermill-error-cell-tag" not in cell.get("metadata", {}).get("tags", [])]
+    own = [
+        cell for cell in notebook["cells"] if "papermill-error-cell-tag" not in cell.get("metadata", {}).get("tags", [])
+    ]
     for i, cell in enumerate(own, 1):
         for output in cell.get("outputs", []):
             if output["output_type"] == "error" and not known:
@@ -178,7 +205,11 @@ def failure_of(notebook: dict, manifest: dict) -> dict | None:
     known = known if isinstance(known, dict) else {"message": str(known or "The run failed; nothing more is known.")}
     section = f" (section “{known['section']}”)" if known.get("section") else ""
     where = f"Cell {known['cell']}{section} could not be completed." if known.get("cell") else "No cell is to blame."
-    message = str(known.get("message", "")) if known.get("by_user") else ": ".join(str(known[k]) for k in ("error", "message") if known.get(k))
+    message = (
+        str(known.get("message", ""))
+        if known.get("by_user")
+        else ": ".join(str(known[k]) for k in ("error", "message") if known.get(k))
+    )
     usual = "What stands above that cell is valid. Mend what the message names, then run the command at the foot of this page again."
     return {"where": where, "message": message, "mend": known.get("mend") or usual, "cell": known.get("cell")}
 
@@ -187,14 +218,14 @@ RESULT = "application/vnd.lepton_nb.result+json"
 
 
 def recorded(notebook: dict) -> dict[str, dict]:
-    "Collect the results that the notebook recorded, by name."
+    """Collect the results that the notebook recorded, by name."""
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
     entries = [dict(output["data"][RESULT]) for output in outputs if RESULT in output.get("data", {})]
     return {entry.pop("name"): entry for entry in entries}
 
 
 def value_text(entry: dict) -> str:
-    "Write a recorded value for people."
+    """Write a recorded value for people."""
     value = entry.get("value")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
@@ -202,20 +233,34 @@ def value_text(entry: dict) -> str:
 
 
 def results_html(results: dict[str, dict]) -> str:
-    "Write the table of results, folded."
-    frame = pd.DataFrame([{"name": name, "value": value_text(entry), "unit": entry.get("unit", ""), "tolerance": str(entry.get("tolerance", "")),
-                           "meaning": entry.get("meaning", "")} for name, entry in results.items()])
-    return f'<details><summary>{len(frame)} results</summary>{table_html(frame, "Results of this run.", max_rows=500)}</details>' if len(frame) else ""
+    """Write the table of results, folded."""
+    frame = pd.DataFrame(
+        [
+            {
+                "name": name,
+                "value": value_text(entry),
+                "unit": entry.get("unit", ""),
+                "tolerance": str(entry.get("tolerance", "")),
+                "meaning": entry.get("meaning", ""),
+            }
+            for name, entry in results.items()
+        ]
+    )
+    return (
+        f"<details><summary>{len(frame)} results</summary>{table_html(frame, 'Results of this run.', max_rows=500)}</details>"
+        if len(frame)
+        else ""
+    )
 
 
 def download(name: str, label: str, content: Any) -> tuple[str, str, str]:
-    "Make a link that saves JSON out of the page."
+    """Make a link that saves JSON out of the page."""
     text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=False, default=str)
     return name, label, "data:application/json;charset=utf-8," + quote(text, safe=",.:;-_()/+!*~@")
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-025
 def take_title(parts: list[Part]) -> tuple[str, str]:
-    "Take the title and the sentence under it out of the page."
+    """Take the title and the sentence under it out of the page."""
     title = lede = ""
     for part in parts[:3]:
         if not title and (found := re.search(r"<h1[^>]*>(.*?)</h1>\s*", part.text, re.S)):
@@ -226,35 +271,45 @@ def take_title(parts: list[Part]) -> tuple[str, str]:
 
 
 def words_only(text: str) -> str:
-    "Strip markup, pictures, tables and code from HTML."
+    """Strip markup, pictures, tables and code from HTML."""
     text = re.sub(r"<(svg|math|table|pre|style|script|details)\b.*?</\1>", " ", text, flags=re.S)
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text))).strip()
 
 
-WORDS_A_MINUTE, GLANCE = 230, 0.2 # reading speed; minutes spent on one figure or table
+WORDS_A_MINUTE, GLANCE = 230, 0.2  # reading speed; minutes spent on one figure or table
 
 
 def reading_minutes(parts: list[Part]) -> int:
-    "Estimate how long prose, figures and open tables take to read; code, folded text and data are skipped."
-    open_text = re.sub(r"<(pre|details|script|style)\b.*?</\1>", " ", "\n".join(part.text for part in parts), flags=re.S)
+    """Estimate how long prose, figures and open tables take to read; code, folded text and data are skipped."""
+    open_text = re.sub(
+        r"<(pre|details|script|style)\b.*?</\1>", " ", "\n".join(part.text for part in parts), flags=re.S
+    )
     looks = len(re.findall(r"<figure\b|<table\b", open_text))
     return max(1, round(len(words_only(open_text).split()) / WORDS_A_MINUTE + GLANCE * looks))
 
 
 def reading_time(parts: list[Part]) -> str:
-    "Say the minutes of the full view, and of the brief one where that is shorter."
+    """Say the minutes of the full view, and of the brief one where that is shorter."""
     full, brief = reading_minutes(parts), reading_minutes([part for part in parts if not part.detail])
     return f"{full} min" + (f", brief view {brief} min" if brief < full else "")
 
 
 def card_of(page: dict, manifest: dict) -> str:
-    "Write what the front page needs to know, as JSON that can stand in a page."
+    """Write what the front page needs to know, as JSON that can stand in a page."""
     answer = re.search(r'<div class="lnb-answer">(.*?)</div>\s*(?=$|<)', page["body"], re.S)
     kpis = re.search(r'<dl class="lnb-kpis".*?</dl>', page["body"], re.S)
     first = re.search(r'<div class="lnb-answer">.*?<li>(.*?)</li>', page["body"], re.S)
-    card = {"case": page["case"], "title": page["title"], "lede": page["lede"], "decision": first[1] if answer and first else "",
-            "minutes": page["minutes"], "started": manifest.get("started"), "data": data_names(manifest.get("data")),
-            "status": "failed" if page["failure"] else "ok", "kpis": kpis[0] if kpis else ""}
+    card = {
+        "case": page["case"],
+        "title": page["title"],
+        "lede": page["lede"],
+        "decision": first[1] if answer and first else "",
+        "minutes": page["minutes"],
+        "started": manifest.get("started"),
+        "data": data_names(manifest.get("data")),
+        "status": "failed" if page["failure"] else "ok",
+        "kpis": kpis[0] if kpis else "",
+    }
     return json.dumps(card, ensure_ascii=False).replace("<", "\\u003c")
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-027
@@ -262,13 +317,15 @@ TEMPLATE = Path(str(files("lepton_nb.workbook"))) / "template"
 
 
 def fill_template(name: str, page: dict) -> str:
-    "Fill a template of ours by nbconvert's environment, without the second parsing that its HTML exporter does."
-    exporter = HTMLExporter(template_name="template", template_file=name, extra_template_basedirs=[str(TEMPLATE.parent)])
+    """Fill a template of ours by nbconvert's environment, without the second parsing that its HTML exporter does."""
+    exporter = HTMLExporter(
+        template_name="template", template_file=name, extra_template_basedirs=[str(TEMPLATE.parent)]
+    )
     return exporter.template.render(page=page)
 
 
 def common() -> dict:
-    "Return what every page carries: its style, its script, and the checksum that lets only this script run."
+    """Return what every page carries: its style, its script, and the checksum that lets only this script run."""
     style = re.sub(r"\s*\n\s*", "\n", (TEMPLATE / "style.css").read_text(encoding="utf-8")).strip()
     script = (TEMPLATE / "script.js").read_text(encoding="utf-8")
     code = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -276,7 +333,7 @@ def common() -> dict:
 
 
 def write_whole(path: Path, text: str) -> Path:
-    "Write a file so that it is there whole or not at all."
+    """Write a file so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix="." + path.name)
     try:
@@ -291,19 +348,34 @@ def write_whole(path: Path, text: str) -> Path:
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-028
 def describe(notebook: dict, manifest: dict, case: str, folder: Path | None) -> dict:
-    "Prepare everything that the template of a report shows."
+    """Prepare everything that the template of a report shows."""
     parts = page_parts(notebook, folder)
     title, lede = take_title(parts)
     parts = answer_first(parts)
     contents = outline(parts)
     distinct(parts)
-    body = "\n".join(f'<div class="detail">{part.text}</div>' if part.detail and not part.text.startswith("<h") else part.text for part in parts if part.text.strip())
+    body = "\n".join(
+        f'<div class="detail">{part.text}</div>' if part.detail and not part.text.startswith("<h") else part.text
+        for part in parts
+        if part.text.strip()
+    )
     title = title or escape(manifest.get("title") or case)
     results = recorded(notebook)
-    page = {"case": case, "title": title, "title_text": words_only(title), "lede": lede, "lede_text": words_only(lede), "body": body,
-            "contents": [e for e in contents if e["level"] <= 3], "minutes": reading_minutes(parts), "facts": facts(manifest, reading_time(parts)),
-            "failure": failure_of(notebook, manifest), "results": results_html(results), "kicker": case.replace("_", " ").capitalize(),
-            "command": manifest.get("command") or f"lepton-nb run {case}"}
+    page = {
+        "case": case,
+        "title": title,
+        "title_text": words_only(title),
+        "lede": lede,
+        "lede_text": words_only(lede),
+        "body": body,
+        "contents": [e for e in contents if e["level"] <= 3],
+        "minutes": reading_minutes(parts),
+        "facts": facts(manifest, reading_time(parts)),
+        "failure": failure_of(notebook, manifest),
+        "results": results_html(results),
+        "kicker": case.replace("_", " ").capitalize(),
+        "command": manifest.get("command") or f"lepton-nb run {case}",
+    }
     page["downloads"] = [download(f"{case}.manifest.json", "Manifest of the run (JSON)", manifest)]
     if results:
         page["downloads"].append(download(f"{case}.results.json", "Results (JSON)", {"case": case, "results": results}))
@@ -312,11 +384,12 @@ def describe(notebook: dict, manifest: dict, case: str, folder: Path | None) -> 
 
 
 def render(
-    notebook: str | Path, # executed notebook
-    html: str | Path, # page to write
-    manifest: dict | None = None, # case, title, parameters, changed, started, seconds, peak_memory, data, status, failure, command, verified
-) -> Path: # the page
-    "Write the self-contained report of an executed notebook; the same notebook and manifest give the same bytes."
+    notebook: str | Path,  # executed notebook
+    html: str | Path,  # page to write
+    manifest: dict
+    | None = None,  # case, title, parameters, changed, started, seconds, peak_memory, data, status, failure, command, verified
+) -> Path:  # the page
+    """Write the self-contained report of an executed notebook; the same notebook and manifest give the same bytes."""
     manifest = dict(manifest or {})
     executed = nbformat.read(str(notebook), as_version=4)
     page = describe(executed, manifest, str(manifest.get("case") or Path(notebook).stem), Path(notebook).parent)
@@ -324,7 +397,7 @@ def render(
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-033
 def read_card(page: Path) -> dict | None:
-    "Read from a published report what the front page shows of it."
+    """Read from a published report what the front page shows of it."""
     text = page.read_text(encoding="utf-8")
     found = re.search(r'<script type="application/json" id="lepton-card">(.*?)</script>', text, re.S)
     if not found:
@@ -333,17 +406,28 @@ def read_card(page: Path) -> dict | None:
     figure = re.search(r'<figure class="lnb-figure".*?</figure>', text, re.S)
     results = page.with_name(f"{page.stem}.results.json")
     kept = json.loads(results.read_text(encoding="utf-8"))["results"] if results.is_file() else {}
-    about = [f"Run on {spell_date(card.get('started'))}" if card.get("started") else "", "Data: " + ", ".join(card["data"]) if card.get("data") else ""]
+    about = [
+        f"Run on {spell_date(card.get('started'))}" if card.get("started") else "",
+        "Data: " + ", ".join(card["data"]) if card.get("data") else "",
+    ]
     return card | {
-        "case": page.stem, "kicker": page.stem.replace("_", " ").capitalize(), "title_text": words_only(card["title"]), "has_results": results.is_file(),
-        "figure": re.sub(r'<a class="lnb-csv".*?</a>', "", figure[0], flags=re.S) if figure else "", "about": ". ".join(a for a in about if a),
-        "key": [{"meaning": (e.get("meaning") or name).rstrip("."), "value": value_text(e), "unit": e.get("unit", "")} for name, e in kept.items()][:5]}
+        "case": page.stem,
+        "kicker": page.stem.replace("_", " ").capitalize(),
+        "title_text": words_only(card["title"]),
+        "has_results": results.is_file(),
+        "figure": re.sub(r'<a class="lnb-csv".*?</a>', "", figure[0], flags=re.S) if figure else "",
+        "about": ". ".join(a for a in about if a),
+        "key": [
+            {"meaning": (e.get("meaning") or name).rstrip("."), "value": value_text(e), "unit": e.get("unit", "")}
+            for name, e in kept.items()
+        ][:5],
+    }
 
 
 def write_index(
-    reports: str | Path = "reports", # folder of published reports
-) -> Path: # the front page
-    "Make the front page from the published reports."
+    reports: str | Path = "reports",  # folder of published reports
+) -> Path:  # the front page
+    """Make the front page from the published reports."""
     reports = Path(reports)
     pages = [page for page in sorted(reports.glob("*.html")) if page.name != "index.html"]
     cases = [card for card in map(read_card, pages) if card]
@@ -357,18 +441,23 @@ def write_index(
     return write_whole(reports / "index.html", fill_template("index.html.j2", page))
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-034
-HOME = "<span>lepton_nb</span>", '<a href="index.html">All reports</a>'  # what a report shows before and after it is published
+HOME = (
+    "<span>lepton_nb</span>",
+    '<a href="index.html">All reports</a>',
+)  # what a report shows before and after it is published
 
 
 def publish(
-    run_folder: str | Path, # folder of a finished run: report.html and results.json
-    reports: str | Path = "reports", # folder that is published
-) -> Path: # the published report
-    "Publish a finished run and make the front page again. Raises `UserError` for a folder that is not one, or a run that failed."
+    run_folder: str | Path,  # folder of a finished run: report.html and results.json
+    reports: str | Path = "reports",  # folder that is published
+) -> Path:  # the published report
+    """Publish a finished run and make the front page again. Raises `UserError` for a folder that is not one, or a run that failed."""
     run_folder, reports = Path(run_folder), Path(reports)
     report, results = run_folder / "report.html", run_folder / "results.json"
     if not report.is_file():
-        raise UserError(f"{run_folder}: not the folder of a run, there is no report.html; give a folder such as runs/retail/<key>")
+        raise UserError(
+            f"{run_folder}: not the folder of a run, there is no report.html; give a folder such as runs/retail/<key>"
+        )
     text = report.read_text(encoding="utf-8")
     found = re.search(r'<script type="application/json" id="lepton-card">(.*?)</script>', text, re.S)
     card = json.loads(found[1]) if found else {}

@@ -28,8 +28,23 @@ import psutil
 
 import lepton_nb
 from .execute import Execution, Failure, default_threads, execute, prune
-from .manifest import code_hashes, crate, folder_sha256, manifest, notebook_sha256, own_folder, run_key
-from .parameters import CaseParameters, UserError, changed_values, default_problems, nearest, parse_pairs
+from lepton_nb.workbook.manifest import (
+    code_hashes,
+    crate,
+    folder_sha256,
+    manifest,
+    notebook_sha256,
+    own_folder,
+    run_key,
+)
+from lepton_nb.workbook.parameters import (
+    CaseParameters,
+    UserError,
+    changed_values,
+    default_problems,
+    nearest,
+    parse_pairs,
+)
 from .verify import DATA, collect, displayed, holds, read_results, verify, write_results
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-005
@@ -51,7 +66,9 @@ class Case:
         except (ModuleNotFoundError, AttributeError) as error:
             if isinstance(error, ModuleNotFoundError) and error.name != self.module:
                 raise
-            raise UserError(f"case {self.name}: {self.module} has no Parameters; export {self.notebook.name} first") from None
+            raise UserError(
+                f"case {self.name}: {self.module} has no Parameters; export {self.notebook.name} first"
+            ) from None
 
     def title(self) -> str:
         """Give the first heading of the notebook."""
@@ -69,17 +86,19 @@ def case_folder() -> Path:
 
 def cases(
     folder: str | Path | None = None,  # where the notebooks are; `case_folder()` if not given
-    module: str = CASES,               # package of their modules
+    module: str = CASES,  # package of their modules
 ) -> dict[str, Case]:
     """Find the cases by their notebooks."""
     found = sorted(Path(folder or case_folder()).glob("*.ipynb"))
-    return {p.stem: Case(p.stem, p.absolute(), f"{module}.{p.stem}") for p in found if not p.stem.startswith((".", "_"))}
+    return {
+        p.stem: Case(p.stem, p.absolute(), f"{module}.{p.stem}") for p in found if not p.stem.startswith((".", "_"))
+    }
 
 
 def find_case(
-    name: str,                         # name of the case
+    name: str,  # name of the case
     folder: str | Path | None = None,  # where the notebooks are
-    module: str = CASES,               # package of their modules
+    module: str = CASES,  # package of their modules
 ) -> Case:
     """Give one case. Raises `UserError` with the nearest name where there is none."""
     known = cases(folder, module)
@@ -87,7 +106,9 @@ def find_case(
         return known[name]
     near = nearest(name, known)
     hint = f"did you mean {near}? " if near else ""
-    raise UserError(f"{name}: no such case; {hint}Known: {', '.join(known) or 'none in ' + str(folder or case_folder())}")
+    raise UserError(
+        f"{name}: no such case; {hint}Known: {', '.join(known) or 'none in ' + str(folder or case_folder())}"
+    )
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-012
 @dataclass(frozen=True)
@@ -103,9 +124,9 @@ class Plan:
 
 
 def plan(
-    case: Case,                              # the case to run
-    pairs: Iterable[tuple[str, Any]] = (),   # parameters as typed: name, text
-    base: Iterable[tuple[str, Any]] = (),    # parameters of a file, which `pairs` override
+    case: Case,  # the case to run
+    pairs: Iterable[tuple[str, Any]] = (),  # parameters as typed: name, text
+    base: Iterable[tuple[str, Any]] = (),  # parameters of a file, which `pairs` override
 ) -> Plan:
     """Check everything that can be checked without a kernel. Raises `UserError`."""
     params = parse_pairs(case.parameters(), pairs, base)
@@ -116,13 +137,19 @@ def plan(
         raise UserError(f"{case.notebook.name} and its module disagree; export the notebook:\n" + "\n".join(problems))
     own = own_folder(params.source)
     code, name = code_hashes(), notebook_sha256(notebook)
-    return Plan(case, params, notebook, name, code,
-                run_key(case.name, name, code, params, folder_sha256(own, ("*",)) if own else ""))
+    return Plan(
+        case,
+        params,
+        notebook,
+        name,
+        code,
+        run_key(case.name, name, code, params, folder_sha256(own, ("*",)) if own else ""),
+    )
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-015
 @contextmanager
 def only_one(
-    target: Path,                               # run folder that is to be made
+    target: Path,  # run folder that is to be made
     notify: Callable[[str], None] = lambda _: None,  # told when another run has to be waited for
 ) -> Iterator[None]:
     """Hold the lock of a run folder."""
@@ -175,9 +202,9 @@ def sweep_leftovers(
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-020
 def settle(
-    hidden: Path,           # folder with everything in it
-    target: Path,           # where it belongs
-    replace_old: bool,      # whether what is there already gives way
+    hidden: Path,  # folder with everything in it
+    target: Path,  # where it belongs
+    replace_old: bool,  # whether what is there already gives way
 ) -> Path:
     """Put a finished folder in its place with one rename; where another run was first, its folder stays."""
     aside = target.with_name(hidden.name + "~old")
@@ -194,9 +221,16 @@ def settle(
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-023
 STORAGE = {
-    errno.ENOSPC: "no space is left", errno.EDQUOT: "your quota is used up", errno.EFBIG: "the file would be too large",
-    errno.EROFS: "the disk is read-only", errno.EACCES: "you may not write there", errno.EPERM: "you may not write there",
-    errno.ENOENT: "there is no such place, or it was removed meanwhile", errno.EEXIST: "a file is in the way", errno.ENOTDIR: "a file is in the way", errno.ENAMETOOLONG: "the path is too long",
+    errno.ENOSPC: "no space is left",
+    errno.EDQUOT: "your quota is used up",
+    errno.EFBIG: "the file would be too large",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "you may not write there",
+    errno.EPERM: "you may not write there",
+    errno.ENOENT: "there is no such place, or it was removed meanwhile",
+    errno.EEXIST: "a file is in the way",
+    errno.ENOTDIR: "a file is in the way",
+    errno.ENAMETOOLONG: "the path is too long",
 }
 
 
@@ -212,15 +246,18 @@ def storage(
             raise
         raise UserError(
             f"{out}: {STORAGE[error.errno]} ({error.filename or 'while writing the run'}); nothing half-written was left. "
-            "Free some space or choose another folder with --out") from None
+            "Free some space or choose another folder with --out"
+        ) from None
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-025
 def _bare_page(m: dict[str, Any]) -> str:
     failure = m["failure"]
     text = "\n".join([failure["message"], failure["mend"], "", *failure["traceback"]])
-    return (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(m["case"])}: failed</title>'
-            f'<h1>{html.escape(m["case"])}: the run failed</h1><p>Cell {failure["cell"]}, section '
-            f'{html.escape(failure["section"])}: {html.escape(failure["error"])}</p><pre>{html.escape(text)}</pre></html>\n')
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(m["case"])}: failed</title>'
+        f"<h1>{html.escape(m['case'])}: the run failed</h1><p>Cell {failure['cell']}, section "
+        f"{html.escape(failure['section'])}: {html.escape(failure['error'])}</p><pre>{html.escape(text)}</pre></html>\n"
+    )
 
 
 def _page(folder: Path, m: dict[str, Any]) -> None:
@@ -272,7 +309,9 @@ def _write(folder: Path, plan: Plan, execution: Execution, threads: int, referen
     execution, results = _gather(execution)
     data = displayed(execution.notebook, DATA)
     nbformat.write(execution.notebook, folder / "executed.ipynb")
-    m = manifest(plan.case.name, plan.key, plan.params, execution, plan.notebook_hash, plan.code, data, results, threads)
+    m = manifest(
+        plan.case.name, plan.key, plan.params, execution, plan.notebook_hash, plan.code, data, results, threads
+    )
     m["verified"] = None
     if execution.failure is None:
         write_results(folder / "results.json", plan.case.name, m["parameters"], results, data)
@@ -331,17 +370,17 @@ def _start(plan: Plan, target: Path, force: bool, threads: int, progress: bool, 
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-033
 def run_case(
-    name: str,                                       # name of the case
-    pairs: Iterable[tuple[str, Any]] = (),           # parameters as typed: name, text
-    out: str | Path = "runs",                        # folder of the runs
-    force: bool = False,                             # run again though it has been done
-    progress: bool = True,                           # show a bar with the section now running
+    name: str,  # name of the case
+    pairs: Iterable[tuple[str, Any]] = (),  # parameters as typed: name, text
+    out: str | Path = "runs",  # folder of the runs
+    force: bool = False,  # run again though it has been done
+    progress: bool = True,  # show a bar with the section now running
     *,
-    base: Iterable[tuple[str, Any]] = (),            # parameters of a file, which `pairs` override
-    threads: int | None = None,                      # cap on the threads of each numerical library
-    folder: str | Path | None = None,                # where the case notebooks are
-    module: str = CASES,                             # package of their modules
-    reference: Path | None = None,                   # published results to be compared with
+    base: Iterable[tuple[str, Any]] = (),  # parameters of a file, which `pairs` override
+    threads: int | None = None,  # cap on the threads of each numerical library
+    folder: str | Path | None = None,  # where the case notebooks are
+    module: str = CASES,  # package of their modules
+    reference: Path | None = None,  # published results to be compared with
     notify: Callable[[str], None] = lambda _: None,  # told what a user waiting would like to know
 ) -> Path:
     """Run a case and give its run folder: executed.ipynb, report.html, results.json, ro-crate-metadata.json.

@@ -22,7 +22,7 @@ from .parameters import UserError
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-005
 RESULT = "application/vnd.lepton_nb.result+json"  # type of an output that holds a result
-DATA = "application/vnd.lepton_nb.data+json"      # type of an output that names a data set and its checksum
+DATA = "application/vnd.lepton_nb.data+json"  # type of an output that names a data set and its checksum
 
 
 def _plain(name: str, value: Any) -> bool | int | float | str:
@@ -39,7 +39,7 @@ def _plain(name: str, value: Any) -> bool | int | float | str:
 # %% ../../nbs/workbook/05_verify.ipynb #cell-007
 def allowed_difference(
     tolerance: float | str,  # number in the unit of the value, or a share such as "0.5%"
-    value: Any,              # the recorded value
+    value: Any,  # the recorded value
 ) -> float:
     """Give the largest difference that still counts as the same."""
     text = str(tolerance).strip()
@@ -49,16 +49,18 @@ def allowed_difference(
     except ValueError:
         size = math.nan
     if not (math.isfinite(size) and size >= 0):
-        raise ValueError(f"tolerance: found {tolerance!r}; a number in the unit of the value, or a share such as '0.5%'")
+        raise ValueError(
+            f"tolerance: found {tolerance!r}; a number in the unit of the value, or a share such as '0.5%'"
+        )
     return size * abs(value) if share and isinstance(value, numbers.Real) else size
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-009
 def record(
-    name: str,                     # what the number is called, such as profit.plan
-    value: Any,                    # number, text, or true or false
-    unit: str = "",                # EUR per week, units, share of demand
+    name: str,  # what the number is called, such as profit.plan
+    value: Any,  # number, text, or true or false
+    unit: str = "",  # EUR per week, units, share of demand
     tolerance: float | str = 0.0,  # difference that does not matter, in the unit or as "0.5%"
-    meaning: str = "",             # one sentence for whoever compares
+    meaning: str = "",  # one sentence for whoever compares
 ) -> None:
     """Record a result of this notebook, so that a later run can be held to it."""
     if not re.fullmatch(r"[A-Za-z][\w.\-]*", name):
@@ -70,9 +72,9 @@ def record(
 
 
 def record_data(
-    name: str,          # what the data set is called
-    sha256: str,        # checksum of what was read
-    source: str = "",   # where it comes from
+    name: str,  # what the data set is called
+    sha256: str,  # checksum of what was read
+    source: str = "",  # where it comes from
     licence: str = "",  # terms it may be used under
 ) -> None:
     """Record which data this notebook read, for the manifest of the run."""
@@ -81,7 +83,7 @@ def record_data(
 # %% ../../nbs/workbook/05_verify.ipynb #cell-013
 def displayed(
     notebook: dict,  # an executed notebook
-    mime: str,       # RESULT or DATA
+    mime: str,  # RESULT or DATA
 ) -> list[dict]:
     """Give what an executed notebook recorded under a type, in order."""
     outputs = [o for cell in notebook["cells"] for o in cell.get("outputs", [])]
@@ -101,15 +103,18 @@ def collect(
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-016
 def write_results(
-    path: str | Path,            # file to write
-    case: str,                   # name of the case
+    path: str | Path,  # file to write
+    case: str,  # name of the case
     parameters: dict[str, Any],  # every parameter, as JSON has it
-    results: dict[str, dict],    # as given by `collect`
-    data: Iterable[dict] = (),   # as given by `displayed(notebook, DATA)`
+    results: dict[str, dict],  # as given by `collect`
+    data: Iterable[dict] = (),  # as given by `displayed(notebook, DATA)`
 ) -> Path:
     """Write results.json in strict JSON (no NaN, no infinity)."""
     content = {
-        "case": case, "parameters": parameters, "data": {d["name"]: d["sha256"] for d in data}, "results": results,
+        "case": case,
+        "parameters": parameters,
+        "data": {d["name"]: d["sha256"] for d in data},
+        "results": results,
     }
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     Path(path).write_text(text + "\n", encoding="utf-8")
@@ -156,7 +161,7 @@ def _verdict(expected: dict | None, found: dict | None) -> tuple[str, float | No
 # %% ../../nbs/workbook/05_verify.ipynb #cell-021
 def verify(
     expected: str | Path | dict,  # results.json that makes the promise
-    found: str | Path | dict,     # results.json of the run to be judged
+    found: str | Path | dict,  # results.json of the run to be judged
 ) -> pd.DataFrame:
     """Compare two records line by line: kind, name, expected, found, unit, difference, allowed, verdict."""
     before, after = (r if isinstance(r, dict) else read_results(r) for r in (expected, found))
