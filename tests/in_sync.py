@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+from docstrings import document
 from nbconvert import MarkdownExporter
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,7 @@ def clear_outputs(notebook: Path) -> None:
 
 
 def make(folder: Path) -> None:
-    """Clean, export and write the README in `folder`, a copy of the checkout."""
+    """Clean, export, document and write the README in `folder`, a copy of the checkout."""
     for notebook in folder.glob("nbs/**/*.ipynb"):
         clear_outputs(notebook)
     bin_folder = Path(sys.executable).parent
@@ -40,6 +41,7 @@ def make(folder: Path) -> None:
         )
         if run.returncode:
             raise SystemExit(f"{' '.join(command)} failed:\n{run.stdout}{run.stderr}")
+    document(folder)
     body, _ = MarkdownExporter().from_filename(str(folder / "nbs/index.ipynb"))
     lines = [line for line in body.strip().splitlines() if not line.startswith("#|")]
     head = "<!-- Made from nbs/index.ipynb by `make export`; edit it there. -->\n\n"

@@ -36,7 +36,18 @@ from .inventory import InventoryError, require
 
 # %% ../../nbs/allocation/05_adaptive.ipynb #cell-006
 def store_of(system: LostSales) -> Store:
-    """Return the simulated store of an exact lost-sales model."""
+    """Return the simulated store of an exact lost-sales model.
+
+    Examples
+    --------
+    >>> pmf = poisson.pmf(np.arange(50), 5)
+    >>> system = LostSales(pmf / pmf.sum(), lead_time=2, stockout_cost=9)
+    >>> shop = store_of(system)
+    >>> optimum = value_iteration(system)
+    >>> rules = {rule.name: rule for rule in rules_of_thumb(system)}
+    >>> regret = lambda policy: 100 * (judge(system, policy).cost / optimum.cost - 1)
+    >>> {name: round(rule.cost, 4) for name, rule in rules.items()} | {"optimal": round(optimum.cost, 4)}
+    """
     bounds = order_bounds(system)
     return Store(
         Steady(system.demand),
@@ -51,21 +62,59 @@ def store_of(system: LostSales) -> Store:
 # %% ../../nbs/allocation/05_adaptive.ipynb #cell-010
 def order_up_to(
     store: Store,
-    level: int,  # units on hand and under way after ordering
-    cap: int | None = None,  # most units in one order; none if None
+    level: int,
+    cap: int | None = None,
 ) -> Policy:
-    """Return the (capped) base-stock policy of a store."""
+    """Return the (capped) base-stock policy of a store.
+
+    Parameters
+    ----------
+    store : Store
+    level : int
+        units on hand and under way after ordering
+    cap : int | None, default None
+        most units in one order; none if None
+
+    Examples
+    --------
+    >>> setting, cost = tune(shop, lambda level, cap: order_up_to(shop, level, max(cap, 0)), (18, 8))
+    >>> assert abs(judge(system, order_up_to(shop, *setting)).cost / rules["capped base stock"].cost - 1) < 0.005
+    >>> setting, rules["capped base stock"].setting
+    """
     return lambda state: np.clip(level - state[: store.goods].sum(axis=0), 0, cap)
 
 
 def tune(
     store: Store,
-    make: Callable[..., Policy],  # setting -> policy
-    setting: tuple[int, ...],  # where the search begins
+    make: Callable[..., Policy],
+    setting: tuple[int, ...],
     seed: int = 0,
-    **length,  # replications, days, warm_up of `run`
-) -> tuple[tuple[int, ...], float]:  # best setting found; money per day
-    """Walk downhill in the simulated cost, over single and joint steps of one, on the same customers throughout."""
+    **length,
+) -> tuple[tuple[int, ...], float]:
+    """Walk downhill in the simulated cost, over single and joint steps of one, on the same customers throughout.
+
+    Parameters
+    ----------
+    store : Store
+    make : Callable[..., Policy]
+        setting -> policy
+    setting : tuple[int, ...]
+        where the search begins
+    seed : int, default 0
+    **length
+        replications, days, warm_up of `run`
+
+    Returns
+    -------
+    tuple[tuple[int, ...], float]
+        best setting found; money per day
+
+    Examples
+    --------
+    >>> setting, cost = tune(shop, lambda level, cap: order_up_to(shop, level, max(cap, 0)), (18, 8))
+    >>> assert abs(judge(system, order_up_to(shop, *setting)).cost / rules["capped base stock"].cost - 1) < 0.005
+    >>> setting, rules["capped base stock"].setting
+    """
     seen = {}
 
     def cost(at: tuple[int, ...]) -> float:
@@ -81,7 +130,16 @@ def tune(
 # %% ../../nbs/allocation/05_adaptive.ipynb #cell-013
 @dataclass(frozen=True)
 class Learned:
-    """Hold a learned policy, and those it went through."""
+    """Hold a learned policy, and those it went through.
+
+    Attributes
+    ----------
+    policy : Policy
+    history : pd.DataFrame
+        one row a stage: days simulated so far, and what the learner knew
+    stages : tuple[Policy, ...]
+        policy after each stage
+    """
 
     policy: Policy
     history: pd.DataFrame  # one row a stage: days simulated so far, and what the learner knew
@@ -102,14 +160,37 @@ def empty_table(store: Store) -> np.ndarray:
 # %% ../../nbs/allocation/05_adaptive.ipynb #cell-015
 def q_learning(
     store: Store,
-    days: int = 4000,  # days each replication lives
-    replications: int = 1000,  # stores that learn at once
-    discount: float = 0.95,  # weight of the next day, $\gamma$
-    explore: float = 0.5,  # share of random orders
-    looks: int = 8,  # policies kept on the way, at doubling numbers of days
+    days: int = 4000,
+    replications: int = 1000,
+    discount: float = 0.95,
+    explore: float = 0.5,
+    looks: int = 8,
     seed: int = 0,
 ) -> Learned:
-    """Learn a table of values from simulated days."""
+    r"""Learn a table of values from simulated days.
+
+    Parameters
+    ----------
+    store : Store
+    days : int, default 4000
+        days each replication lives
+    replications : int, default 1000
+        stores that learn at once
+    discount : float, default 0.95
+        weight of the next day, $\gamma$
+    explore : float, default 0.5
+        share of random orders
+    looks : int, default 8
+        policies kept on the way, at doubling numbers of days
+    seed : int, default 0
+
+    Examples
+    --------
+    >>> tabular = q_learning(shop, seed=1)
+    >>> q_regret = [regret(policy) for policy in tabular.stages]
+    >>> assert q_regret[-1] < q_regret[0] and q_regret[-1] < 5
+    >>> pd.DataFrame({"days simulated": tabular.history["days"], "regret (%)": q_regret}).round(3)
+    """
     rng, table = np.random.default_rng(seed), empty_table(store)
     flat, visits, weights = table.ravel(), np.zeros(table.size, np.float32), places(store)[:-1]
     state, kept, stages = start(store, rng, replications), {days // 2**k for k in range(looks)}, []
@@ -140,15 +221,49 @@ def greedy(values: np.ndarray) -> np.ndarray:
 # %% ../../nbs/allocation/05_adaptive.ipynb #cell-018
 def rollouts(
     store: Store,
-    policy: Policy,  # followed from the second day on
-    state: np.ndarray,  # (K, S)
-    orders: np.ndarray,  # candidates for the first day (A, S)
-    scenarios: int,  # futures for each state, the same for its candidates, $M$
-    horizon: int,  # days followed
+    policy: Policy,
+    state: np.ndarray,
+    orders: np.ndarray,
+    scenarios: int,
+    horizon: int,
     rng: np.random.Generator,
-    columns: int = 40_000,  # replications moved at once, so that they stay in the processor's cache
-) -> np.ndarray:  # money over the horizon, summed over scenarios (A, S)
-    """Return what each candidate order leads to, on common random numbers."""
+    columns: int = 40_000,
+) -> np.ndarray:
+    """Return what each candidate order leads to, on common random numbers.
+
+    Parameters
+    ----------
+    store : Store
+    policy : Policy
+        followed from the second day on
+    state : np.ndarray
+        (K, S)
+    orders : np.ndarray
+        candidates for the first day (A, S)
+    scenarios : int
+        futures for each state, the same for its candidates, $M$
+    horizon : int
+        days followed
+    rng : np.random.Generator
+    columns : int, default 40000
+        replications moved at once, so that they stay in the processor's cache
+
+    Returns
+    -------
+    np.ndarray
+        money over the horizon, summed over scenarios (A, S)
+
+    Examples
+    --------
+    >>> begin = tabulate(shop, order_up_to(shop, *setting))
+    >>> here, pair = np.tile(np.array([[6], [4]], np.int16), 400), np.array([[4], [5]]) + np.zeros((1, 400), int)
+    >>> same = np.diff(rollouts(shop, begin, here, pair, 1, 24, np.random.default_rng(0)), axis=0).std()
+    >>> apart = np.hypot(*[rollouts(shop, begin, here, pair[k : k + 1], 1, 24, np.random.default_rng(k)).std() for k in (0, 1)])
+    >>> assert same < apart / 2
+    >>> print(
+    ...     f"standard deviation of the difference: {same:.1f} on the same customers, {apart:.1f} on different ones: {(apart / same) ** 2:.0f} times fewer futures for the same precision"
+    ... )
+    """
     count, total = len(orders), np.zeros(orders.shape)
     size = max(1, columns // (count * scenarios))
     for first in range(0, state.shape[1], size):
@@ -171,10 +286,25 @@ def rollouts(
 def candidates(
     store: Store,
     policy: Policy,
-    state: np.ndarray,  # (K, S)
-    reach: int,  # units to either side of the policy's order
-) -> tuple[np.ndarray, np.ndarray]:  # orders (A, S), ascending; True where allowed and not yet listed
-    """List the orders around a policy's, pushed inwards at the limits."""
+    state: np.ndarray,
+    reach: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """List the orders around a policy's, pushed inwards at the limits.
+
+    Parameters
+    ----------
+    store : Store
+    policy : Policy
+    state : np.ndarray
+        (K, S)
+    reach : int
+        units to either side of the policy's order
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        orders (A, S), ascending; True where allowed and not yet listed
+    """
     top = allowed(store, state).astype(int)
     middle = np.minimum(policy(state), top).astype(int)
     low = np.clip(middle - reach, 0, np.maximum(top - 2 * reach, 0))
@@ -185,13 +315,31 @@ def candidates(
 def best_orders(
     store: Store,
     policy: Policy,
-    state: np.ndarray,  # (K, S)
+    state: np.ndarray,
     reach: int,
-    scenarios: int,  # futures in the first round; doubled in each round
+    scenarios: int,
     horizon: int,
     rng: np.random.Generator,
-) -> np.ndarray:  # units (S,)
-    """Return the order that did best in simulated futures, by sequential halving."""
+) -> np.ndarray:
+    """Return the order that did best in simulated futures, by sequential halving.
+
+    Parameters
+    ----------
+    store : Store
+    policy : Policy
+    state : np.ndarray
+        (K, S)
+    reach : int
+    scenarios : int
+        futures in the first round; doubled in each round
+    horizon : int
+    rng : np.random.Generator
+
+    Returns
+    -------
+    np.ndarray
+        units (S,)
+    """
     orders, open_ = candidates(store, policy, state, reach)
     alive, total = np.arange(len(orders))[:, None] * np.ones(state.shape[1], int), np.zeros(orders.shape)
     while len(alive) > 1:
@@ -208,15 +356,38 @@ def best_orders(
 def visit(
     store: Store,
     policy: Policy,
-    count: int,  # states wanted, S
-    explore: float,  # share of orders shifted at random
-    reach: int,  # units of such a shift at most
+    count: int,
+    explore: float,
+    reach: int,
     rng: np.random.Generator,
     warm_up: int = 40,
-    apart: int = 6,  # days between two states of one replication
-    each: int = 8,  # states from one replication
-) -> np.ndarray:  # (K, S)
-    """Return states that a policy visits when it sometimes orders oddly."""
+    apart: int = 6,
+    each: int = 8,
+) -> np.ndarray:
+    """Return states that a policy visits when it sometimes orders oddly.
+
+    Parameters
+    ----------
+    store : Store
+    policy : Policy
+    count : int
+        states wanted, S
+    explore : float
+        share of orders shifted at random
+    reach : int
+        units of such a shift at most
+    rng : np.random.Generator
+    warm_up : int, default 40
+    apart : int, default 6
+        days between two states of one replication
+    each : int, default 8
+        states from one replication
+
+    Returns
+    -------
+    np.ndarray
+        (K, S)
+    """
     n, days, found = -(-count // each), warm_up + apart * each, []
     state = start(store, rng, n)
     noise = draw(store, rng, days, state)
@@ -231,7 +402,20 @@ def visit(
 # %% ../../nbs/allocation/05_adaptive.ipynb #cell-027
 @dataclass(frozen=True)
 class Network:
-    """Hold a trained classifier as a policy."""
+    """Hold a trained classifier as a policy.
+
+    Attributes
+    ----------
+    store : Store
+    layers : tuple[tuple[np.ndarray, np.ndarray], ...]
+        weights and offsets
+    orders : np.ndarray
+        order of each class
+    centre : np.ndarray
+        of the features (F,)
+    scale : np.ndarray
+        of the features (F,)
+    """
 
     store: Store
     layers: tuple[tuple[np.ndarray, np.ndarray], ...]  # weights and offsets
@@ -254,13 +438,26 @@ class Network:
 
 def classify(
     store: Store,
-    state: np.ndarray,  # (K, S)
-    label: np.ndarray,  # best orders (S,)
-    layers: tuple[int, ...],  # sizes of the hidden layers
+    state: np.ndarray,
+    label: np.ndarray,
+    layers: tuple[int, ...],
     epochs: int,
     seed: int,
 ) -> Policy:
-    """Train a network to say which order is best."""
+    """Train a network to say which order is best.
+
+    Parameters
+    ----------
+    store : Store
+    state : np.ndarray
+        (K, S)
+    label : np.ndarray
+        best orders (S,)
+    layers : tuple[int, ...]
+        sizes of the hidden layers
+    epochs : int
+    seed : int
+    """
     if len(np.unique(label)) == 1:
         return lambda state: np.minimum(label[0], allowed(store, state))
     x = features(store, state)
@@ -288,7 +485,40 @@ def classify(
 # %% ../../nbs/allocation/05_adaptive.ipynb #cell-029
 @dataclass(frozen=True)
 class Effort:
-    """Say how much a learner may try."""
+    """Say how much a learner may try.
+
+    Attributes
+    ----------
+    states : int, default 5000
+        labelled in each generation
+    scenarios : int, default 128
+        futures for each candidate in the first round of halving
+    horizon : int, default 24
+        days of a future; several lead times
+    reach : int, default 3
+        candidates: this many units to either side of the policy's order
+    generations : int, default 2
+    explore : float, default 0.2
+        share of odd orders while collecting states
+    layers : tuple[int, ...]
+        hidden layers of the network
+    epochs : int, default 40
+    trial_days : int, default 400
+        days of the final comparison
+    trials : int, default 4000
+        replications of the final comparison
+
+    Examples
+    --------
+    >>> money = compare(system, Effort(states=1500, scenarios=64, epochs=60, trials=2000), seed=1)
+    >>> assert list(money["policy"][:2]) == ["optimal", "deep controlled learning"] and money["percent"][1] < 0.3
+    >>> table(
+    ...     money.assign(year=365 * money["regret"]).rename(columns={"year": "regret a year"}),
+    ...     caption="Exact cost a day, and regret a year if a period is a day.",
+    ...     units={"cost": "money a day", "regret": "money a day", "percent": "%", "regret a year": "money"},
+    ...     digits={"cost": 4, "regret": 4, "percent": 3, "regret a year": 1},
+    ... )
+    """
 
     states: int = 5000  # labelled in each generation
     scenarios: int = 128  # futures for each candidate in the first round of halving
@@ -313,11 +543,20 @@ class Effort:
 # %% ../../nbs/allocation/05_adaptive.ipynb #cell-030
 def learn(
     store: Store,
-    begin: Policy,  # rule to start from
+    begin: Policy,
     effort: Effort = Effort(),
     seed: int = 0,
 ) -> Learned:
-    """Improve a rule by deep controlled learning; the history counts simulated days and gives each stage's simulated cost."""
+    """Improve a rule by deep controlled learning; the history counts simulated days and gives each stage's simulated cost.
+
+    Parameters
+    ----------
+    store : Store
+    begin : Policy
+        rule to start from
+    effort : Effort, default Effort()
+    seed : int, default 0
+    """
     rng, stages, days = np.random.default_rng(seed), [tabulate(store, begin)], [0]
     for _ in range(effort.generations):
         policy = stages[-1]
@@ -365,8 +604,25 @@ def compare(
     system: LostSales,
     effort: Effort = Effort(),
     seed: int = 0,
-) -> pd.DataFrame:  # policy, cost (money a period), regret (money a period), percent; the cheapest first
-    """Return the exact costs of the optimum, the learner and the rules of thumb."""
+) -> pd.DataFrame:
+    """Return the exact costs of the optimum, the learner and the rules of thumb.
+
+    Returns
+    -------
+    pd.DataFrame
+        policy, cost (money a period), regret (money a period), percent; the cheapest first
+
+    Examples
+    --------
+    >>> money = compare(system, Effort(states=1500, scenarios=64, epochs=60, trials=2000), seed=1)
+    >>> assert list(money["policy"][:2]) == ["optimal", "deep controlled learning"] and money["percent"][1] < 0.3
+    >>> table(
+    ...     money.assign(year=365 * money["regret"]).rename(columns={"year": "regret a year"}),
+    ...     caption="Exact cost a day, and regret a year if a period is a day.",
+    ...     units={"cost": "money a day", "regret": "money a day", "percent": "%", "regret a year": "money"},
+    ...     digits={"cost": 4, "regret": 4, "percent": 3, "regret a year": 1},
+    ... )
+    """
     costs = {
         "optimal": value_iteration(system).cost,
         "deep controlled learning": judge(system, learn_order(system, effort, seed).policy).cost,

@@ -20,7 +20,25 @@ from .inventory import InventoryError, check_probability, newsvendor_discrete, r
 # %% ../../nbs/allocation/03_dynamic.ipynb #cell-006
 @dataclass(frozen=True)
 class LostSales:
-    """Hold one item's periodic review with lost sales and a lead time."""
+    """Hold one item's periodic review with lost sales and a lead time.
+
+    Attributes
+    ----------
+    demand : np.ndarray
+        probability of 0, 1, 2, .. units a period (J,)
+    lead_time : int
+        periods from order to arrival, $L$, 1 or more
+    holding_cost : float, default 1.0
+        money per unit left over and period, $h$
+    stockout_cost : float, default 4.0
+        money per unit of demand lost, $p$
+
+    Examples
+    --------
+    >>> example = LostSales(np.array([0.5, 0.25, 0.25]), lead_time=1, holding_cost=1, stockout_cost=4)
+    >>> assert np.allclose(leftover(example, 3)[2], [0.25, 0.25, 0.5])  # 2 on hand: all sold, one left, both left
+    >>> assert np.allclose(period_cost(example, 3), [4 * 0.75, 0.5 + 4 * 0.25, 1 * 0.25 + 2 * 0.5])
+    """
 
     demand: np.ndarray  # probability of 0, 1, 2, .. units a period (J,)
     lead_time: int  # periods from order to arrival, $L$, 1 or more
@@ -39,19 +57,52 @@ class LostSales:
 
 
 def geometric(
-    mean: float,  # units a period
-    tail: float = 1e-14,  # probability that may be cut off
-) -> np.ndarray:  # probability of 0, 1, 2, .. units
-    """Return the geometric distribution of demand on 0, 1, 2, .. with a given mean."""
+    mean: float,
+    tail: float = 1e-14,
+) -> np.ndarray:
+    """Return the geometric distribution of demand on 0, 1, 2, .. with a given mean.
+
+    Parameters
+    ----------
+    mean : float
+        units a period
+    tail : float, default 1e-14
+        probability that may be cut off
+
+    Returns
+    -------
+    np.ndarray
+        probability of 0, 1, 2, .. units
+
+    Examples
+    --------
+    >>> hard = LostSales(geometric(5), lead_time=4, stockout_cost=39)
+    >>> bounds = order_bounds(hard)
+    >>> whole, within = (bounds[0] + 1) ** 3, len(pipelines(bounds, 3))
+    >>> assert (np.diff(bounds) > 0).all() and within < whole
+    >>> print(f"bounds {bounds}: {within:,} of {whole:,} pipelines, {within * (bounds[-1] + 1):,} states")
+    """
     ratio = mean / (1 + mean)
     return (weights := ratio ** np.arange(int(np.log(tail) / np.log(ratio)) + 2)) / weights.sum()
 
 # %% ../../nbs/allocation/03_dynamic.ipynb #cell-008
 def leftover(
     system: LostSales,
-    size: int,  # units on hand considered: 0 .. size - 1
-) -> np.ndarray:  # probability that j of x units are left (size, size), lower triangular
-    """Return the distribution of the units left after a period's demand."""
+    size: int,
+) -> np.ndarray:
+    """Return the distribution of the units left after a period's demand.
+
+    Parameters
+    ----------
+    system : LostSales
+    size : int
+        units on hand considered: 0 .. size - 1
+
+    Returns
+    -------
+    np.ndarray
+        probability that j of x units are left (size, size), lower triangular
+    """
     demand = np.concatenate([system.demand, np.zeros(size)])
     left = np.array([np.concatenate([demand[x::-1], np.zeros(size - 1 - x)]) for x in range(size)])
     left[:, 0] = 1 - left[:, 1:].sum(axis=1)
@@ -60,9 +111,21 @@ def leftover(
 
 def period_cost(
     system: LostSales,
-    size: int,  # units on hand considered: 0 .. size - 1
-) -> np.ndarray:  # expected money in a period that starts with 0, 1, 2, .. units (size,)
-    """Return the expected holding and lost-sales cost of one period."""
+    size: int,
+) -> np.ndarray:
+    """Return the expected holding and lost-sales cost of one period.
+
+    Parameters
+    ----------
+    system : LostSales
+    size : int
+        units on hand considered: 0 .. size - 1
+
+    Returns
+    -------
+    np.ndarray
+        expected money in a period that starts with 0, 1, 2, .. units (size,)
+    """
     units = np.arange(size)
     over = leftover(system, size) @ units
     lost = system.demand @ np.arange(len(system.demand)) - (units - over)
@@ -71,9 +134,29 @@ def period_cost(
 # %% ../../nbs/allocation/03_dynamic.ipynb #cell-011
 def order_bounds(
     system: LostSales,
-    slack: int = 0,  # units added to each bound, to test that nothing changes
-) -> np.ndarray:  # most units in the last 1, 2, .., L + 1 orders (L + 1,)
-    """Return the newsvendor bounds on sums of successive orders."""
+    slack: int = 0,
+) -> np.ndarray:
+    """Return the newsvendor bounds on sums of successive orders.
+
+    Parameters
+    ----------
+    system : LostSales
+    slack : int, default 0
+        units added to each bound, to test that nothing changes
+
+    Returns
+    -------
+    np.ndarray
+        most units in the last 1, 2, .., L + 1 orders (L + 1,)
+
+    Examples
+    --------
+    >>> hard = LostSales(geometric(5), lead_time=4, stockout_cost=39)
+    >>> bounds = order_bounds(hard)
+    >>> whole, within = (bounds[0] + 1) ** 3, len(pipelines(bounds, 3))
+    >>> assert (np.diff(bounds) > 0).all() and within < whole
+    >>> print(f"bounds {bounds}: {within:,} of {whole:,} pipelines, {within * (bounds[-1] + 1):,} states")
+    """
     total, bounds = np.ones(1), []
     for _ in range(system.lead_time + 1):
         total = np.convolve(total, system.demand)
@@ -82,10 +165,31 @@ def order_bounds(
 
 
 def pipelines(
-    bounds: np.ndarray,  # most units in the last 1, 2, .. orders
-    length: int,  # orders in a pipeline
-) -> np.ndarray:  # every pipeline within the bounds, the next to arrive first (T, length)
-    """List the pipelines in which no k successive orders exceed their bound, in lexicographic order."""
+    bounds: np.ndarray,
+    length: int,
+) -> np.ndarray:
+    """List the pipelines in which no k successive orders exceed their bound, in lexicographic order.
+
+    Parameters
+    ----------
+    bounds : np.ndarray
+        most units in the last 1, 2, .. orders
+    length : int
+        orders in a pipeline
+
+    Returns
+    -------
+    np.ndarray
+        every pipeline within the bounds, the next to arrive first (T, length)
+
+    Examples
+    --------
+    >>> hard = LostSales(geometric(5), lead_time=4, stockout_cost=39)
+    >>> bounds = order_bounds(hard)
+    >>> whole, within = (bounds[0] + 1) ** 3, len(pipelines(bounds, 3))
+    >>> assert (np.diff(bounds) > 0).all() and within < whole
+    >>> print(f"bounds {bounds}: {within:,} of {whole:,} pipelines, {within * (bounds[-1] + 1):,} states")
+    """
     rows = np.zeros((1, 0), int)
     for _ in range(length):
         rows = np.hstack(
@@ -98,7 +202,27 @@ def pipelines(
 # %% ../../nbs/allocation/03_dynamic.ipynb #cell-014
 @dataclass(frozen=True)
 class Lattice:
-    """Hold the states of a lost-sales system (X units on hand by T pipelines) and the moves between them (E)."""
+    """Hold the states of a lost-sales system (X units on hand by T pipelines) and the moves between them (E).
+
+    Attributes
+    ----------
+    bounds : np.ndarray
+        most units in the last 1, 2, .. orders (L + 1,)
+    tails : np.ndarray
+        pipelines before ordering (T, L - 1)
+    order : np.ndarray
+        units ordered in a move (E,), moves sorted by the pipeline they start in
+    before : np.ndarray
+        pipeline a move starts in (E,)
+    after : np.ndarray
+        pipeline it leads to (E,)
+    arrival : np.ndarray
+        units that arrive on the way (E,)
+    units : np.ndarray
+        units under way with the order (E,)
+    column : np.ndarray
+        pipeline, read as a number in base bounds[0] + 1, to its column; -1 if none
+    """
 
     bounds: np.ndarray  # most units in the last 1, 2, .. orders (L + 1,)
     tails: np.ndarray  # pipelines before ordering (T, L - 1)
@@ -112,9 +236,16 @@ class Lattice:
 
 def lattice(
     system: LostSales,
-    slack: int = 0,  # units added to each bound
+    slack: int = 0,
 ) -> Lattice:
-    """Lay out the states within the order bounds and every move between them."""
+    """Lay out the states within the order bounds and every move between them.
+
+    Parameters
+    ----------
+    system : LostSales
+    slack : int, default 0
+        units added to each bound
+    """
     bounds, length = order_bounds(system, slack), system.lead_time
     tails, moves = pipelines(bounds, length - 1), pipelines(bounds, length)
     places = (bounds[0] + 1) ** np.arange(length - 1)[::-1]
@@ -134,7 +265,23 @@ def lattice(
 # %% ../../nbs/allocation/03_dynamic.ipynb #cell-016
 @dataclass(frozen=True)
 class Optimum:
-    """Hold the best average cost with its enclosure, and the best order of every state."""
+    """Hold the best average cost with its enclosure, and the best order of every state.
+
+    Attributes
+    ----------
+    cost : float
+        money per period, $g$
+    lower : float
+        proven lower bound, money per period
+    upper : float
+        proven upper bound, money per period
+    sweeps : int
+    orders : np.ndarray
+        best order, units (X, T)
+    value : np.ndarray
+        relative value, money (X, T)
+    lattice : Lattice
+    """
 
     cost: float  # money per period, $g$
     lower: float  # proven lower bound, money per period
@@ -157,11 +304,29 @@ class Optimum:
 # %% ../../nbs/allocation/03_dynamic.ipynb #cell-018
 def value_iteration(
     system: LostSales,
-    tolerance: float = 1e-6,  # money per period between the bounds
+    tolerance: float = 1e-6,
     most_sweeps: int = 2000,
-    slack: int = 0,  # units added to each order bound
+    slack: int = 0,
 ) -> Optimum:
-    """Solve the lost-sales system exactly; raise InventoryError when the bounds do not close."""
+    """Solve the lost-sales system exactly; raise InventoryError when the bounds do not close.
+
+    Parameters
+    ----------
+    system : LostSales
+    tolerance : float, default 1e-06
+        money per period between the bounds
+    most_sweeps : int, default 2000
+    slack : int, default 0
+        units added to each order bound
+
+    Examples
+    --------
+    >>> best = value_iteration(middle)
+    >>> judged = judge(middle, best)
+    >>> assert abs(judged.cost - best.cost) < 2e-6
+    >>> assert abs(judged.share @ period_cost(middle, 40)[judged.states[0]] - best.cost) < 1e-6
+    >>> judged.cost, judged.states.shape[1]
+    """
     grid = lattice(system, slack)
     size, columns = grid.bounds[-1] + 1, len(grid.tails)
     left, cost, hand = leftover(system, size), period_cost(system, size)[:, None], np.arange(size)[:, None]
@@ -201,7 +366,21 @@ Policy = Callable[[np.ndarray], np.ndarray]  # states (L, n) -> orders (n,)
 
 @dataclass(frozen=True)
 class Judged:
-    """Hold the average cost of a policy with its enclosure, and the states it visits."""
+    """Hold the average cost of a policy with its enclosure, and the states it visits.
+
+    Attributes
+    ----------
+    cost : float
+        money per period
+    lower : float
+        proven lower bound
+    upper : float
+        proven upper bound
+    states : np.ndarray
+        reachable states (L, n)
+    share : np.ndarray
+        long-run share of periods in each (n,)
+    """
 
     cost: float  # money per period
     lower: float  # proven lower bound
@@ -213,9 +392,22 @@ class Judged:
 def reachable(
     policy: Policy,
     lead_time: int,
-    limit: int,  # no component of a state may exceed it, units
-) -> tuple[np.ndarray, np.ndarray]:  # codes of the states (n,), sorted; orders there (n,)
-    """Follow a policy from the empty system to every state it can reach; raise InventoryError beyond the limit."""
+    limit: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Follow a policy from the empty system to every state it can reach; raise InventoryError beyond the limit.
+
+    Parameters
+    ----------
+    policy : Policy
+    lead_time : int
+    limit : int
+        no component of a state may exceed it, units
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        codes of the states (n,), sorted; orders there (n,)
+    """
     base = limit + 1
     require(
         base**lead_time <= 2e8,
@@ -255,11 +447,30 @@ def successors(state: np.ndarray, order: np.ndarray, base: int) -> tuple[np.ndar
 def judge(
     system: LostSales,
     policy: Policy,
-    limit: int | None = None,  # most units on hand or in one order; the order bound of L + 1 periods if None
-    tolerance: float = 1e-6,  # money per period between the bounds
+    limit: int | None = None,
+    tolerance: float = 1e-6,
     most_sweeps: int = 20_000,
 ) -> Judged:
-    """Return the exact average cost of a policy; raise InventoryError where it leaves the limit or does not settle."""
+    """Return the exact average cost of a policy; raise InventoryError where it leaves the limit or does not settle.
+
+    Parameters
+    ----------
+    system : LostSales
+    policy : Policy
+    limit : int | None, default None
+        most units on hand or in one order; the order bound of L + 1 periods if None
+    tolerance : float, default 1e-06
+        money per period between the bounds
+    most_sweeps : int, default 20000
+
+    Examples
+    --------
+    >>> best = value_iteration(middle)
+    >>> judged = judge(middle, best)
+    >>> assert abs(judged.cost - best.cost) < 2e-6
+    >>> assert abs(judged.share @ period_cost(middle, 40)[judged.states[0]] - best.cost) < 1e-6
+    >>> judged.cost, judged.states.shape[1]
+    """
     limit = int(order_bounds(system)[-1] if limit is None else limit)
     codes, orders = reachable(policy, system.lead_time, limit)
     states = decode(codes, system.lead_time, limit + 1)
@@ -288,10 +499,26 @@ def judge(
 
 # %% ../../nbs/allocation/03_dynamic.ipynb #cell-032
 def base_stock(
-    level: int,  # units on hand and under way after ordering, $S$
-    cap: int | None = None,  # most units in one order, $r$; none if None
+    level: int,
+    cap: int | None = None,
 ) -> Policy:
-    """Return the (capped) base-stock policy."""
+    """Return the (capped) base-stock policy.
+
+    Parameters
+    ----------
+    level : int
+        units on hand and under way after ordering, $S$
+    cap : int | None, default None
+        most units in one order, $r$; none if None
+
+    Examples
+    --------
+    >>> small = LostSales(DEMANDS["Poisson"], lead_time=2, stockout_cost=4)
+    >>> grid = {(S, r): judge(small, base_stock(S, r), limit=S + r).cost for S in range(12, 24) for r in range(3, 11)}
+    >>> found = best_capped(small)
+    >>> assert min(grid, key=grid.get) == found.setting and abs(min(grid.values()) - found.cost) < 2e-5
+    >>> found.setting, round(found.cost, 4)
+    """
 
     def policy(state: np.ndarray) -> np.ndarray:
         return np.clip(level - state.sum(axis=0), 0, cap)
@@ -301,10 +528,24 @@ def base_stock(
 
 def constant_order_cost(
     system: LostSales,
-    units: int,  # ordered every period, $q$, less than mean demand
-    size: int = 800,  # units on hand considered
-) -> float:  # money per period, whatever the lead time
-    """Return the average cost of ordering the same every period."""
+    units: int,
+    size: int = 800,
+) -> float:
+    """Return the average cost of ordering the same every period.
+
+    Parameters
+    ----------
+    system : LostSales
+    units : int
+        ordered every period, $q$, less than mean demand
+    size : int, default 800
+        units on hand considered
+
+    Returns
+    -------
+    float
+        money per period, whatever the lead time
+    """
     mean = system.demand @ np.arange(len(system.demand))
     require(
         units < mean,
@@ -342,7 +583,18 @@ def myopic(system: LostSales) -> Policy:
 # %% ../../nbs/allocation/03_dynamic.ipynb #cell-036
 @dataclass(frozen=True)
 class Rule:
-    """Hold a rule of thumb with its best setting and exact cost."""
+    """Hold a rule of thumb with its best setting and exact cost.
+
+    Attributes
+    ----------
+    name : str
+    setting : tuple[int, ...]
+        S; or S and r; or q; or nothing
+    cost : float
+        money per period
+    policy : Policy | None
+        None for the constant order, which needs no state
+    """
 
     name: str
     setting: tuple[int, ...]  # S; or S and r; or q; or nothing
@@ -353,8 +605,14 @@ class Rule:
 def downhill(
     cost: Callable[[int], float],
     start: int,
-) -> tuple[int, float]:  # where the cost is least, and the cost
-    """Walk along whole numbers until both neighbours are dearer."""
+) -> tuple[int, float]:
+    """Walk along whole numbers until both neighbours are dearer.
+
+    Returns
+    -------
+    tuple[int, float]
+        where the cost is least, and the cost
+    """
     here, best = start, cost(start)
     for step in (1, -1):
         while (ahead := cost(here + step)) < best:
@@ -371,7 +629,16 @@ def best_base_stock(system: LostSales) -> Rule:
 
 
 def best_capped(system: LostSales) -> Rule:
-    """Return the capped base stock of least average cost."""
+    """Return the capped base stock of least average cost.
+
+    Examples
+    --------
+    >>> small = LostSales(DEMANDS["Poisson"], lead_time=2, stockout_cost=4)
+    >>> grid = {(S, r): judge(small, base_stock(S, r), limit=S + r).cost for S in range(12, 24) for r in range(3, 11)}
+    >>> found = best_capped(small)
+    >>> assert min(grid, key=grid.get) == found.setting and abs(min(grid.values()) - found.cost) < 2e-5
+    >>> found.setting, round(found.cost, 4)
+    """
     levels, start = {}, int(order_bounds(system)[-1])
 
     def cost(cap: int) -> float:

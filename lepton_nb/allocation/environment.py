@@ -19,7 +19,17 @@ from .inventory import InventoryError, check_probability, require
 
 # %% ../../nbs/allocation/04_environment.ipynb #cell-006
 class Process(Protocol):
-    """Say what a demand process offers; anything with these members can be plugged in."""
+    """Say what a demand process offers; anything with these members can be plugged in.
+
+    Attributes
+    ----------
+    rows : int
+        rows it adds to the state, R
+    whole : bool
+        True if all rows are whole numbers below 32,000
+    mean : float
+        typical demand a day, units
+    """
 
     rows: int  # rows it adds to the state, R
     whole: bool  # True if all rows are whole numbers below 32,000
@@ -34,7 +44,23 @@ class Process(Protocol):
 # %% ../../nbs/allocation/04_environment.ipynb #cell-008
 @dataclass(frozen=True)
 class Steady:
-    """Hold demand that is independent from day to day."""
+    """Hold demand that is independent from day to day.
+
+    Attributes
+    ----------
+    probability : np.ndarray
+        of 0, 1, 2, .. units a day (J,)
+    rows : int, default 0
+    whole : bool, default True
+
+    Examples
+    --------
+    >>> pmf = poisson.pmf(np.arange(40), 5)
+    >>> steady = Steady(pmf / pmf.sum())
+    >>> drawn = steady.draw(np.random.default_rng(1), 100, np.zeros((0, 20_000), np.int16))
+    >>> seen = np.bincount(drawn.ravel(), minlength=40) / drawn.size
+    >>> assert drawn.shape == (100, 1, 20_000) and np.abs(seen - pmf).max() < 5 * np.sqrt(0.18 * 0.82 / drawn.size)
+    """
 
     probability: np.ndarray  # of 0, 1, 2, .. units a day (J,)
     rows: int = 0
@@ -66,7 +92,18 @@ class Steady:
 # %% ../../nbs/allocation/04_environment.ipynb #cell-011
 @dataclass(frozen=True)
 class Forecast:
-    """Hold demand of a weekly profile whose forecast is revised every day."""
+    r"""Hold demand of a weekly profile whose forecast is revised every day.
+
+    Attributes
+    ----------
+    profile : np.ndarray
+        mean demand of the seven weekdays, units (7,)
+    news : np.ndarray
+        spread of a revision that leaves the day 0, 1, .., H days ahead, $\sigma_k$ (H + 1,)
+    size : float
+        negative binomial size: variance is m + m^2 / size; inf is Poisson
+    whole : bool, default False
+    """
 
     profile: np.ndarray  # mean demand of the seven weekdays, units (7,)
     news: np.ndarray  # spread of a revision that leaves the day 0, 1, .., H days ahead, $\sigma_k$ (H + 1,)
@@ -123,7 +160,37 @@ class Forecast:
 # %% ../../nbs/allocation/04_environment.ipynb #cell-015
 @dataclass(frozen=True)
 class Store:
-    """Hold the replenishment of one item in one store; states are arrays (rows K, replications n)."""
+    """Hold the replenishment of one item in one store; states are arrays (rows K, replications n).
+
+    Attributes
+    ----------
+    demand : Process
+    lead_time : int
+        mornings from order to arrival, $L$; 0 arrives before today's customers
+    shelf_life : int | None, default None
+        days a unit can be sold; None keeps for ever
+    holding_cost : float, default 1.0
+        money per unit left in the evening, $h$
+    stockout_cost : float, default 4.0
+        money per unit of demand lost, $p$
+    waste_cost : float, default 0.0
+        money per unit wasted, $w$
+    most_order : int, default 20
+        units in an order at most; orders are 0 .. most_order
+    most_units : int | None, default None
+        units on hand and under way after ordering at most
+
+    Examples
+    --------
+    >>> dairy = Store(steady, lead_time=2, shelf_life=3, holding_cost=0.1, stockout_cost=2, waste_cost=1)
+    >>> morning = np.array([[2], [1], [4], [5]], np.int16)
+    >>> evening, cost = step(dairy, morning, np.array([3]), np.array([[6]], np.int16))
+    >>> assert evening.T.tolist() == [[0, 1, 5, 3]] and np.isclose(cost, 0.1 * 1)
+    >>> evening, cost = step(dairy, morning, np.array([3]), np.array([[1]], np.int16))
+    >>> assert evening.T.tolist() == [[1, 4, 5, 3]] and np.isclose(cost, 0.1 * 5 + 1 * 1)
+    >>> evening, cost = step(dairy, morning, np.array([3]), np.array([[9]], np.int16))
+    >>> assert evening.T.tolist() == [[0, 0, 5, 3]] and np.isclose(cost, 2 * 2)
+    """
 
     demand: Process
     lead_time: int  # mornings from order to arrival, $L$; 0 arrives before today's customers
@@ -193,11 +260,38 @@ def sell(store: Store, stock: np.ndarray, need: np.ndarray) -> tuple[np.ndarray,
 # %% ../../nbs/allocation/04_environment.ipynb #cell-019
 def step(
     store: Store,
-    state: np.ndarray,  # (K, n)
-    order: np.ndarray,  # units (n,)
-    noise: np.ndarray,  # one day of `draw` (1 + R, n)
-) -> tuple[np.ndarray, np.ndarray]:  # state of the next morning (K, n); money of the day (n,)
-    """Move every replication by one day."""
+    state: np.ndarray,
+    order: np.ndarray,
+    noise: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move every replication by one day.
+
+    Parameters
+    ----------
+    store : Store
+    state : np.ndarray
+        (K, n)
+    order : np.ndarray
+        units (n,)
+    noise : np.ndarray
+        one day of `draw` (1 + R, n)
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        state of the next morning (K, n); money of the day (n,)
+
+    Examples
+    --------
+    >>> dairy = Store(steady, lead_time=2, shelf_life=3, holding_cost=0.1, stockout_cost=2, waste_cost=1)
+    >>> morning = np.array([[2], [1], [4], [5]], np.int16)
+    >>> evening, cost = step(dairy, morning, np.array([3]), np.array([[6]], np.int16))
+    >>> assert evening.T.tolist() == [[0, 1, 5, 3]] and np.isclose(cost, 0.1 * 1)
+    >>> evening, cost = step(dairy, morning, np.array([3]), np.array([[1]], np.int16))
+    >>> assert evening.T.tolist() == [[1, 4, 5, 3]] and np.isclose(cost, 0.1 * 5 + 1 * 1)
+    >>> evening, cost = step(dairy, morning, np.array([3]), np.array([[9]], np.int16))
+    >>> assert evening.T.tolist() == [[0, 0, 5, 3]] and np.isclose(cost, 2 * 2)
+    """
     ages, goods = store.ages, store.goods
     stock, fresh = state[:ages], np.empty_like(state)
     if store.lead_time == 0:
@@ -254,9 +348,26 @@ def code(store: Store, state: np.ndarray) -> np.ndarray:
 def tabulate(
     store: Store,
     policy: Policy,
-    chunk: int = 100_000,  # states asked for at once
+    chunk: int = 100_000,
 ) -> Policy:
-    """Return the policy as a table over all states, or as it is where the states are not few."""
+    """Return the policy as a table over all states, or as it is where the states are not few.
+
+    Parameters
+    ----------
+    store : Store
+    policy : Policy
+    chunk : int, default 100000
+        states asked for at once
+
+    Examples
+    --------
+    >>> other = run(shop, tabulate(shop, base_stock(24, 7)), seed=3)
+    >>> paired = (other.cost - seen.cost).std(ddof=1) / np.sqrt(len(seen.cost))
+    >>> assert paired < 0.5 * np.hypot(seen.error, other.error)
+    >>> print(
+    ...     f"difference {other.mean - seen.mean:.4f} +- {paired:.4f} with common random numbers, +- {np.hypot(seen.error, other.error):.4f} without"
+    ... )
+    """
     values = places(store)
     if values is None:
         return policy
@@ -272,7 +383,15 @@ def tabulate(
 
 @dataclass(frozen=True)
 class Tabulated:
-    """Hold a policy as a table."""
+    """Hold a policy as a table.
+
+    Attributes
+    ----------
+    table : np.ndarray
+        order of every numbered state
+    weights : np.ndarray
+        place values (goods,)
+    """
 
     table: np.ndarray  # order of every numbered state
     weights: np.ndarray  # place values (goods,)
@@ -287,7 +406,13 @@ class Tabulated:
 # %% ../../nbs/allocation/04_environment.ipynb #cell-028
 @dataclass(frozen=True)
 class Run:
-    """Hold what a policy cost in each replication."""
+    """Hold what a policy cost in each replication.
+
+    Attributes
+    ----------
+    cost : np.ndarray
+        money per day, mean over the days of a replication (n,)
+    """
 
     cost: np.ndarray  # money per day, mean over the days of a replication (n,)
 
@@ -307,11 +432,33 @@ def run(
     policy: Policy,
     replications: int = 4000,
     days: int = 400,
-    warm_up: int = 50,  # days before counting begins
+    warm_up: int = 50,
     seed: int = 0,
-    block: int = 50,  # days drawn at a time
+    block: int = 50,
 ) -> Run:
-    """Simulate a policy from empty stores."""
+    """Simulate a policy from empty stores.
+
+    Parameters
+    ----------
+    store : Store
+    policy : Policy
+    replications : int, default 4000
+    days : int, default 400
+    warm_up : int, default 50
+        days before counting begins
+    seed : int, default 0
+    block : int, default 50
+        days drawn at a time
+
+    Examples
+    --------
+    >>> other = run(shop, tabulate(shop, base_stock(24, 7)), seed=3)
+    >>> paired = (other.cost - seen.cost).std(ddof=1) / np.sqrt(len(seen.cost))
+    >>> assert paired < 0.5 * np.hypot(seen.error, other.error)
+    >>> print(
+    ...     f"difference {other.mean - seen.mean:.4f} +- {paired:.4f} with common random numbers, +- {np.hypot(seen.error, other.error):.4f} without"
+    ... )
+    """
     rng = np.random.default_rng(seed)
     state, total = start(store, rng, replications), np.zeros(replications)
     for day in range(warm_up + days):
@@ -334,7 +481,18 @@ def observation_space(store: Store, n: int | None = None) -> gymnasium.spaces.Bo
 
 
 class StoreEnv(gymnasium.Env):
-    """Offer one store as a Gymnasium environment."""
+    """Offer one store as a Gymnasium environment.
+
+    Examples
+    --------
+    >>> for store in (shop, dairy, fresh):
+    ...     with warnings.catch_warnings():
+    ...         warnings.simplefilter("error")
+    ...         warnings.filterwarnings(
+    ...             "ignore", message=".*(infinity|render).*"
+    ...         )  # a forecast has no upper bound; nothing is drawn on a screen
+    ...         check_env(StoreEnv(store))
+    """
 
     metadata = {"render_modes": []}
 

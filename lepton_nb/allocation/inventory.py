@@ -28,11 +28,32 @@ def require(condition: bool, message: str) -> None:
 
 
 def economic_order_quantity(
-    order_cost: float,  # money per order, $K$
-    holding_cost: float,  # money per unit and period, $h$
-    demand: float,  # units per period, $d$
-) -> tuple[float, float]:  # lot $Q^*$ in units; money per period
-    """Return the lot that balances orders against holding, and its cost."""
+    order_cost: float,
+    holding_cost: float,
+    demand: float,
+) -> tuple[float, float]:
+    """Return the lot that balances orders against holding, and its cost.
+
+    Parameters
+    ----------
+    order_cost : float
+        money per order, $K$
+    holding_cost : float
+        money per unit and period, $h$
+    demand : float
+        units per period, $d$
+
+    Returns
+    -------
+    tuple[float, float]
+        lot $Q^*$ in units; money per period
+
+    Examples
+    --------
+    >>> lot, cost = economic_order_quantity(8, 0.225, 1300)
+    >>> assert round(lot, 4) == 304.0468 and round(cost, 4) == 68.4105
+    >>> lot, cost
+    """
     require(holding_cost > 0, f"holding_cost is {holding_cost}; it must be above 0")
     require(
         order_cost >= 0 and demand >= 0, f"order_cost and demand must be 0 or more; they are {order_cost} and {demand}"
@@ -43,34 +64,82 @@ def economic_order_quantity(
 
 # %% ../../nbs/allocation/01_inventory.ipynb #cell-010
 def critical_ratio(
-    holding_cost: float,  # money per unit left over, $h$
-    stockout_cost: float,  # money per unit short, $p$
+    holding_cost: float,
+    stockout_cost: float,
 ) -> float:
-    """Return p / (p + h)."""
+    """Return p / (p + h).
+
+    Parameters
+    ----------
+    holding_cost : float
+        money per unit left over, $h$
+    stockout_cost : float
+        money per unit short, $p$
+    """
     require(holding_cost > 0, f"holding_cost is {holding_cost}; it must be above 0")
     require(stockout_cost > 0, f"stockout_cost is {stockout_cost}; it must be above 0")
     return stockout_cost / (stockout_cost + holding_cost)
 
 
 def newsvendor_normal(
-    holding_cost: float,  # money per unit left over, $h$
-    stockout_cost: float,  # money per unit short, $p$
-    mean: float,  # units, $\mu$
-    deviation: float,  # units, $\sigma$
-) -> tuple[float, float]:  # level $S^*$ in units; expected money per period
-    """Return the best level for normal demand, and its expected cost."""
+    holding_cost: float,
+    stockout_cost: float,
+    mean: float,
+    deviation: float,
+) -> tuple[float, float]:
+    r"""Return the best level for normal demand, and its expected cost.
+
+    Parameters
+    ----------
+    holding_cost : float
+        money per unit left over, $h$
+    stockout_cost : float
+        money per unit short, $p$
+    mean : float
+        units, $\mu$
+    deviation : float
+        units, $\sigma$
+
+    Returns
+    -------
+    tuple[float, float]
+        level $S^*$ in units; expected money per period
+
+    Examples
+    --------
+    >>> level, cost = newsvendor_normal(0.18, 0.70, 50, 8)
+    >>> assert round(level, 4) == 56.6040 and round(cost, 4) == 1.9976
+    >>> level, cost
+    """
     require(deviation >= 0, f"deviation is {deviation}; it must be 0 or more")
     z = norm.ppf(critical_ratio(holding_cost, stockout_cost))
     return float(mean + z * deviation), float((holding_cost + stockout_cost) * norm.pdf(z) * deviation)
 
 # %% ../../nbs/allocation/01_inventory.ipynb #cell-014
 def expected_cost(
-    holding_cost: float,  # money per unit left over, $h$
-    stockout_cost: float,  # money per unit short, $p$
-    probability: np.ndarray,  # of demand 0, 1, 2, .. units (J,)
-    levels: np.ndarray,  # levels to cost, whole units, may be negative (L,)
-) -> np.ndarray:  # money per period, $G(y)$ (L,)
-    """Return the expected cost of starting a period at each level."""
+    holding_cost: float,
+    stockout_cost: float,
+    probability: np.ndarray,
+    levels: np.ndarray,
+) -> np.ndarray:
+    """Return the expected cost of starting a period at each level.
+
+    Parameters
+    ----------
+    holding_cost : float
+        money per unit left over, $h$
+    stockout_cost : float
+        money per unit short, $p$
+    probability : np.ndarray
+        of demand 0, 1, 2, .. units (J,)
+    levels : np.ndarray
+        levels to cost, whole units, may be negative (L,)
+
+    Returns
+    -------
+    np.ndarray
+        money per period, $G(y)$ (L,)
+    """
     probability, levels = check_probability(probability), np.asarray(levels)
     units, top = np.arange(len(probability)), len(probability) - 1
     below, part = np.cumsum(probability), np.cumsum(probability * units)
@@ -80,9 +149,15 @@ def expected_cost(
 
 
 def check_probability(
-    probability: np.ndarray,  # of demand 0, 1, 2, .. units (J,)
+    probability: np.ndarray,
 ) -> np.ndarray:
-    """Return probabilities as an array; raise InventoryError where they are none."""
+    """Return probabilities as an array; raise InventoryError where they are none.
+
+    Parameters
+    ----------
+    probability : np.ndarray
+        of demand 0, 1, 2, .. units (J,)
+    """
     probability = np.asarray(probability, float)
     require(
         probability.ndim == 1 and len(probability) > 0,
@@ -97,11 +172,35 @@ def check_probability(
 
 
 def newsvendor_discrete(
-    holding_cost: float,  # money per unit left over, $h$
-    stockout_cost: float,  # money per unit short, $p$
-    probability: np.ndarray,  # of demand 0, 1, 2, .. units (J,)
-) -> tuple[int, float]:  # level in units; expected money per period
-    """Return the best whole level for any discrete demand, and its expected cost."""
+    holding_cost: float,
+    stockout_cost: float,
+    probability: np.ndarray,
+) -> tuple[int, float]:
+    """Return the best whole level for any discrete demand, and its expected cost.
+
+    Parameters
+    ----------
+    holding_cost : float
+        money per unit left over, $h$
+    stockout_cost : float
+        money per unit short, $p$
+    probability : np.ndarray
+        of demand 0, 1, 2, .. units (J,)
+
+    Returns
+    -------
+    tuple[int, float]
+        level in units; expected money per period
+
+    Examples
+    --------
+    >>> pmf = poisson.pmf(np.arange(200), 50)
+    >>> level, cost = newsvendor_discrete(0.18, 0.70, pmf)
+    >>> by_hand = [sum(q * (0.18 * max(y - d, 0) + 0.70 * max(d - y, 0)) for d, q in enumerate(pmf)) for y in range(100)]
+    >>> assert level == int(np.argmin(by_hand)) and np.isclose(cost, min(by_hand))
+    >>> assert np.allclose(expected_cost(0.18, 0.70, pmf, np.arange(100)), by_hand)
+    >>> level, cost
+    """
     ratio = critical_ratio(holding_cost, stockout_cost)
     level = int(np.searchsorted(np.cumsum(check_probability(probability)), ratio - 1e-12))
     return level, float(expected_cost(holding_cost, stockout_cost, probability, np.array([level]))[0])
@@ -109,7 +208,21 @@ def newsvendor_discrete(
 # %% ../../nbs/allocation/01_inventory.ipynb #cell-019
 @dataclass(frozen=True)
 class BaseStock:
-    """Hold a base-stock level and what follows from it."""
+    """Hold a base-stock level and what follows from it.
+
+    Attributes
+    ----------
+    level : float
+        units on hand and under way after ordering, $S$
+    safety_stock : float
+        units of it above mean demand of the protection interval
+    service : float
+        probability of no stock-out in a protection interval
+    fill_rate : float
+        share of demand served from the shelf
+    cost : float
+        expected money per period
+    """
 
     level: float  # units on hand and under way after ordering, $S$
     safety_stock: float  # units of it above mean demand of the protection interval
@@ -119,14 +232,30 @@ class BaseStock:
 
 
 def base_stock_normal(
-    holding_cost: float,  # money per unit and period, $h$
-    stockout_cost: float,  # money per unit backordered and period, $p$
-    mean: float,  # units a period, $\mu$
-    deviation: float,  # units, $\sigma$ of one period
-    lead_time: float,  # periods, $L$
-    level: float | None = None,  # a level to judge; the best one if None
+    holding_cost: float,
+    stockout_cost: float,
+    mean: float,
+    deviation: float,
+    lead_time: float,
+    level: float | None = None,
 ) -> BaseStock:
-    """Return the best base stock for independent normal demand, or judge a given level."""
+    r"""Return the best base stock for independent normal demand, or judge a given level.
+
+    Parameters
+    ----------
+    holding_cost : float
+        money per unit and period, $h$
+    stockout_cost : float
+        money per unit backordered and period, $p$
+    mean : float
+        units a period, $\mu$
+    deviation : float
+        units, $\sigma$ of one period
+    lead_time : float
+        periods, $L$
+    level : float | None, default None
+        a level to judge; the best one if None
+    """
     require(lead_time >= 0, f"lead_time is {lead_time}; it must be 0 or more periods")
     require(mean > 0 and deviation > 0, f"mean and deviation must be above 0; they are {mean} and {deviation}")
     wait, spread = mean * (lead_time + 1), deviation * np.sqrt(lead_time + 1)
@@ -146,27 +275,65 @@ def base_stock_normal(
 
 # %% ../../nbs/allocation/01_inventory.ipynb #cell-023
 def renewal_density(
-    probability: np.ndarray,  # of demand 0, 1, 2, .. units a period (J,)
-    size: int,  # entries wanted
-) -> np.ndarray:  # expected periods spent j units below S in a cycle, $m_j$ (size,)
-    """Return how long the position stays at each depth below S."""
+    probability: np.ndarray,
+    size: int,
+) -> np.ndarray:
+    """Return how long the position stays at each depth below S.
+
+    Parameters
+    ----------
+    probability : np.ndarray
+        of demand 0, 1, 2, .. units a period (J,)
+    size : int
+        entries wanted
+
+    Returns
+    -------
+    np.ndarray
+        expected periods spent j units below S in a cycle, $m_j$ (size,)
+    """
     require(probability[0] < 1 - 1e-12, "demand is always 0: nothing needs ordering")
     start = 1 / (1 - probability[0])
     return lfilter([start], np.concatenate([[1.0], -start * probability[1:]]), np.eye(1, size)[0])
 
 
 def s_S_costs(
-    order_cost: float,  # money per order, $K$
-    cost: np.ndarray,  # money of a period at levels S, S-1, S-2, .. (J,)
-    density: np.ndarray,  # $m_j$ (J,)
-) -> np.ndarray:  # money per period for s = S-1, S-2, .. (J,)
-    """Return the cost of one S with every s below it."""
+    order_cost: float,
+    cost: np.ndarray,
+    density: np.ndarray,
+) -> np.ndarray:
+    """Return the cost of one S with every s below it.
+
+    Parameters
+    ----------
+    order_cost : float
+        money per order, $K$
+    cost : np.ndarray
+        money of a period at levels S, S-1, S-2, .. (J,)
+    density : np.ndarray
+        $m_j$ (J,)
+
+    Returns
+    -------
+    np.ndarray
+        money per period for s = S-1, S-2, .. (J,)
+    """
     return (order_cost + np.cumsum(density * cost)) / np.cumsum(density)
 
 # %% ../../nbs/allocation/01_inventory.ipynb #cell-025
 @dataclass(frozen=True)
 class ReorderPolicy:
-    """Hold an (s, S) policy: at or below `s`, order up to `S`."""
+    """Hold an (s, S) policy: at or below `s`, order up to `S`.
+
+    Attributes
+    ----------
+    s : int
+        reorder point, units
+    S : int
+        order-up-to level, units
+    cost : float
+        expected money per period
+    """
 
     s: int  # reorder point, units
     S: int  # order-up-to level, units
@@ -174,13 +341,33 @@ class ReorderPolicy:
 
 
 def s_S_policy(
-    holding_cost: float,  # money per unit and period, $h$
-    stockout_cost: float,  # money per unit backordered and period, $p$
-    order_cost: float,  # money per order, $K$
-    probability: np.ndarray,  # of demand 0, 1, 2, .. units over a period (J,)
-    wait: np.ndarray | None = None,  # of demand over lead time and one period; one period if None
+    holding_cost: float,
+    stockout_cost: float,
+    order_cost: float,
+    probability: np.ndarray,
+    wait: np.ndarray | None = None,
 ) -> ReorderPolicy:
-    """Return the best (s, S) for independent discrete demand and backorders (Zheng and Federgruen 1991)."""
+    """Return the best (s, S) for independent discrete demand and backorders (Zheng and Federgruen 1991).
+
+    Parameters
+    ----------
+    holding_cost : float
+        money per unit and period, $h$
+    stockout_cost : float
+        money per unit backordered and period, $p$
+    order_cost : float
+        money per order, $K$
+    probability : np.ndarray
+        of demand 0, 1, 2, .. units over a period (J,)
+    wait : np.ndarray | None, default None
+        of demand over lead time and one period; one period if None
+
+    Examples
+    --------
+    >>> policy = s_S_policy(1, 4, 5, poisson.pmf(np.arange(60), 6))
+    >>> assert (policy.s, policy.S) == (4, 10) and round(policy.cost, 3) == 8.034
+    >>> policy
+    """
     probability = check_probability(probability)
     wait = probability if wait is None else check_probability(wait)
     require(order_cost >= 0, f"order_cost is {order_cost}; it must be 0 or more")

@@ -17,7 +17,19 @@ from .returns import require, resample_means
 # %% ../../nbs/business/02_accuracy.ipynb #cell-006
 @dataclass(frozen=True)
 class CostLine:
-    """Hold the weekly gain as a straight line in the forecast error."""
+    """Hold the weekly gain as a straight line in the forecast error.
+
+    Attributes
+    ----------
+    points : pd.DataFrame
+        forecast, wape, gain (mean money per week), fitted
+    level : float
+        gain of a forecast without error, money per week
+    slope : float
+        gain lost per unit of WAPE, money per week (above 0 where errors cost)
+    draws : np.ndarray
+        (level, slope) of resampled weeks (n, 2)
+    """
 
     points: pd.DataFrame  # forecast, wape, gain (mean money per week), fitted
     level: float  # gain of a forecast without error, money per week
@@ -35,13 +47,34 @@ class CostLine:
 
 # %% ../../nbs/business/02_accuracy.ipynb #cell-007
 def cost_line(
-    wape: Mapping[str, float],  # forecast -> its WAPE on the judged weeks
-    gains: Mapping[str, np.ndarray],  # forecast -> weekly gain over the present way, money (W,)
-    block: int = 2,  # weeks that stay together, half of them at most
-    n: int = 2000,  # draws
+    wape: Mapping[str, float],
+    gains: Mapping[str, np.ndarray],
+    block: int = 2,
+    n: int = 2000,
     seed: int = 0,
 ) -> CostLine:
-    """Fit the measured cost curve by least squares over three forecasts or more; raise `ReturnError` where they cannot be compared."""
+    """Fit the measured cost curve by least squares over three forecasts or more; raise `ReturnError` where they cannot be compared.
+
+    Parameters
+    ----------
+    wape : Mapping[str, float]
+        forecast -> its WAPE on the judged weeks
+    gains : Mapping[str, np.ndarray]
+        forecast -> weekly gain over the present way, money (W,)
+    block : int, default 2
+        weeks that stay together, half of them at most
+    n : int, default 2000
+        draws
+    seed : int, default 0
+
+    Examples
+    --------
+    >>> present = {name: profit - profits["poor"].mean() for name, profit in profits.items()}
+    >>> case = Investment(build=40_000, running=12_000, weekly_gain=present["good"].mean())
+    >>> bears = break_even(cost_line(errors, present, block=1), needed_gain(case))
+    >>> assert errors["good"] < bears.wape < errors["poor"] and bears.measured
+    >>> bears
+    """
     names = [name for name in wape if name in gains]
     error = np.array([wape[name] for name in names], float)
     require(
@@ -69,7 +102,19 @@ def cost_line(
 # %% ../../nbs/business/02_accuracy.ipynb #cell-009
 @dataclass(frozen=True)
 class BreakEven:
-    """Hold the forecast error at which a case stops paying."""
+    """Hold the forecast error at which a case stops paying.
+
+    Attributes
+    ----------
+    wape : float
+        0 where it pays at no error, inf where it pays at every one
+    low : float
+        5% quantile over resampled weeks
+    high : float
+        95% quantile
+    measured : bool
+        whether it lies between the forecasts that were measured
+    """
 
     wape: float  # 0 where it pays at no error, inf where it pays at every one
     low: float  # 5% quantile over resampled weeks
@@ -79,9 +124,24 @@ class BreakEven:
 # %% ../../nbs/business/02_accuracy.ipynb #cell-010
 def break_even(
     line: CostLine,
-    needed: float,  # gain the case needs, money per week
+    needed: float,
 ) -> BreakEven:
-    """Return the WAPE at which the gain falls to what is needed, with its 90% interval."""
+    """Return the WAPE at which the gain falls to what is needed, with its 90% interval.
+
+    Parameters
+    ----------
+    line : CostLine
+    needed : float
+        gain the case needs, money per week
+
+    Examples
+    --------
+    >>> present = {name: profit - profits["poor"].mean() for name, profit in profits.items()}
+    >>> case = Investment(build=40_000, running=12_000, weekly_gain=present["good"].mean())
+    >>> bears = break_even(cost_line(errors, present, block=1), needed_gain(case))
+    >>> assert errors["good"] < bears.wape < errors["poor"] and bears.measured
+    >>> bears
+    """
 
     def at(level, slope):
         with np.errstate(divide="ignore", invalid="ignore"):

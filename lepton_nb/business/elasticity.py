@@ -24,7 +24,27 @@ from .partialling import ElasticityError, cross_fit, regress, ridge, shrink, wor
 # %% ../../nbs/business/04_elasticity.ipynb #cell-008
 @dataclass(frozen=True)
 class Market:
-    """Hold S stores, I items and T days or weeks."""
+    """Hold S stores, I items and T days or weeks.
+
+    Attributes
+    ----------
+    items : pd.Index
+        (I,)
+    stores : pd.Index
+        (S,)
+    days : pd.DatetimeIndex
+        (T,)
+    groups : np.ndarray
+        item group (I,)
+    units : np.ndarray
+        sold, NaN where not on sale (S, I, T)
+    price : np.ndarray
+        money per unit, NaN where unknown (S, I, T)
+    promotion : np.ndarray
+        0 or 1 (S, I, T)
+    censored : np.ndarray
+        bool: the shelf ran empty (S, I, T)
+    """
 
     items: pd.Index  # (I,)
     stores: pd.Index  # (S,)
@@ -42,9 +62,25 @@ class Market:
 
 
 def market_from_tables(
-    tables: dict[str, pd.DataFrame],  # retail tables: sales and items
+    tables: dict[str, pd.DataFrame],
 ) -> Market:
-    """Lay the sales table of a chain out as arrays; channels of one shelf are added up."""
+    """Lay the sales table of a chain out as arrays; channels of one shelf are added up.
+
+    Parameters
+    ----------
+    tables : dict[str, pd.DataFrame]
+        retail tables: sales and items
+
+    Examples
+    --------
+    >>> data = load("retail", "embedded")
+    >>> whole = market_from_tables(data.tables)
+    >>> start = len(whole.days) - 56
+    >>> market = whole.until(start)
+    >>> say(
+    ...     f"{len(market.items)} items, {len(market.stores)} stores, {len(market.days)} days up to {market.days[-1]:%d %B %Y}; the {len(whole.days) - start} days after that are kept for judging prices."
+    ... )
+    """
     sales, items = tables["sales"], tables["items"]
     stores, names = pd.Index(np.sort(sales["store"].astype(str).unique())), pd.Index(items["item"].astype(str))
     dates = np.sort(sales["date"].unique())
@@ -72,15 +108,33 @@ def market_from_tables(
 
 # %% ../../nbs/business/04_elasticity.ipynb #cell-010
 def market_from_series(
-    ids: pd.Index,  # "store/item" (N,)
-    days: pd.DatetimeIndex,  # (T,)
-    units: np.ndarray,  # NaN where not on sale (N, T)
-    price: np.ndarray,  # (N, T)
-    promotion: np.ndarray,  # (N, T)
-    censored: np.ndarray,  # bool (N, T)
-    groups: pd.Series,  # item group of each series, in the order of `ids`
+    ids: pd.Index,
+    days: pd.DatetimeIndex,
+    units: np.ndarray,
+    price: np.ndarray,
+    promotion: np.ndarray,
+    censored: np.ndarray,
+    groups: pd.Series,
 ) -> Market:
-    """Lay series `store/item` out as stores by items by days."""
+    """Lay series `store/item` out as stores by items by days.
+
+    Parameters
+    ----------
+    ids : pd.Index
+        "store/item" (N,)
+    days : pd.DatetimeIndex
+        (T,)
+    units : np.ndarray
+        NaN where not on sale (N, T)
+    price : np.ndarray
+        (N, T)
+    promotion : np.ndarray
+        (N, T)
+    censored : np.ndarray
+        bool (N, T)
+    groups : pd.Series
+        item group of each series, in the order of `ids`
+    """
     parts = pd.Series(ids.astype(str)).str.split("/", n=1, expand=True)
     stores, items = pd.Index(pd.unique(parts[0])), pd.Index(pd.unique(parts[1]))
     s, i = stores.get_indexer(parts[0]), items.get_indexer(parts[1])
@@ -129,7 +183,17 @@ def pool(market: Market) -> dict[str, np.ndarray]:
 
 
 def naive(market: Market) -> pd.DataFrame:
-    """Regress log sales on log price, item by item, on days with sales: elasticity, se, low, high."""
+    """Regress log sales on log price, item by item, on days with sales: elasticity, se, low, high.
+
+    Examples
+    --------
+    >>> true = data.truth.items.set_index("item")
+    >>> plain = naive(market)
+    >>> plain_inside = ((plain.low < true.elasticity) & (true.elasticity < plain.high)).mean()
+    >>> say(
+    ...     f"The plain regression puts the truth inside its 95% interval for {percent(plain_inside, 0)} of the items; its median elasticity is {number(plain.elasticity.median(), 2)}, the true median {number(true.elasticity.median(), 2)}."
+    ... )
+    """
     pooled, rows = pool(market), {}
     for i, item in enumerate(market.items):
         y, p = np.nansum(pooled["y"][:, i], 0), pooled["price"][i]
@@ -148,12 +212,29 @@ WINDOWS = ((-12, -7), (-6, -3), (-2, 0), (1, 4))  # days from an event
 
 
 def surroundings(
-    days: pd.DatetimeIndex,  # (T,)
-    calendar: pd.DataFrame | None = None,  # date, event
-    temperature: np.ndarray | None = None,  # degrees Celsius (T,)
-    knots: int = 28,  # days between two knots of the level
-) -> np.ndarray:  # (T, P)
-    """Lay out what moves demand besides price and promotion."""
+    days: pd.DatetimeIndex,
+    calendar: pd.DataFrame | None = None,
+    temperature: np.ndarray | None = None,
+    knots: int = 28,
+) -> np.ndarray:
+    """Lay out what moves demand besides price and promotion.
+
+    Parameters
+    ----------
+    days : pd.DatetimeIndex
+        (T,)
+    calendar : pd.DataFrame | None, default None
+        date, event
+    temperature : np.ndarray | None, default None
+        degrees Celsius (T,)
+    knots : int, default 28
+        days between two knots of the level
+
+    Returns
+    -------
+    np.ndarray
+        (T, P)
+    """
     step, angle = (days[1] - days[0]).days, 2 * np.pi * days.dayofyear.to_numpy() / 365.25
     level = SplineTransformer(max(4, len(days) * step // knots), degree=3, include_bias=False).fit_transform(
         np.arange(len(days))[:, None]
@@ -205,7 +286,18 @@ def weeks_after(promotion: np.ndarray, first: int, last: int) -> np.ndarray:
 
 
 def separable(log_price: np.ndarray, promotion: np.ndarray, weight: np.ndarray) -> str:
-    """Say in words why an item's price effect is not identified, or give an empty text."""
+    """Say in words why an item's price effect is not identified, or give an empty text.
+
+    Examples
+    --------
+    >>> assert separable(np.zeros(60), np.zeros(60), np.ones(60)) == CONSTANT
+    >>> on = np.repeat([0.0, 1.0, 0.0], 20)
+    >>> assert (
+    ...     separable(-0.2 * on, on, np.ones(60)) == TOGETHER
+    ...     and separable(-0.2 * on * np.linspace(1, 2, 60), on, np.ones(60)) == ""
+    ... )
+    >>> assert weeks_after(on[None], 1, 7)[0].nonzero()[0].tolist() == list(range(40, 47))
+    """
     use = weight > 0
     if use.sum() < 30 or np.std(log_price[use]) < 0.002:
         return CONSTANT
@@ -215,13 +307,32 @@ def separable(log_price: np.ndarray, promotion: np.ndarray, weight: np.ndarray) 
 
 # %% ../../nbs/business/04_elasticity.ipynb #cell-022
 def screen(
-    residuals: list[np.ndarray],  # of each item: z, own treatments, then its rivals' log prices (T, 1 + 4 + r)
-    rivals: list[np.ndarray],  # their positions in the group (r,)
-    weights: np.ndarray,  # (n, T)
-    cluster: np.ndarray,  # (T,)
-    usable: np.ndarray,  # bool: has a price of its own to test (n,)
-) -> np.ndarray:  # position of the substitute, -1 for none (n,)
-    """Find each item's strongest mutual substitute, if the data show one."""
+    residuals: list[np.ndarray],
+    rivals: list[np.ndarray],
+    weights: np.ndarray,
+    cluster: np.ndarray,
+    usable: np.ndarray,
+) -> np.ndarray:
+    """Find each item's strongest mutual substitute, if the data show one.
+
+    Parameters
+    ----------
+    residuals : list[np.ndarray]
+        of each item: z, own treatments, then its rivals' log prices (T, 1 + 4 + r)
+    rivals : list[np.ndarray]
+        their positions in the group (r,)
+    weights : np.ndarray
+        (n, T)
+    cluster : np.ndarray
+        (T,)
+    usable : np.ndarray
+        bool: has a price of its own to test (n,)
+
+    Returns
+    -------
+    np.ndarray
+        position of the substitute, -1 for none (n,)
+    """
     n, k = len(residuals), len(OWN)
     score = np.full((n, n), -np.inf)
     for i, R in enumerate(residuals):
@@ -242,7 +353,17 @@ def screen(
 # %% ../../nbs/business/04_elasticity.ipynb #cell-024
 @dataclass(frozen=True)
 class Estimates:
-    """Hold what was estimated: one row an item, and the joint covariance of its effects."""
+    """Hold what was estimated: one row an item, and the joint covariance of its effects.
+
+    Attributes
+    ----------
+    table : pd.DataFrame
+        index item: group, status, elasticity, se, low, high, freedom, substitute, cross, ...
+    theta : np.ndarray
+        own effects in the order of OWN, then the substitute's price and promotion; NaN: not identified (I, 6)
+    covariance : np.ndarray
+        (I, 6, 6), zero where not identified
+    """
 
     table: pd.DataFrame  # index item: group, status, elasticity, se, low, high, freedom, substitute, cross, ...
     theta: (
@@ -259,12 +380,22 @@ class Estimates:
 
 
 def fit_item(
-    R: np.ndarray,  # residuals: z, own treatments, substitute's price and promotion (T, 7)
+    R: np.ndarray,
     weight: np.ndarray,
     cluster: np.ndarray,
-    use: np.ndarray,  # bool: which of the 6 treatments are identified
+    use: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Regress one item and put the identified effects in their places: theta (6,), covariance (6, 6), freedom (6,)."""
+    """Regress one item and put the identified effects in their places: theta (6,), covariance (6, 6), freedom (6,).
+
+    Parameters
+    ----------
+    R : np.ndarray
+        residuals: z, own treatments, substitute's price and promotion (T, 7)
+    weight : np.ndarray
+    cluster : np.ndarray
+    use : np.ndarray
+        bool: which of the 6 treatments are identified
+    """
     theta, covariance, freedom = np.full(6, np.nan), np.zeros((6, 6)), np.full(6, np.nan)
     if use.any():
         fit = regress(R[:, 0], R[:, 1:][:, use], weight, cluster)
@@ -277,13 +408,31 @@ def fit_item(
 
 # %% ../../nbs/business/04_elasticity.ipynb #cell-025
 def fit_group(
-    pooled: dict[str, np.ndarray],  # of the n items of a group
-    censored: np.ndarray,  # (S, n, T)
-    X: np.ndarray,  # surroundings (T, P)
-    week: np.ndarray,  # cluster and block of each day (T,)
+    pooled: dict[str, np.ndarray],
+    censored: np.ndarray,
+    X: np.ndarray,
+    week: np.ndarray,
     learner: Callable,
-) -> list[tuple]:  # per item: status, substitute's position, theta, covariance, freedom
-    """Estimate all items of one group."""
+) -> list[tuple]:
+    """Estimate all items of one group.
+
+    Parameters
+    ----------
+    pooled : dict[str, np.ndarray]
+        of the n items of a group
+    censored : np.ndarray
+        (S, n, T)
+    X : np.ndarray
+        surroundings (T, P)
+    week : np.ndarray
+        cluster and block of each day (T,)
+    learner : Callable
+
+    Returns
+    -------
+    list[tuple]
+        per item: status, substitute's position, theta, covariance, freedom
+    """
     price, promotion = pooled["price"], pooled["promotion"]
     D = np.stack([price, promotion, weeks_after(promotion, 1, 7), weeks_after(promotion, 8, 14)], axis=2)
     z, weight, _ = working_response(pooled, censored, X, D)
@@ -310,12 +459,24 @@ def fit_group(
 
 # %% ../../nbs/business/04_elasticity.ipynb #cell-026
 def estimate(
-    market: Market,  # daily, days known on the morning of the estimate only
-    calendar: pd.DataFrame | None = None,  # date, event
-    temperature: np.ndarray | None = None,  # degrees Celsius, one for each day of the market
-    learner: Callable = ridge,  # makes a scikit-learn regressor for both predictions
+    market: Market,
+    calendar: pd.DataFrame | None = None,
+    temperature: np.ndarray | None = None,
+    learner: Callable = ridge,
 ) -> Estimates:
-    """Estimate own price, promotion, pull-forward and substitution of every item, with 95% intervals."""
+    """Estimate own price, promotion, pull-forward and substitution of every item, with 95% intervals.
+
+    Parameters
+    ----------
+    market : Market
+        daily, days known on the morning of the estimate only
+    calendar : pd.DataFrame | None, default None
+        date, event
+    temperature : np.ndarray | None, default None
+        degrees Celsius, one for each day of the market
+    learner : Callable, default ridge
+        makes a scikit-learn regressor for both predictions
+    """
     if (market.days[1] - market.days[0]).days != 1 or len(market.days) < 120:
         raise ElasticityError(
             f"{len(market.days)} dates, {(market.days[1] - market.days[0]).days} days apart: at least 120 days of daily sales are needed; for weekly sales of many stores take `own_and_cross`."
@@ -396,11 +557,22 @@ def pull_forward(estimates: Estimates) -> pd.DataFrame:
 def promotion_money(
     market: Market,
     estimates: Estimates,
-    cost: pd.Series,  # money per unit, by item
-    n: int = 400,  # draws
+    cost: pd.Series,
+    n: int = 400,
     seed: int = 7,
 ) -> pd.DataFrame:
-    """Return what an average promotion of each promoted item earned: gross, pull-forward, substitute, net with a 90% interval, money per promotion."""
+    """Return what an average promotion of each promoted item earned: gross, pull-forward, substitute, net with a 90% interval, money per promotion.
+
+    Parameters
+    ----------
+    market : Market
+    estimates : Estimates
+    cost : pd.Series
+        money per unit, by item
+    n : int, default 400
+        draws
+    seed : int, default 7
+    """
     pooled, I = pool(market), len(market.items)
     on, open_ = pooled["promotion"] > 0.5, pooled["exposure"] > 0
     count = (np.diff(on.astype(int), axis=1, prepend=0) == 1).sum(1)
@@ -451,11 +623,19 @@ def centred(values: np.ndarray, use: np.ndarray) -> np.ndarray:
 
 
 def own_and_cross(
-    market: Market,  # many stores, weekly
+    market: Market,
     calendar: pd.DataFrame | None = None,
     learner: Callable = ridge,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Estimate the matrix of elasticities, its standard errors (row: demand of, column: price of), and own effects with intervals."""
+    """Estimate the matrix of elasticities, its standard errors (row: demand of, column: price of), and own effects with intervals.
+
+    Parameters
+    ----------
+    market : Market
+        many stores, weekly
+    calendar : pd.DataFrame | None, default None
+    learner : Callable, default ridge
+    """
     I, T = len(market.items), len(market.days)
     if len(market.stores) * T < 20 * I:
         raise ElasticityError(

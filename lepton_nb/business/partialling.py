@@ -31,14 +31,35 @@ def ridge() -> Ridge:
 
 
 def cross_fit(
-    Y: np.ndarray,  # targets: log demand and treatments (T, k)
-    X: np.ndarray,  # what else moves them (T, P)
-    weight: np.ndarray,  # of each row, 0 leaves it out of learning (T,)
-    block: np.ndarray,  # whole numbers, rows of one block stay together (T,)
-    learner: Callable = ridge,  # makes a scikit-learn regressor
-    folds: int = 5,  # blocks go to folds in turn
-) -> np.ndarray:  # residuals (T, k)
-    """Return what is left of each target after a prediction by a learner that has not seen the row's block."""
+    Y: np.ndarray,
+    X: np.ndarray,
+    weight: np.ndarray,
+    block: np.ndarray,
+    learner: Callable = ridge,
+    folds: int = 5,
+) -> np.ndarray:
+    """Return what is left of each target after a prediction by a learner that has not seen the row's block.
+
+    Parameters
+    ----------
+    Y : np.ndarray
+        targets: log demand and treatments (T, k)
+    X : np.ndarray
+        what else moves them (T, P)
+    weight : np.ndarray
+        of each row, 0 leaves it out of learning (T,)
+    block : np.ndarray
+        whole numbers, rows of one block stay together (T,)
+    learner : Callable, default ridge
+        makes a scikit-learn regressor
+    folds : int, default 5
+        blocks go to folds in turn
+
+    Returns
+    -------
+    np.ndarray
+        residuals (T, k)
+    """
     fold, out = block % folds, np.zeros_like(Y, dtype=float)
     for f in np.unique(fold):
         train, test = (fold != f) & (weight > 0), fold == f
@@ -60,7 +81,17 @@ def predicted(learner: Callable, X: np.ndarray, Y: np.ndarray, weight: np.ndarra
 # %% ../../nbs/business/03_partialling.ipynb #cell-010
 @dataclass(frozen=True)
 class Fit:
-    """Hold effects of k treatments, their covariance and degrees of freedom."""
+    """Hold effects of k treatments, their covariance and degrees of freedom.
+
+    Attributes
+    ----------
+    theta : np.ndarray
+        (k,)
+    covariance : np.ndarray
+        (k, k)
+    freedom : np.ndarray
+        effective clusters less one (k,)
+    """
 
     theta: np.ndarray  # (k,)
     covariance: np.ndarray  # (k, k)
@@ -88,13 +119,27 @@ def effective(D: np.ndarray, weight: np.ndarray, cluster: np.ndarray) -> np.ndar
 
 # %% ../../nbs/business/03_partialling.ipynb #cell-011
 def regress(
-    z: np.ndarray,  # residual log demand (T,)
-    D: np.ndarray,  # residual treatments (T, k)
-    weight: np.ndarray,  # (T,)
-    cluster: np.ndarray,  # rows of one cluster share shocks (T,)
-    form: str = "jackknife",  # or "sandwich"
+    z: np.ndarray,
+    D: np.ndarray,
+    weight: np.ndarray,
+    cluster: np.ndarray,
+    form: str = "jackknife",
 ) -> Fit:
-    """Regress residuals on residuals, with a covariance that is robust to anything shared within a cluster."""
+    """Regress residuals on residuals, with a covariance that is robust to anything shared within a cluster.
+
+    Parameters
+    ----------
+    z : np.ndarray
+        residual log demand (T,)
+    D : np.ndarray
+        residual treatments (T, k)
+    weight : np.ndarray
+        (T,)
+    cluster : np.ndarray
+        rows of one cluster share shocks (T,)
+    form : str, default 'jackknife'
+        or "sandwich"
+    """
     code = np.unique(cluster, return_inverse=True)[1]
     G, b = np.zeros((code.max() + 1, D.shape[1], D.shape[1])), np.zeros((code.max() + 1, D.shape[1]))
     np.add.at(G, code, (weight[:, None] * D)[:, :, None] * D[:, None, :])
@@ -112,11 +157,30 @@ def regress(
 
 # %% ../../nbs/business/03_partialling.ipynb #cell-016
 def beyond(
-    mean: np.ndarray,  # expected demand, units, $\mu$
-    sold: np.ndarray,  # units sold before the shelf was empty, $s$
-    size: np.ndarray,  # of the negative binomial, $r$
+    mean: np.ndarray,
+    sold: np.ndarray,
+    size: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return expected demand given at least `sold`, and its variance as a share of the variance without that knowledge."""
+    r"""Return expected demand given at least `sold`, and its variance as a share of the variance without that knowledge.
+
+    Parameters
+    ----------
+    mean : np.ndarray
+        expected demand, units, $\mu$
+    sold : np.ndarray
+        units sold before the shelf was empty, $s$
+    size : np.ndarray
+        of the negative binomial, $r$
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(0).negative_binomial(5, 5 / (5 + 8.0), 400_000)
+    >>> expected_beyond, left = beyond(np.array(8.0), np.array(9.0), np.array(5.0))
+    >>> assert (
+    ...     abs(expected_beyond - draws[draws >= 9].mean()) < 0.05 and abs(left - draws[draws >= 9].var() / draws.var()) < 0.01
+    ... )
+    >>> assert beyond(np.array(8.0), np.array(0.0), np.array(5.0))[0] == 8, "an empty shelf that sold nothing says nothing"
+    """
     chance_more = mean / (size + mean)
 
     def tail(k: np.ndarray, r: np.ndarray) -> np.ndarray:
@@ -130,13 +194,27 @@ def beyond(
 
 # %% ../../nbs/business/03_partialling.ipynb #cell-019
 def normal_equations(
-    X: np.ndarray,  # columns shared by all items, the first is 1 (T, P)
-    products: np.ndarray,  # of each two of them (T, P * P)
-    D: np.ndarray,  # treatments of each item (I, T, k)
-    weight: np.ndarray,  # (I, T)
-    z: np.ndarray,  # (I, T)
+    X: np.ndarray,
+    products: np.ndarray,
+    D: np.ndarray,
+    weight: np.ndarray,
+    z: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weighted cross products (I, P + k, P + k) and right-hand sides (I, P + k) of all items."""
+    """Return the weighted cross products (I, P + k, P + k) and right-hand sides (I, P + k) of all items.
+
+    Parameters
+    ----------
+    X : np.ndarray
+        columns shared by all items, the first is 1 (T, P)
+    products : np.ndarray
+        of each two of them (T, P * P)
+    D : np.ndarray
+        treatments of each item (I, T, k)
+    weight : np.ndarray
+        (I, T)
+    z : np.ndarray
+        (I, T)
+    """
     (T, P), k = X.shape, D.shape[2]
     G, b = np.empty((len(D), P + k, P + k)), np.empty((len(D), P + k))
     heavy = weight[:, :, None] * D
@@ -150,11 +228,22 @@ def normal_equations(
 
 def fill_empty(
     pooled: dict[str, np.ndarray],
-    hidden: tuple,  # store, item, day of the censored days
-    mu: np.ndarray,  # expected demand of the chain (I, T)
-    size: np.ndarray,  # of the negative binomial in one store (I,)
+    hidden: tuple,
+    mu: np.ndarray,
+    size: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return demand with censored days filled in (I, T), and the information left in each day, units (I, T)."""
+    """Return demand with censored days filled in (I, T), and the information left in each day, units (I, T).
+
+    Parameters
+    ----------
+    pooled : dict[str, np.ndarray]
+    hidden : tuple
+        store, item, day of the censored days
+    mu : np.ndarray
+        expected demand of the chain (I, T)
+    size : np.ndarray
+        of the negative binomial in one store (I,)
+    """
     y, information, (s, i, t) = np.nansum(pooled["y"], 0), mu.copy(), hidden
     at = mu[i, t] / np.maximum(pooled["exposure"][i, t], 1e-9) * pooled["share"][s, i]
     sold = pooled["y"][hidden]
@@ -165,13 +254,26 @@ def fill_empty(
 
 # %% ../../nbs/business/03_partialling.ipynb #cell-020
 def working_response(
-    pooled: dict[str, np.ndarray],  # of I items
-    censored: np.ndarray,  # bool (S, I, T)
-    X: np.ndarray,  # surroundings (T, P)
-    D: np.ndarray,  # treatments (I, T, k)
+    pooled: dict[str, np.ndarray],
+    censored: np.ndarray,
+    X: np.ndarray,
+    D: np.ndarray,
     rounds: int = 6,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return log demand as a regression may use it (I, T), its weights (I, T), and demand with censored days filled in (I, T)."""
+    """Return log demand as a regression may use it (I, T), its weights (I, T), and demand with censored days filled in (I, T).
+
+    Parameters
+    ----------
+    pooled : dict[str, np.ndarray]
+        of I items
+    censored : np.ndarray
+        bool (S, I, T)
+    X : np.ndarray
+        surroundings (T, P)
+    D : np.ndarray
+        treatments (I, T, k)
+    rounds : int, default 6
+    """
     exposure, X, k = pooled["exposure"], np.column_stack([np.ones(len(X)), X]), D.shape[2]
     products = (X[:, :, None] * X[:, None, :]).reshape(len(X), -1)
     there = exposure > 0
@@ -200,11 +302,33 @@ def working_response(
 
 # %% ../../nbs/business/03_partialling.ipynb #cell-025
 def shrink(
-    value: np.ndarray,  # estimates, NaN where there is none (I,)
-    se: np.ndarray,  # their standard errors (I,)
-    groups: np.ndarray,  # (I,)
-) -> tuple[np.ndarray, np.ndarray, float]:  # mean and deviation of each item's effect given all estimates; $\tau$
-    """Draw estimates towards the mean of their group as far as their own uncertainty asks for."""
+    value: np.ndarray,
+    se: np.ndarray,
+    groups: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, float]:
+    r"""Draw estimates towards the mean of their group as far as their own uncertainty asks for.
+
+    Parameters
+    ----------
+    value : np.ndarray
+        estimates, NaN where there is none (I,)
+    se : np.ndarray
+        their standard errors (I,)
+    groups : np.ndarray
+        (I,)
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray, float]
+        mean and deviation of each item's effect given all estimates; $\tau$
+
+    Examples
+    --------
+    >>> mean, deviation, tau = shrink(
+    ...     np.array([-1.0, -3.0, np.nan, -2.0]), np.array([0.001, 0.001, np.nan, 0.001]), np.array(["a"] * 4)
+    ... )
+    >>> assert np.allclose(mean, [-1, -3, -2, -2], atol=0.01) and 0.9 < tau < 1.1 and deviation[2] > 1
+    """
     seen, code = np.isfinite(value) & (se > 0), np.unique(groups, return_inverse=True)[1]
     if seen.sum() < 3:
         raise ElasticityError(

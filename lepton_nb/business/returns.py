@@ -31,10 +31,23 @@ def require(condition: bool, message: str) -> None:
 
 # %% ../../nbs/business/01_returns.ipynb #cell-007
 def npv(
-    rate: float,  # per period, $r$
-    flows: np.ndarray,  # money of periods 0, 1, .. (..., T + 1)
-) -> np.ndarray | float:  # money of today (...)
-    """Return the net present value."""
+    rate: float,
+    flows: np.ndarray,
+) -> np.ndarray | float:
+    """Return the net present value.
+
+    Parameters
+    ----------
+    rate : float
+        per period, $r$
+    flows : np.ndarray
+        money of periods 0, 1, .. (..., T + 1)
+
+    Returns
+    -------
+    np.ndarray | float
+        money of today (...)
+    """
     require(rate > -1, f"rate is {rate}; it must be above -1")
     flows = np.asarray(flows, float)
     total = flows @ (1 + rate) ** -np.arange(flows.shape[-1], dtype=float)
@@ -42,9 +55,20 @@ def npv(
 
 
 def irr(
-    flows: np.ndarray,  # money of periods 0, 1, .. (T + 1,)
-) -> list[float]:  # rates per period, rising; empty where there is none
-    """Return every internal rate of return between -95% and 10,000% a period at which the net present value changes sign."""
+    flows: np.ndarray,
+) -> list[float]:
+    """Return every internal rate of return between -95% and 10,000% a period at which the net present value changes sign.
+
+    Parameters
+    ----------
+    flows : np.ndarray
+        money of periods 0, 1, .. (T + 1,)
+
+    Returns
+    -------
+    list[float]
+        rates per period, rising; empty where there is none
+    """
     flows = np.asarray(flows, float)
     require(
         bool(np.isfinite(flows).all()),
@@ -62,18 +86,42 @@ def irr(
 
 
 def per_month(
-    rate: float,  # per year
-) -> float:  # per month
-    """Return the monthly rate that compounds to a yearly one."""
+    rate: float,
+) -> float:
+    """Return the monthly rate that compounds to a yearly one.
+
+    Parameters
+    ----------
+    rate : float
+        per year
+
+    Returns
+    -------
+    float
+        per month
+    """
     require(rate > -1, f"rate is {rate}; it must be above -1")
     return (1 + rate) ** (1 / 12) - 1
 
 # %% ../../nbs/business/01_returns.ipynb #cell-011
 def payback(
-    flows: np.ndarray,  # money of periods 0, 1, .. (..., T + 1)
-    rate: float = 0.0,  # per period; above 0 for discounted payback
-) -> np.ndarray | float:  # periods (...), a number for one row of flows; inf where it never pays back
-    """Return when the cumulated flows stop being negative, within a period in proportion."""
+    flows: np.ndarray,
+    rate: float = 0.0,
+) -> np.ndarray | float:
+    """Return when the cumulated flows stop being negative, within a period in proportion.
+
+    Parameters
+    ----------
+    flows : np.ndarray
+        money of periods 0, 1, .. (..., T + 1)
+    rate : float, default 0.0
+        per period; above 0 for discounted payback
+
+    Returns
+    -------
+    np.ndarray | float
+        periods (...), a number for one row of flows; inf where it never pays back
+    """
     flows = np.atleast_2d(np.asarray(flows, float))
     total = np.cumsum(flows * (1 + rate) ** -np.arange(flows.shape[-1], dtype=float), -1)
     red = total < -1e-9
@@ -87,7 +135,27 @@ def payback(
 # %% ../../nbs/business/01_returns.ipynb #cell-014
 @dataclass(frozen=True)
 class Stream:
-    """Hold one measured stream of gain."""
+    """Hold one measured stream of gain.
+
+    Attributes
+    ----------
+    name : str
+    weekly : np.ndarray
+        gain over the present way, week by week, money (W,)
+    counted : float, default 1.0
+        share that no other stream counts already
+    overlap : str, default ''
+        what it shares with which stream, in words
+
+    Examples
+    --------
+    >>> separate = [
+    ...     Stream("orders", alone),
+    ...     Estimate("prices", 60, 20, 120, counted=0.5, overlap="half of it is waste that better orders avoid too"),
+    ... ]
+    >>> assert gain_bounds(separate).tolist() == [100, 130, 160]
+    >>> gain_table(separate)
+    """
 
     name: str
     weekly: np.ndarray  # gain over the present way, week by week, money (W,)
@@ -116,9 +184,27 @@ class Stream:
 def in_steps(
     profits: Mapping[
         str, np.ndarray
-    ],  # weekly profit of each run, money (W,): today first, each next with one change more
-) -> list[Stream]:  # one a change; they add up by construction
-    """Turn runs with one change more each into streams that share nothing."""
+    ],
+) -> list[Stream]:
+    """Turn runs with one change more each into streams that share nothing.
+
+    Parameters
+    ----------
+    profits : Mapping[str, np.ndarray]
+        weekly profit of each run, money (W,): today first, each next with one change more
+
+    Returns
+    -------
+    list[Stream]
+        one a change; they add up by construction
+
+    Examples
+    --------
+    >>> alone, prices, both = np.full(4, 100.0), np.full(4, 60.0), np.full(4, 130.0)
+    >>> assert shared_part(alone, prices, both) == 0.5
+    >>> steps = in_steps({"today": np.full(4, 1000.0), "orders": 1000 + alone, "prices too": 1000 + both})
+    >>> assert [stream.weekly.mean() for stream in steps] == [100, 30]
+    """
     names, lengths = list(profits), {name: np.size(weeks) for name, weeks in profits.items()}
     require(len(names) >= 2, f"in_steps: {len(names)} runs were given; today and at least one change are needed")
     require(len(set(lengths.values())) == 1, f"in_steps: the runs have {lengths} weeks; give every run the same weeks")
@@ -131,18 +217,53 @@ def in_steps(
 
 
 def shared_part(
-    first: np.ndarray,  # gain of one change alone, money (W,)
-    second: np.ndarray,  # gain of the other alone (W,)
-    both: np.ndarray,  # gain of both together (W,)
-) -> float:  # share of the second that the first already brings; below 0 where they help each other
-    """Measure how much of a second stream the first already contains."""
+    first: np.ndarray,
+    second: np.ndarray,
+    both: np.ndarray,
+) -> float:
+    """Measure how much of a second stream the first already contains.
+
+    Parameters
+    ----------
+    first : np.ndarray
+        gain of one change alone, money (W,)
+    second : np.ndarray
+        gain of the other alone (W,)
+    both : np.ndarray
+        gain of both together (W,)
+
+    Returns
+    -------
+    float
+        share of the second that the first already brings; below 0 where they help each other
+    """
     alone = float(np.mean(second))
     return 1 - float(np.mean(both) - np.mean(first)) / alone if alone != 0 else np.nan
 
 # %% ../../nbs/business/01_returns.ipynb #cell-019
 @dataclass(frozen=True)
 class Estimate:
-    """Hold a gain known by an estimate and its interval."""
+    """Hold a gain known by an estimate and its interval.
+
+    Attributes
+    ----------
+    name : str
+    mean : float
+        point estimate, money per week: the median of what is drawn
+    low : float
+        5% quantile
+    high : float
+        95% quantile
+    counted : float, default 1.0
+        share that no other gain counts already
+    overlap : str, default ''
+        what it shares with which gain, in words
+
+    Examples
+    --------
+    >>> drawn = Estimate("prices", 60, 20, 120).draw(40_000, np.random.default_rng(0))
+    >>> assert np.allclose(np.quantile(drawn, [0.05, 0.5, 0.95]), [20, 60, 120], atol=2)
+    """
 
     name: str
     mean: float  # point estimate, money per week: the median of what is drawn
@@ -168,8 +289,23 @@ class Estimate:
 # %% ../../nbs/business/01_returns.ipynb #cell-022
 def gain_table(
     streams: Sequence[Stream | Estimate],
-) -> pd.DataFrame:  # a row a gain: known_by, mean, low, high, counted, counted_gain, overlap
-    """Lay the gains out as known and as counted; low and high are the lowest and highest week, or the ends of the interval."""
+) -> pd.DataFrame:
+    """Lay the gains out as known and as counted; low and high are the lowest and highest week, or the ends of the interval.
+
+    Returns
+    -------
+    pd.DataFrame
+        a row a gain: known_by, mean, low, high, counted, counted_gain, overlap
+
+    Examples
+    --------
+    >>> separate = [
+    ...     Stream("orders", alone),
+    ...     Estimate("prices", 60, 20, 120, counted=0.5, overlap="half of it is waste that better orders avoid too"),
+    ... ]
+    >>> assert gain_bounds(separate).tolist() == [100, 130, 160]
+    >>> gain_table(separate)
+    """
     known = lambda s: (
         (f"{len(s.weekly)} weeks", s.weekly.min(), s.weekly.max())
         if isinstance(s, Stream)
@@ -198,8 +334,14 @@ def gain_table(
 
 def gain_bounds(
     streams: Sequence[Stream | Estimate],
-) -> pd.Series:  # money per week: all_shared, counted, nothing_shared
-    """Return the weekly gain if everything is shared, as counted, and if nothing is."""
+) -> pd.Series:
+    """Return the weekly gain if everything is shared, as counted, and if nothing is.
+
+    Returns
+    -------
+    pd.Series
+        money per week: all_shared, counted, nothing_shared
+    """
     means = np.array([s.mean for s in streams])
     return pd.Series(
         {
@@ -212,14 +354,29 @@ def gain_bounds(
 
 # %% ../../nbs/business/01_returns.ipynb #cell-025
 def resample_means(
-    weekly: np.ndarray,  # gains, money (W,), or of several streams of the same weeks (K, W)
-    n: int = 2000,  # draws
-    block: int = 1,  # weeks that stay together, $l$
+    weekly: np.ndarray,
+    n: int = 2000,
+    block: int = 1,
     seed: int | Sequence[int] = 0,
-) -> np.ndarray:  # means that other weeks like these might have had (n,) or (n, K)
+) -> np.ndarray:
     """Draw the mean of a few weeks with the uncertainty that so few have (circular block bootstrap).
 
     Raises `ReturnError` where fewer than two blocks fit into the weeks.
+
+    Parameters
+    ----------
+    weekly : np.ndarray
+        gains, money (W,), or of several streams of the same weeks (K, W)
+    n : int, default 2000
+        draws
+    block : int, default 1
+        weeks that stay together, $l$
+    seed : int | Sequence[int], default 0
+
+    Returns
+    -------
+    np.ndarray
+        means that other weeks like these might have had (n,) or (n, K)
     """
     values = np.atleast_2d(np.asarray(weekly, float))
     weeks, rng = values.shape[1], np.random.default_rng(seed)
@@ -237,11 +394,26 @@ def resample_means(
 
 # %% ../../nbs/business/01_returns.ipynb #cell-029
 def adoption(
-    months: np.ndarray,  # since going live, $t$
-    half: float | np.ndarray,  # months until half the reach, $h$; 0 is at once
-    reach: float | np.ndarray = 1.0,  # share of orders that follow the new way in the end, $A$
-) -> np.ndarray:  # share of the gain that is collected
-    """Return how far a new way of deciding is taken up."""
+    months: np.ndarray,
+    half: float | np.ndarray,
+    reach: float | np.ndarray = 1.0,
+) -> np.ndarray:
+    """Return how far a new way of deciding is taken up.
+
+    Parameters
+    ----------
+    months : np.ndarray
+        since going live, $t$
+    half : float | np.ndarray
+        months until half the reach, $h$; 0 is at once
+    reach : float | np.ndarray, default 1.0
+        share of orders that follow the new way in the end, $A$
+
+    Returns
+    -------
+    np.ndarray
+        share of the gain that is collected
+    """
     months, half = np.asarray(months, float), np.asarray(half, float)
     share = 1 / (1 + 19.0 ** np.clip(1 - months / np.maximum(half, 1e-9), -50, 50))
     return np.where(months < 0, 0.0, reach * np.where(half > 0, share, 1.0))
@@ -249,7 +421,38 @@ def adoption(
 # %% ../../nbs/business/01_returns.ipynb #cell-032
 @dataclass(frozen=True)
 class Investment:
-    """Hold what an investment costs and brings; any number may be an array of draws (S,)."""
+    """Hold what an investment costs and brings; any number may be an array of draws (S,).
+
+    Attributes
+    ----------
+    build : float
+        money, once, spread evenly over the months of building
+    running : float
+        money per year from going live on
+    weekly_gain : float
+        money per week where the new way is followed
+    rate : float, default 0.08
+        cost of capital, share per year
+    build_months : float, default 3.0
+        months from the start until it goes live
+    half : float, default 3.0
+        months from going live until half the reach
+    reach : float, default 1.0
+        share of orders that follow it in the end
+    fade : float, default 0.0
+        share of the gain lost per year after going live
+    season : float, default 1.0
+        gain of a usual week over that of a judged week
+    years : int, default 3
+        length of the case, from the start
+
+    Examples
+    --------
+    >>> plain = Investment(build=12_000, running=4_800, weekly_gain=500, rate=0.0, build_months=0, half=0)
+    >>> assert np.isclose(present_value(plain), 36 * (500 * 52 / 12 - 400) - 12_000)
+    >>> assert np.isclose(monthly_flows(replace(plain, build_months=2.5))["build"].sum(), -12_000)
+    >>> assert np.isclose(present_value(replace(plain, rate=0.1)), npv(per_month(0.1), monthly_flows(plain)["net"]))
+    """
 
     build: float  # money, once, spread evenly over the months of building
     running: float  # money per year from going live on
@@ -295,8 +498,14 @@ WEEKS_A_MONTH = 52 / 12
 
 def monthly_flows(
     case: Investment,
-) -> dict[str, np.ndarray]:  # adoption, build, running, gain, net: (..., 12 * years), costs negative
-    """Lay a case out month by month."""
+) -> dict[str, np.ndarray]:
+    """Lay a case out month by month.
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        adoption, build, running, gain, net: (..., 12 * years), costs negative
+    """
     month = np.arange(12 * int(case.years), dtype=float)
     put = lambda value: np.asarray(value, float)[..., None]
     building, age = put(case.build_months), month + 0.5 - put(case.build_months)
@@ -321,8 +530,23 @@ def monthly_flows(
 
 def present_value(
     case: Investment,
-) -> np.ndarray | float:  # money of today
-    """Return the net present value of a case; each month's money counts from the first day of that month."""
+) -> np.ndarray | float:
+    """Return the net present value of a case; each month's money counts from the first day of that month.
+
+    Returns
+    -------
+    np.ndarray | float
+        money of today
+
+    Examples
+    --------
+    >>> case = Investment(build=40_000, running=12_000, weekly_gain=700)
+    >>> assert np.isclose(appraise(case)["npv"], present_value(case)) and np.isclose(
+    ...     cash_flows(case)["cumulated"].iloc[-1], present_value(case)
+    ... )
+    >>> assert np.isclose(npv(per_month(appraise(case)["irr"]), monthly_flows(case)["net"]), 0, atol=1e-6)
+    >>> appraise(case)
+    """
     net = monthly_flows(case)["net"]
     monthly = (1 + np.asarray(case.rate, float)[..., None]) ** (-np.arange(net.shape[-1]) / 12)
     total = (net * monthly).sum(-1)
@@ -330,9 +554,29 @@ def present_value(
 
 # %% ../../nbs/business/01_returns.ipynb #cell-036
 def cash_flows(
-    case: Investment,  # of single numbers, not of draws
-) -> pd.DataFrame:  # a row a month: adoption (share), build, running, gain, net, discounted, cumulated (money)
-    """Return the months of a case as a table."""
+    case: Investment,
+) -> pd.DataFrame:
+    """Return the months of a case as a table.
+
+    Parameters
+    ----------
+    case : Investment
+        of single numbers, not of draws
+
+    Returns
+    -------
+    pd.DataFrame
+        a row a month: adoption (share), build, running, gain, net, discounted, cumulated (money)
+
+    Examples
+    --------
+    >>> case = Investment(build=40_000, running=12_000, weekly_gain=700)
+    >>> assert np.isclose(appraise(case)["npv"], present_value(case)) and np.isclose(
+    ...     cash_flows(case)["cumulated"].iloc[-1], present_value(case)
+    ... )
+    >>> assert np.isclose(npv(per_month(appraise(case)["irr"]), monthly_flows(case)["net"]), 0, atol=1e-6)
+    >>> appraise(case)
+    """
     require(
         all(np.ndim(getattr(case, name)) == 0 for name in case.__dataclass_fields__),
         "the case holds draws; give single numbers, or use monthly_flows",
@@ -344,9 +588,29 @@ def cash_flows(
 
 
 def appraise(
-    case: Investment,  # of single numbers, not of draws
-) -> pd.Series:  # npv, irr a year, payback and discounted payback in months, benefit_cost
-    """Return the usual measures of a case; irr is NaN where there is none or more than one."""
+    case: Investment,
+) -> pd.Series:
+    """Return the usual measures of a case; irr is NaN where there is none or more than one.
+
+    Parameters
+    ----------
+    case : Investment
+        of single numbers, not of draws
+
+    Returns
+    -------
+    pd.Series
+        npv, irr a year, payback and discounted payback in months, benefit_cost
+
+    Examples
+    --------
+    >>> case = Investment(build=40_000, running=12_000, weekly_gain=700)
+    >>> assert np.isclose(appraise(case)["npv"], present_value(case)) and np.isclose(
+    ...     cash_flows(case)["cumulated"].iloc[-1], present_value(case)
+    ... )
+    >>> assert np.isclose(npv(per_month(appraise(case)["irr"]), monthly_flows(case)["net"]), 0, atol=1e-6)
+    >>> appraise(case)
+    """
     require(
         all(np.ndim(getattr(case, name)) == 0 for name in case.__dataclass_fields__),
         "the case holds draws; give single numbers, or use present_value",
@@ -367,8 +631,19 @@ def appraise(
 # %% ../../nbs/business/01_returns.ipynb #cell-039
 def needed_gain(
     case: Investment,
-) -> np.ndarray | float:  # money per week where the new way is followed
-    """Return the weekly gain at which the net present value is zero."""
+) -> np.ndarray | float:
+    """Return the weekly gain at which the net present value is zero.
+
+    Returns
+    -------
+    np.ndarray | float
+        money per week where the new way is followed
+
+    Examples
+    --------
+    >>> assert np.isclose(present_value(replace(case, weekly_gain=needed_gain(case))), 0, atol=1e-6)
+    >>> needed_gain(case)
+    """
     at_none, at_one = (present_value(replace(case, weekly_gain=gain)) for gain in (0.0, 1.0))
     require(
         bool(np.all(at_one > at_none)),
@@ -379,7 +654,16 @@ def needed_gain(
 # %% ../../nbs/business/01_returns.ipynb #cell-042
 @dataclass(frozen=True)
 class Range:
-    """Hold what a number may be."""
+    """Hold what a number may be.
+
+    Attributes
+    ----------
+    low : float
+        in the unit of the number it stands for
+    likely : float
+        the mode of the triangular distribution
+    high : float
+    """
 
     low: float  # in the unit of the number it stands for
     likely: float  # the mode of the triangular distribution
@@ -404,9 +688,21 @@ class Range:
 # %% ../../nbs/business/01_returns.ipynb #cell-043
 def tornado(
     case: Investment,
-    ranges: Mapping[str, Range],  # name of a field -> its range
-) -> pd.DataFrame:  # a row a field: low, high, npv_low, npv_high, swing; the widest last
-    """Move one number at a time from its low to its high end."""
+    ranges: Mapping[str, Range],
+) -> pd.DataFrame:
+    """Move one number at a time from its low to its high end.
+
+    Parameters
+    ----------
+    case : Investment
+    ranges : Mapping[str, Range]
+        name of a field -> its range
+
+    Returns
+    -------
+    pd.DataFrame
+        a row a field: low, high, npv_low, npv_high, swing; the widest last
+    """
     check_fields(ranges)
     rows = [
         {
@@ -432,14 +728,34 @@ def check_fields(ranges: Mapping[str, Range]) -> None:
 
 # %% ../../nbs/business/01_returns.ipynb #cell-046
 def monte_carlo(
-    case: Investment,  # its weekly_gain is replaced by the streams' draws
-    streams: Sequence[Stream | Estimate],  # of the same weeks, and estimates
-    ranges: Mapping[str, Range],  # of anything but weekly_gain
-    n: int = 4000,  # draws
-    block: int = 2,  # weeks that stay together, half of them at most
+    case: Investment,
+    streams: Sequence[Stream | Estimate],
+    ranges: Mapping[str, Range],
+    n: int = 4000,
+    block: int = 2,
     seed: int = 0,
-) -> pd.DataFrame:  # a row a draw: every input, npv, payback_months (discounted), pays
-    """Draw gains and ranges together and appraise every draw."""
+) -> pd.DataFrame:
+    """Draw gains and ranges together and appraise every draw.
+
+    Parameters
+    ----------
+    case : Investment
+        its weekly_gain is replaced by the streams' draws
+    streams : Sequence[Stream | Estimate]
+        of the same weeks, and estimates
+    ranges : Mapping[str, Range]
+        of anything but weekly_gain
+    n : int, default 4000
+        draws
+    block : int, default 2
+        weeks that stay together, half of them at most
+    seed : int, default 0
+
+    Returns
+    -------
+    pd.DataFrame
+        a row a draw: every input, npv, payback_months (discounted), pays
+    """
     check_fields(ranges)
     require("weekly_gain" not in ranges, "ranges: weekly_gain comes from the streams; leave it out")
     require(n >= 1, f"n is {n}; at least 1 draw is needed")
@@ -462,11 +778,17 @@ def monte_carlo(
 
 # %% ../../nbs/business/01_returns.ipynb #cell-047
 def chances(
-    draws: pd.DataFrame,  # of `monte_carlo`
+    draws: pd.DataFrame,
 ) -> (
     pd.Series
 ):  # pays (share), its standard error from the number of draws, NPV at 5%, 50%, 95% (money), median payback in months
-    """Sum up what the draws say."""
+    """Sum up what the draws say.
+
+    Parameters
+    ----------
+    draws : pd.DataFrame
+        of `monte_carlo`
+    """
     share = draws["pays"].mean()
     low, middle, high = np.quantile(draws["npv"], [0.05, 0.5, 0.95])
     return pd.Series(
@@ -482,9 +804,25 @@ def chances(
 
 
 def carried_by(
-    draws: pd.DataFrame,  # of `monte_carlo`
-) -> pd.Series:  # rank correlation of each input with the NPV, the strongest first
-    """Say which uncertain number the result follows most."""
+    draws: pd.DataFrame,
+) -> pd.Series:
+    """Say which uncertain number the result follows most.
+
+    Parameters
+    ----------
+    draws : pd.DataFrame
+        of `monte_carlo`
+
+    Returns
+    -------
+    pd.Series
+        rank correlation of each input with the NPV, the strongest first
+
+    Examples
+    --------
+    >>> assert carried_by(draws).index[0] == "weekly_gain"  # eight weeks are the least certain of all
+    >>> odds, carried_by(draws)
+    """
     ranks = {
         name: rankdata(draws[name])
         for name in draws
@@ -497,10 +835,24 @@ def carried_by(
 # %% ../../nbs/business/01_returns.ipynb #cell-048
 def money_by_month(
     case: Investment,
-    draws: pd.DataFrame,  # of `monte_carlo` on this case
-    inside: float = 0.9,  # share of the draws between low and high
-) -> pd.DataFrame:  # month, low, middle, high: money of today, cumulated
-    """Return how much the case has brought after each month, with its uncertainty."""
+    draws: pd.DataFrame,
+    inside: float = 0.9,
+) -> pd.DataFrame:
+    """Return how much the case has brought after each month, with its uncertainty.
+
+    Parameters
+    ----------
+    case : Investment
+    draws : pd.DataFrame
+        of `monte_carlo` on this case
+    inside : float, default 0.9
+        share of the draws between low and high
+
+    Returns
+    -------
+    pd.DataFrame
+        month, low, middle, high: money of today, cumulated
+    """
     inputs = {name: draws[name].to_numpy() for name in draws if name in Investment.__dataclass_fields__}
     many = replace(case, **inputs)
     net = monthly_flows(many)["net"]

@@ -26,10 +26,31 @@ def require(condition: bool, message: str) -> None:
 
 
 def decompose(
-    y: np.ndarray,  # one series, equal steps (T,)
-    period: int,  # steps in a cycle
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # trend, season, remainder (T,)
-    """Split a series by STL with the same season in every cycle."""
+    y: np.ndarray,
+    period: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Split a series by STL with the same season in every cycle.
+
+    Parameters
+    ----------
+    y : np.ndarray
+        one series, equal steps (T,)
+    period : int
+        steps in a cycle
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray, np.ndarray]
+        trend, season, remainder (T,)
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(3)
+    >>> time = np.arange(40 * 52)
+    >>> trend, season, rest = decompose(10 + 2 * np.sin(2 * np.pi * time / 52) + rng.normal(0, 1, len(time)), 52)
+    >>> assert abs(strength(season, rest) - 2 / 3) < 0.03
+    >>> round(strength(season, rest), 3)
+    """
     y = np.asarray(y, float)
     require(period >= 2, f"period is {period}; a cycle has 2 or more steps")
     require(
@@ -49,30 +70,86 @@ def decompose(
 
 
 def strength(
-    part: np.ndarray,  # season or trend (T,)
-    rest: np.ndarray,  # remainder (T,)
-) -> float:  # 0 (none) .. 1 (nothing else)
-    """Return how much of the variance of part and remainder the part explains (Wang, Smith and Hyndman 2006)."""
+    part: np.ndarray,
+    rest: np.ndarray,
+) -> float:
+    """Return how much of the variance of part and remainder the part explains (Wang, Smith and Hyndman 2006).
+
+    Parameters
+    ----------
+    part : np.ndarray
+        season or trend (T,)
+    rest : np.ndarray
+        remainder (T,)
+
+    Returns
+    -------
+    float
+        0 (none) .. 1 (nothing else)
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(3)
+    >>> time = np.arange(40 * 52)
+    >>> trend, season, rest = decompose(10 + 2 * np.sin(2 * np.pi * time / 52) + rng.normal(0, 1, len(time)), 52)
+    >>> assert abs(strength(season, rest) - 2 / 3) < 0.03
+    >>> round(strength(season, rest), 3)
+    """
     both = np.var(part + rest)
     return float(np.maximum(0.0, 1 - np.var(rest) / both)) if not both <= 1e-12 else 0.0  # missing stays missing
 
 # %% ../../nbs/business/05_seasons.ipynb #cell-010
 def noise_strength(
-    length: int,  # observations
-    period: int,  # steps in a cycle
-    draws: int = 100,  # series of noise
-    level: float = 0.95,  # share of them below the yardstick
-    seed: int = 0,  # of the noise
+    length: int,
+    period: int,
+    draws: int = 100,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> float:
-    """Return the seasonal strength that pure noise of this length stays below."""
+    """Return the seasonal strength that pure noise of this length stays below.
+
+    Parameters
+    ----------
+    length : int
+        observations
+    period : int
+        steps in a cycle
+    draws : int, default 100
+        series of noise
+    level : float, default 0.95
+        share of them below the yardstick
+    seed : int, default 0
+        of the noise
+
+    Examples
+    --------
+    >>> middle = noise_strength(130, 52, level=0.5)
+    >>> assert abs(middle - 1 / 2.5) < 0.05
+    >>> {
+    ...     "noise, 2.5 years, middle": round(middle, 2),
+    ...     "19 in 20 below": round(noise_strength(130, 52), 2),
+    ...     "ten years": round(noise_strength(520, 52, draws=20), 2),
+    ... }
+    """
     noise = np.random.default_rng(seed).normal(size=(draws, length))
     return float(np.quantile([strength(*decompose(one, period)[1:]) for one in noise], level))
 
 # %% ../../nbs/business/05_seasons.ipynb #cell-013
 def spectral_entropy(
-    y: np.ndarray,  # series by equal steps (..., T)
-) -> np.ndarray:  # 0 (one wave) .. 1 (all waves alike) (...)
-    """Return the entropy of the periodogram as a share of its maximum; 1 for a constant series."""
+    y: np.ndarray,
+) -> np.ndarray:
+    """Return the entropy of the periodogram as a share of its maximum; 1 for a constant series.
+
+    Parameters
+    ----------
+    y : np.ndarray
+        series by equal steps (..., T)
+
+    Returns
+    -------
+    np.ndarray
+        0 (one wave) .. 1 (all waves alike) (...)
+    """
     y = np.asarray(y, float)
     require(y.shape[-1] >= 8, f"spectral entropy needs 8 or more observations; there are {y.shape[-1]}")
     power = np.abs(np.fft.rfft(y - y.mean(-1, keepdims=True))[..., 1:]) ** 2
@@ -82,12 +159,37 @@ def spectral_entropy(
 
 
 def forecastability(
-    line: np.ndarray,  # line of goods of each series (N,)
-    actual: np.ndarray,  # what came, units (N, ...); missing where unknown
-    forecast: np.ndarray,  # made without it (N, ...)
-    naive: np.ndarray,  # a naive forecast of the same days (N, ...)
-) -> pd.DataFrame:  # wape, naive_wape, relative (error over the naive one's), by line
-    """Return the errors of a forecast by line of goods, against sales and against a naive forecast."""
+    line: np.ndarray,
+    actual: np.ndarray,
+    forecast: np.ndarray,
+    naive: np.ndarray,
+) -> pd.DataFrame:
+    """Return the errors of a forecast by line of goods, against sales and against a naive forecast.
+
+    Parameters
+    ----------
+    line : np.ndarray
+        line of goods of each series (N,)
+    actual : np.ndarray
+        what came, units (N, ...); missing where unknown
+    forecast : np.ndarray
+        made without it (N, ...)
+    naive : np.ndarray
+        a naive forecast of the same days (N, ...)
+
+    Returns
+    -------
+    pd.DataFrame
+        wape, naive_wape, relative (error over the naive one's), by line
+
+    Examples
+    --------
+    >>> wave, noise = np.sin(2 * np.pi * np.arange(520) / 52), rng.normal(size=520)
+    >>> assert spectral_entropy(wave) < 0.01 and 0.85 < spectral_entropy(noise) < 1
+    >>> small = forecastability(["tea", "tea"], [[4, 2], [3, 1]], [[3, 2], [3, 2]], [[4, 4], [2, 2]])
+    >>> assert small.loc["tea"].round(6).tolist() == [0.2, 0.4, 0.5]
+    >>> small
+    """
     shapes = {np.shape(actual), np.shape(forecast), np.shape(naive)}
     require(
         len(shapes) == 1 and len(line) == len(actual),
@@ -117,9 +219,20 @@ def forecastability(
 
 # %% ../../nbs/business/05_seasons.ipynb #cell-017
 def weekly_sums(
-    daily: np.ndarray,  # units (N, T); missing counts as nothing sold
-) -> np.ndarray:  # units (N, T // 7), the last day closes the last week
-    """Sum days to weeks, from the end backwards."""
+    daily: np.ndarray,
+) -> np.ndarray:
+    """Sum days to weeks, from the end backwards.
+
+    Parameters
+    ----------
+    daily : np.ndarray
+        units (N, T); missing counts as nothing sold
+
+    Returns
+    -------
+    np.ndarray
+        units (N, T // 7), the last day closes the last week
+    """
     daily = np.nan_to_num(np.asarray(daily, float))
     weeks = daily.shape[1] // 7
     return daily[:, daily.shape[1] - 7 * weeks :].reshape(len(daily), weeks, 7).sum(2)
@@ -132,9 +245,15 @@ def sum_by(line: np.ndarray, values: np.ndarray) -> pd.DataFrame:
 
 
 def open_days(
-    daily: np.ndarray,  # units (I, T)
+    daily: np.ndarray,
 ) -> np.ndarray:
-    """Fill days on which no line sold anything with the same weekday of the week before."""
+    """Fill days on which no line sold anything with the same weekday of the week before.
+
+    Parameters
+    ----------
+    daily : np.ndarray
+        units (I, T)
+    """
     daily = np.array(daily, float)
     for t in range(7, daily.shape[1]):
         if not daily[:, t].any():
@@ -143,11 +262,37 @@ def open_days(
 
 
 def character(
-    line: np.ndarray,  # line of goods of each series (N,)
-    daily: np.ndarray,  # units (N, T), only days that may be known
-    seed: int = 0,  # of the yardstick's noise
-) -> pd.DataFrame:  # one row a line
-    """Return season, trend, weekday pattern and entropy of each line, days of more returns than sales taken as 0; the yearly season needs two years."""
+    line: np.ndarray,
+    daily: np.ndarray,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return season, trend, weekday pattern and entropy of each line, days of more returns than sales taken as 0; the yearly season needs two years.
+
+    Parameters
+    ----------
+    line : np.ndarray
+        line of goods of each series (N,)
+    daily : np.ndarray
+        units (N, T), only days that may be known
+    seed : int, default 0
+        of the yardstick's noise
+
+    Returns
+    -------
+    pd.DataFrame
+        one row a line
+
+    Examples
+    --------
+    >>> day = np.arange(910)
+    >>> summer = np.exp(2.0 * np.sin(2 * np.pi * day / 364))
+    >>> made = np.stack([rng.poisson(4 * summer), rng.poisson(9, 910)])
+    >>> marks = character(["sun cream", "salt"], made)
+    >>> assert marks.loc["sun cream", "seasonal"] and not marks.loc["salt", "seasonal"]
+    >>> assert np.isnan(character(["salt"], made[1:, -700:]).loc["salt", "season"])  # under two years: no yearly season
+    >>> assert marks.loc["salt", "season"] > 0.25 and 30 < marks.loc["sun cream", "swing"] < 90
+    >>> marks.round(2)
+    """
     require(len(line) > 0, "there is no series to describe")
     daily = sum_by(line, np.nan_to_num(daily)).clip(lower=0)
     weeks = weekly_sums(daily)

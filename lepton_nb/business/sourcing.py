@@ -22,10 +22,23 @@ from .seasons import SourcingError, require
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-007
 def fullest_morning(
-    litres: np.ndarray,  # after the day's arrivals (N, D)
-    store: np.ndarray | None = None,  # store of each series (N,)
-) -> dict[str, np.ndarray]:  # "litres" and "litres, STORE": what each series took on the fullest morning (N,)
-    """Return the litres of each series on the morning on which the chain, and each store, is fullest; they add up to that peak."""
+    litres: np.ndarray,
+    store: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """Return the litres of each series on the morning on which the chain, and each store, is fullest; they add up to that peak.
+
+    Parameters
+    ----------
+    litres : np.ndarray
+        after the day's arrivals (N, D)
+    store : np.ndarray | None, default None
+        store of each series (N,)
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        "litres" and "litres, STORE": what each series took on the fullest morning (N,)
+    """
     peak = {"litres": litres[:, litres.sum(0).argmax()]}
     for name in () if store is None else np.unique(np.asarray(store, str)):
         there = litres * (np.asarray(store, str) == name)[:, None]
@@ -34,21 +47,57 @@ def fullest_morning(
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-008
 def stock_books(
-    line: np.ndarray,  # line of goods of each series (N,)
-    demand: np.ndarray,  # units asked for (N, D)
-    sales: np.ndarray,  # units sold (N, D)
-    waste: np.ndarray,  # units thrown away (N, D)
-    stock: np.ndarray,  # units kept overnight (N, D)
-    order_lines: np.ndarray,  # deliveries received, 0 or 1 (N, D)
-    price: np.ndarray,  # money per unit (N,), (N, 1) or (N, D)
-    cost: np.ndarray,  # money per unit (N,)
-    holding: np.ndarray,  # money per unit and night (N,)
-    order_line_cost: float = 0.0,  # money per delivery of a series
-    goodwill: float = 0.0,  # money per unit not served, on top of its margin
-    volume: np.ndarray = 0.0,  # litres per unit (N,)
-    store: np.ndarray | None = None,  # store of each series, where shelves are limited store by store (N,)
-) -> pd.DataFrame:  # per week and line: units, revenue, purchase, lost, waste, holding, orders, stock (money earned); litres, litres of each store
-    """Return what stocking each line earned and cost, in money per week, and its litres on the fullest morning."""
+    line: np.ndarray,
+    demand: np.ndarray,
+    sales: np.ndarray,
+    waste: np.ndarray,
+    stock: np.ndarray,
+    order_lines: np.ndarray,
+    price: np.ndarray,
+    cost: np.ndarray,
+    holding: np.ndarray,
+    order_line_cost: float = 0.0,
+    goodwill: float = 0.0,
+    volume: np.ndarray = 0.0,
+    store: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Return what stocking each line earned and cost, in money per week, and its litres on the fullest morning.
+
+    Parameters
+    ----------
+    line : np.ndarray
+        line of goods of each series (N,)
+    demand : np.ndarray
+        units asked for (N, D)
+    sales : np.ndarray
+        units sold (N, D)
+    waste : np.ndarray
+        units thrown away (N, D)
+    stock : np.ndarray
+        units kept overnight (N, D)
+    order_lines : np.ndarray
+        deliveries received, 0 or 1 (N, D)
+    price : np.ndarray
+        money per unit (N,), (N, 1) or (N, D)
+    cost : np.ndarray
+        money per unit (N,)
+    holding : np.ndarray
+        money per unit and night (N,)
+    order_line_cost : float, default 0.0
+        money per delivery of a series
+    goodwill : float, default 0.0
+        money per unit not served, on top of its margin
+    volume : np.ndarray, default 0.0
+        litres per unit (N,)
+    store : np.ndarray | None, default None
+        store of each series, where shelves are limited store by store (N,)
+
+    Returns
+    -------
+    pd.DataFrame
+        per week and line: units, revenue, purchase, lost, waste, holding, orders, stock (money earned); litres,
+        litres of each store
+    """
     demand, sales = np.asarray(demand, float), np.asarray(sales, float)
     require(demand.ndim == 2 and demand.shape[1] > 0, f"demand must be (series, days); it has shape {demand.shape}")
     require(len(line) == len(demand), f"{len(line)} lines of goods for {len(demand)} series; give one for each")
@@ -89,11 +138,27 @@ def stock_books(
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-012
 def ledger_books(
-    ledger: object,  # with demand, sales, waste, stock, lines (N, D), price, and a chain with cost, holding, volume, store, ...
-    line: np.ndarray,  # line of goods of each series (N,)
-    days: slice = slice(None),  # of the D days
-) -> pd.DataFrame:  # as of stock_books
-    """Cost stocking from the ledger of a chain."""
+    ledger: object,
+    line: np.ndarray,
+    days: slice = slice(None),
+) -> pd.DataFrame:
+    """Cost stocking from the ledger of a chain.
+
+    Parameters
+    ----------
+    ledger : object
+        with demand, sales, waste, stock, lines (N, D), price, and a chain with cost, holding, volume, store,
+        ...
+    line : np.ndarray
+        line of goods of each series (N,)
+    days : slice, default slice(None)
+        of the D days
+
+    Returns
+    -------
+    pd.DataFrame
+        as of stock_books
+    """
     chain, price = ledger.chain, np.asarray(ledger.price)
     units = [getattr(ledger, name)[:, days] for name in ("demand", "sales", "waste", "stock", "lines")]
     return stock_books(
@@ -111,7 +176,19 @@ def ledger_books(
 # %% ../../nbs/business/06_sourcing.ipynb #cell-015
 @dataclass(frozen=True)
 class OnDemand:
-    """Hold the terms of buying after the customer asked; each a number, or a Series by line."""
+    r"""Hold the terms of buying after the customer asked; each a number, or a Series by line.
+
+    Attributes
+    ----------
+    premium : float | pd.Series, default 0.15
+        share of the cost on top of it, $\pi$
+    handling : float | pd.Series, default 0.1
+        money per unit: taking the order, handing it over, $k$
+    patient : float | pd.Series, default 0.5
+        share of demand that waits until it comes, $w$
+    goodwill : float, default 0.0
+        money per unit of those who do not, $\gamma$
+    """
 
     premium: float | pd.Series = 0.15  # share of the cost on top of it, $\pi$
     handling: float | pd.Series = 0.10  # money per unit: taking the order, handing it over, $k$
@@ -133,12 +210,29 @@ class OnDemand:
 
 
 def patience(
-    online: np.ndarray,  # share of demand that comes over the web shop, and waits anyway
-    wait: np.ndarray,  # days from asking to having
-    leaving: float = 0.35,  # share of customers in a store who leave for each day of waiting
-    leaving_online: float = 0.03,  # share of those who order over the web and leave for each day
-) -> np.ndarray:  # share that waits, $w$
-    """Return the share of customers who wait: every day, a share of those still there leaves."""
+    online: np.ndarray,
+    wait: np.ndarray,
+    leaving: float = 0.35,
+    leaving_online: float = 0.03,
+) -> np.ndarray:
+    """Return the share of customers who wait: every day, a share of those still there leaves.
+
+    Parameters
+    ----------
+    online : np.ndarray
+        share of demand that comes over the web shop, and waits anyway
+    wait : np.ndarray
+        days from asking to having
+    leaving : float, default 0.35
+        share of customers in a store who leave for each day of waiting
+    leaving_online : float, default 0.03
+        share of those who order over the web and leave for each day
+
+    Returns
+    -------
+    np.ndarray
+        share that waits, $w$
+    """
     require(
         0 <= leaving <= 1 and 0 <= leaving_online <= 1,
         f"leaving is {leaving} and leaving_online {leaving_online}; both are shares between 0 and 1",
@@ -150,11 +244,26 @@ def patience(
 
 
 def patience_by_item(
-    tables: Mapping[str, pd.DataFrame],  # sales, items, suppliers of a retail case
-    before: pd.Timestamp,  # only sales before this day are looked at
-    **leaving: float,  # leaving, leaving_online as for patience
-) -> pd.Series:  # by item
-    """Return the share of customers who would wait for an item's supplier, by its lead time and the share sold online."""
+    tables: Mapping[str, pd.DataFrame],
+    before: pd.Timestamp,
+    **leaving: float,
+) -> pd.Series:
+    """Return the share of customers who would wait for an item's supplier, by its lead time and the share sold online.
+
+    Parameters
+    ----------
+    tables : Mapping[str, pd.DataFrame]
+        sales, items, suppliers of a retail case
+    before : pd.Timestamp
+        only sales before this day are looked at
+    **leaving : float
+        leaving, leaving_online as for patience
+
+    Returns
+    -------
+    pd.Series
+        by item
+    """
     sales = tables["sales"][tables["sales"]["date"] < before]
     web = sales["units"].where(sales["channel"] != "store", 0) if "channel" in sales else 0 * sales["units"]
     sold = pd.DataFrame({"web": web, "units": sales["units"]}).groupby(sales["item"].astype(str)).sum()
@@ -165,20 +274,47 @@ def patience_by_item(
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-016
 def on_demand_money(
-    books: pd.DataFrame,  # of stock_books
+    books: pd.DataFrame,
     terms: OnDemand,
-) -> pd.Series:  # money per week, $M_d$
-    """Return what each line earns when it is bought on demand."""
+) -> pd.Series:
+    """Return what each line earns when it is bought on demand.
+
+    Parameters
+    ----------
+    books : pd.DataFrame
+        of stock_books
+    terms : OnDemand
+
+    Returns
+    -------
+    pd.Series
+        money per week, $M_d$
+    """
     served = books["revenue"] - (1 + terms.premium) * books["purchase"] - terms.handling * books["units"]
     return terms.patient * served - (1 - terms.patient) * terms.goodwill * books["units"]
 
 
 def break_even_premium(
-    books: pd.DataFrame,  # of stock_books
-    terms: OnDemand,  # its premium is not used
-    other: pd.Series | None = None,  # what the line earns otherwise, money per week; stock if None
-) -> pd.Series:  # share of the cost, $\pi^*$
-    """Return the premium below which buying on demand earns more than the other mode."""
+    books: pd.DataFrame,
+    terms: OnDemand,
+    other: pd.Series | None = None,
+) -> pd.Series:
+    r"""Return the premium below which buying on demand earns more than the other mode.
+
+    Parameters
+    ----------
+    books : pd.DataFrame
+        of stock_books
+    terms : OnDemand
+        its premium is not used
+    other : pd.Series | None, default None
+        what the line earns otherwise, money per week; stock if None
+
+    Returns
+    -------
+    pd.Series
+        share of the cost, $\pi^*$
+    """
     other = books["stock"] if other is None else other
     needed = (other + (1 - terms.patient) * terms.goodwill * books["units"]) / terms.patient
     gross = books["revenue"] - terms.handling * books["units"] - needed
@@ -191,11 +327,25 @@ def litres_of(books: pd.DataFrame) -> pd.DataFrame:
 
 
 def offers_of(
-    books: pd.DataFrame,  # of stock_books
+    books: pd.DataFrame,
     terms: OnDemand,
-    supplier: pd.Series | None = None,  # supplier of each line
-) -> pd.DataFrame:  # line, mode, money, litres, demanded (units on demand), delivered (units by subscription), supplier
-    """Return what stock and on-demand purchase offer for each line, per week."""
+    supplier: pd.Series | None = None,
+) -> pd.DataFrame:
+    """Return what stock and on-demand purchase offer for each line, per week.
+
+    Parameters
+    ----------
+    books : pd.DataFrame
+        of stock_books
+    terms : OnDemand
+    supplier : pd.Series | None, default None
+        supplier of each line
+
+    Returns
+    -------
+    pd.DataFrame
+        line, mode, money, litres, demanded (units on demand), delivered (units by subscription), supplier
+    """
     patient = (
         pd.Series(terms.patient, books.index) if np.ndim(terms.patient) == 0 else terms.patient.reindex(books.index)
     )
@@ -211,10 +361,23 @@ def offers_of(
 
 
 def merge_offers(
-    offers: pd.DataFrame,  # line, mode, money, ...
-    family: pd.Series,  # family of each line, such as its item group
-) -> pd.DataFrame:  # the same with families as lines
-    """Add up the offers of lines that must take the same mode; where a line lacks a mode of its family, it is stocked."""
+    offers: pd.DataFrame,
+    family: pd.Series,
+) -> pd.DataFrame:
+    """Add up the offers of lines that must take the same mode; where a line lacks a mode of its family, it is stocked.
+
+    Parameters
+    ----------
+    offers : pd.DataFrame
+        line, mode, money, ...
+    family : pd.Series
+        family of each line, such as its item group
+
+    Returns
+    -------
+    pd.DataFrame
+        the same with families as lines
+    """
     lines = offers["line"].unique()
     missing = pd.MultiIndex.from_product([lines, offers["mode"].unique()]).difference(
         pd.MultiIndex.from_frame(offers[["line", "mode"]])
@@ -241,9 +404,20 @@ def merge_offers(
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-021
 def with_leaving_out(
-    offers: pd.DataFrame,  # line, mode, money, ...
-) -> pd.DataFrame:  # the same, and for each line the offer of not selling it
-    """Let every line be left out: it earns nothing and uses nothing."""
+    offers: pd.DataFrame,
+) -> pd.DataFrame:
+    """Let every line be left out: it earns nothing and uses nothing.
+
+    Parameters
+    ----------
+    offers : pd.DataFrame
+        line, mode, money, ...
+
+    Returns
+    -------
+    pd.DataFrame
+        the same, and for each line the offer of not selling it
+    """
     nothing = offers.drop_duplicates("line").assign(mode="left out")
     nothing[offers.select_dtypes("number").columns.drop("line", errors="ignore")] = 0.0
     return pd.concat([offers, nothing], ignore_index=True)
@@ -251,7 +425,19 @@ def with_leaving_out(
 # %% ../../nbs/business/06_sourcing.ipynb #cell-025
 @dataclass(frozen=True)
 class Limit:
-    """Allow the chosen offers at most so much of something they share."""
+    """Allow the chosen offers at most so much of something they share.
+
+    Attributes
+    ----------
+    name : str
+        for messages and reports
+    column : str
+        of the offers, $u$
+    room : float
+        most of it, $b$
+    where : Mapping[str, str]
+        only offers with these values, such as {"supplier": "coast"}
+    """
 
     name: str  # for messages and reports
     column: str  # of the offers, $u$
@@ -263,7 +449,21 @@ class Limit:
 
 @dataclass(frozen=True)
 class Contract:
-    """Ask a fee for all offers of a kind together, as soon as one of them is taken."""
+    r"""Ask a fee for all offers of a kind together, as soon as one of them is taken.
+
+    Attributes
+    ----------
+    name : str
+        for messages and reports
+    where : Mapping[str, str]
+        the offers that need it
+    fee : float
+        money per week, $f$
+    least : float, default 0.0
+        units per week to be taken when signed, $\ell$
+    column : str, default 'demanded'
+        in which the least volume is counted
+    """
 
     name: str  # for messages and reports
     where: Mapping[str, str]  # the offers that need it
@@ -275,8 +475,14 @@ class Contract:
 def inside(
     offers: pd.DataFrame,
     where: Mapping[str, str],
-) -> np.ndarray:  # bool, one a row
-    """Mark the offers that a limit or a contract speaks of."""
+) -> np.ndarray:
+    """Mark the offers that a limit or a contract speaks of.
+
+    Returns
+    -------
+    np.ndarray
+        bool, one a row
+    """
     return np.logical_and.reduce(
         [np.ones(len(offers), bool)] + [(offers[name] == value).to_numpy() for name, value in where.items()]
     )
@@ -310,7 +516,21 @@ def check_offers(
 # %% ../../nbs/business/06_sourcing.ipynb #cell-027
 @dataclass(frozen=True)
 class Choice:
-    """Hold one mode for each line."""
+    """Hold one mode for each line.
+
+    Attributes
+    ----------
+    modes : pd.Series
+        mode by line
+    money : float
+        money per week, contracts paid
+    gap : float
+        asked of the solver: share of the money by which a better choice could win
+    use : pd.DataFrame
+        limit, used, room
+    signed : list[str]
+        contracts
+    """
 
     modes: pd.Series  # mode by line
     money: float  # money per week, contracts paid
@@ -323,9 +543,23 @@ def write_program(
     offers: pd.DataFrame,
     limits: Sequence[Limit],
     contracts: Sequence[Contract],
-    slack: bool = False,  # let limits give, at the least sum of shares
-) -> tuple[pulp.LpProblem, list, list, list]:  # problem; take (rows of offers), sign (contracts), give (limits)
-    """Write the choice of modes as a MILP."""
+    slack: bool = False,
+) -> tuple[pulp.LpProblem, list, list, list]:
+    """Write the choice of modes as a MILP.
+
+    Parameters
+    ----------
+    offers : pd.DataFrame
+    limits : Sequence[Limit]
+    contracts : Sequence[Contract]
+    slack : bool, default False
+        let limits give, at the least sum of shares
+
+    Returns
+    -------
+    tuple[pulp.LpProblem, list, list, list]
+        problem; take (rows of offers), sign (contracts), give (limits)
+    """
     problem = pulp.LpProblem("sourcing", pulp.LpMaximize)
     take = [problem.add_variable(f"take_{i}", cat="Binary") for i in range(len(offers))]
     sign = [problem.add_variable(f"sign_{j}", cat="Binary") for j in range(len(contracts))]
@@ -392,13 +626,25 @@ def explain(
 
 
 def choose_modes(
-    offers: pd.DataFrame,  # line, mode, money, and the columns that limits and contracts name
+    offers: pd.DataFrame,
     limits: Sequence[Limit] = (),
     contracts: Sequence[Contract] = (),
-    gap: float = 1e-6,  # share of the money by which a better choice may win
-    seconds: float = 30.0,  # time limit of the solver
+    gap: float = 1e-6,
+    seconds: float = 30.0,
 ) -> Choice:
-    """Choose one mode for each line, the most money within the limits; raise SourcingError where no choice keeps them."""
+    """Choose one mode for each line, the most money within the limits; raise SourcingError where no choice keeps them.
+
+    Parameters
+    ----------
+    offers : pd.DataFrame
+        line, mode, money, and the columns that limits and contracts name
+    limits : Sequence[Limit], default ()
+    contracts : Sequence[Contract], default ()
+    gap : float, default 1e-06
+        share of the money by which a better choice may win
+    seconds : float, default 30.0
+        time limit of the solver
+    """
     check_offers(offers, limits, contracts)
     problem, take, sign, _ = write_program(offers, limits, contracts)
     if not run(problem, gap, seconds):
@@ -415,10 +661,22 @@ def choose_modes(
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-031
 def taken(
-    modes: pd.Series,  # mode by line
+    modes: pd.Series,
     offers: pd.DataFrame,
-) -> pd.DataFrame:  # the chosen rows
-    """Pick the offers of a list of modes; a line that lacks its mode is named."""
+) -> pd.DataFrame:
+    """Pick the offers of a list of modes; a line that lacks its mode is named.
+
+    Parameters
+    ----------
+    modes : pd.Series
+        mode by line
+    offers : pd.DataFrame
+
+    Returns
+    -------
+    pd.DataFrame
+        the chosen rows
+    """
     rows = offers[offers["mode"].to_numpy() == modes.reindex(offers["line"]).to_numpy()]
     lacking = sorted(set(offers["line"]) - set(rows["line"]), key=str)
     require(
@@ -451,29 +709,71 @@ def use_of(modes: pd.Series, offers: pd.DataFrame, limits: Sequence[Limit]) -> p
 # %% ../../nbs/business/06_sourcing.ipynb #cell-039
 def one_mode(
     offers: pd.DataFrame,
-    mode: str,  # for every line that offers it; the others are stocked
-) -> pd.Series:  # mode by line
-    """Give every line the same mode."""
+    mode: str,
+) -> pd.Series:
+    """Give every line the same mode.
+
+    Parameters
+    ----------
+    offers : pd.DataFrame
+    mode : str
+        for every line that offers it; the others are stocked
+
+    Returns
+    -------
+    pd.Series
+        mode by line
+    """
     have = set(offers.loc[offers["mode"] == mode, "line"])
     return pd.Series({line: mode if line in have else "stock" for line in offers["line"].unique()})
 
 
 def seasonal_rule(
-    marks: pd.DataFrame,  # of character
-    strong: float = 0.8,  # strength from which a season counts as strong
-    mode: str = "on demand",  # for strongly seasonal lines
-) -> pd.Series:  # mode by line
-    """Give the mode to lines with a strong season beyond what noise shows, and stock the rest."""
+    marks: pd.DataFrame,
+    strong: float = 0.8,
+    mode: str = "on demand",
+) -> pd.Series:
+    """Give the mode to lines with a strong season beyond what noise shows, and stock the rest.
+
+    Parameters
+    ----------
+    marks : pd.DataFrame
+        of character
+    strong : float, default 0.8
+        strength from which a season counts as strong
+    mode : str, default 'on demand'
+        for strongly seasonal lines
+
+    Returns
+    -------
+    pd.Series
+        mode by line
+    """
     return pd.Series(np.where(marks["seasonal"] & (marks["season"] >= strong), mode, "stock"), marks.index)
 
 
 def compare_choices(
-    choices: Mapping[str, pd.Series],  # name -> mode by line
-    offers: pd.DataFrame,  # of the weeks that judge
+    choices: Mapping[str, pd.Series],
+    offers: pd.DataFrame,
     limits: Sequence[Limit] = (),
     contracts: Sequence[Contract] = (),
-) -> pd.DataFrame:  # choice, money, over_stock, lines not in stock, broken
-    """Lay choices side by side on the same offers, in money per week."""
+) -> pd.DataFrame:
+    """Lay choices side by side on the same offers, in money per week.
+
+    Parameters
+    ----------
+    choices : Mapping[str, pd.Series]
+        name -> mode by line
+    offers : pd.DataFrame
+        of the weeks that judge
+    limits : Sequence[Limit], default ()
+    contracts : Sequence[Contract], default ()
+
+    Returns
+    -------
+    pd.DataFrame
+        choice, money, over_stock, lines not in stock, broken
+    """
     base, rows = money_of(one_mode(offers, "stock"), offers, contracts), []
     for name, modes in choices.items():
         use = use_of(modes, offers, limits)
@@ -495,10 +795,22 @@ def compare_choices(
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-044
 def flips(
-    books: pd.DataFrame,  # of stock_books
+    books: pd.DataFrame,
     terms: OnDemand,
-) -> pd.DataFrame:  # line, stock, on demand, gain, break_even, patient_needed; nearest to the flip first
-    """Return by how much on demand beats the better of shelf and leaving out, and the premium and the patience at which that turns."""
+) -> pd.DataFrame:
+    """Return by how much on demand beats the better of shelf and leaving out, and the premium and the patience at which that turns.
+
+    Parameters
+    ----------
+    books : pd.DataFrame
+        of stock_books
+    terms : OnDemand
+
+    Returns
+    -------
+    pd.DataFrame
+        line, stock, on demand, gain, break_even, patient_needed; nearest to the flip first
+    """
     best, asked = books["stock"].clip(lower=0), on_demand_money(books, terms)
     everybody, nobody = (on_demand_money(books, replace(terms, patient=share)) for share in (1.0, 0.0))
     table = pd.DataFrame(
@@ -514,12 +826,27 @@ def flips(
 
 
 def regret(
-    modes: pd.Series,  # chosen on earlier weeks
-    later: pd.DataFrame,  # offers of the weeks that judge
+    modes: pd.Series,
+    later: pd.DataFrame,
     limits: Sequence[Limit] = (),
     contracts: Sequence[Contract] = (),
-) -> tuple[float, float]:  # money per week: over stocking everything; short of the choice in hindsight
-    """Judge modes on weeks they were not chosen on."""
+) -> tuple[float, float]:
+    """Judge modes on weeks they were not chosen on.
+
+    Parameters
+    ----------
+    modes : pd.Series
+        chosen on earlier weeks
+    later : pd.DataFrame
+        offers of the weeks that judge
+    limits : Sequence[Limit], default ()
+    contracts : Sequence[Contract], default ()
+
+    Returns
+    -------
+    tuple[float, float]
+        money per week: over stocking everything; short of the choice in hindsight
+    """
     earned = money_of(modes, later, contracts)
     return earned - money_of(one_mode(later, "stock"), later, contracts), choose_modes(
         later, limits, contracts
@@ -527,11 +854,26 @@ def regret(
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-046
 def cautious(
-    weekly: Sequence[pd.DataFrame],  # offers of single weeks, the recent ones and those of a year before
-    units: pd.Series,  # asked for, by line; 0 where its books say nothing
-    level: float = 0.8,  # probability that a gain is not owed to chance; 0.5 takes the mean as it is
-) -> pd.DataFrame:  # offers: mean of the weeks, less money for what leaves the shelf; litres of the fullest week
-    """Join weeks to offers, take from every mode but stock what chance may have given it, and keep lines without demand on the shelf."""
+    weekly: Sequence[pd.DataFrame],
+    units: pd.Series,
+    level: float = 0.8,
+) -> pd.DataFrame:
+    """Join weeks to offers, take from every mode but stock what chance may have given it, and keep lines without demand on the shelf.
+
+    Parameters
+    ----------
+    weekly : Sequence[pd.DataFrame]
+        offers of single weeks, the recent ones and those of a year before
+    units : pd.Series
+        asked for, by line; 0 where its books say nothing
+    level : float, default 0.8
+        probability that a gain is not owed to chance; 0.5 takes the mean as it is
+
+    Returns
+    -------
+    pd.DataFrame
+        offers: mean of the weeks, less money for what leaves the shelf; litres of the fullest week
+    """
     require(len(weekly) >= 2, f"{len(weekly)} week was given; chance shows only in 2 or more")
     require(0.5 <= level < 1, f"level is {level}; it is a probability from 0.5 to below 1")
     weeks = pd.concat(weekly, keys=range(len(weekly)), names=["week"]).groupby(["line", "mode"], sort=False)

@@ -22,10 +22,23 @@ RATES = np.geomspace(0.05, 4.0, 120)  # exponents tried, $c$
 
 
 def power_laws(
-    weeks: np.ndarray,  # history each error was learned from, $n$ (P,)
-    errors: np.ndarray,  # (S, P)
-) -> np.ndarray:  # floor, scale, rate of each row (S, 3)
-    """Fit a power law with a floor to each row by least squares."""
+    weeks: np.ndarray,
+    errors: np.ndarray,
+) -> np.ndarray:
+    """Fit a power law with a floor to each row by least squares.
+
+    Parameters
+    ----------
+    weeks : np.ndarray
+        history each error was learned from, $n$ (P,)
+    errors : np.ndarray
+        (S, P)
+
+    Returns
+    -------
+    np.ndarray
+        floor, scale, rate of each row (S, 3)
+    """
     best, found = np.full(len(errors), np.inf), np.zeros((len(errors), 3))
     for rate in RATES:
         u = weeks**-rate
@@ -42,7 +55,21 @@ def power_laws(
 # %% ../../nbs/business/07_wheels.ipynb #cell-007
 @dataclass(frozen=True)
 class LearningCurve:
-    """Hold how the forecast error falls with the weeks of history."""
+    """Hold how the forecast error falls with the weeks of history.
+
+    Attributes
+    ----------
+    points : pd.DataFrame
+        weeks, error, fitted
+    floor : float
+        error that no data remove, $a$
+    scale : float
+        $b$
+    rate : float
+        $c$
+    draws : np.ndarray
+        (floor, scale, rate) of resampled errors (S, 3)
+    """
 
     points: pd.DataFrame  # weeks, error, fitted
     floor: float  # error that no data remove, $a$
@@ -61,14 +88,35 @@ class LearningCurve:
 
 # %% ../../nbs/business/07_wheels.ipynb #cell-008
 def learning_curve(
-    weeks: Sequence[float],  # history each error was learned from (P,)
-    errors: np.ndarray,  # WAPE (P,), or of K judged spans in order (K, P)
-    n: int = 400,  # draws
+    weeks: Sequence[float],
+    errors: np.ndarray,
+    n: int = 400,
     seed: int = 0,
 ) -> LearningCurve:
     """Fit a learning curve with its uncertainty: over judged spans where there are several, else over the misses of the fit.
 
     Raises `ReturnError` for fewer than four lengths of history, lengths of 0 or less, and errors that are no numbers.
+
+    Parameters
+    ----------
+    weeks : Sequence[float]
+        history each error was learned from (P,)
+    errors : np.ndarray
+        WAPE (P,), or of K judged spans in order (K, P)
+    n : int, default 400
+        draws
+    seed : int, default 0
+
+    Examples
+    --------
+    >>> span = np.array([4, 8, 16, 32, 64, 128.0])
+    >>> clean = learning_curve(span, 0.28 + 0.5 * span**-0.8)
+    >>> assert np.allclose([clean.floor, clean.scale, clean.rate], [0.28, 0.5, 0.8], atol=0.01)
+    >>> noisy = 0.28 + 0.5 * span**-0.8 + np.random.default_rng(1).normal(0, 0.004, (6, 6))
+    >>> curve = learning_curve(span, noisy)
+    >>> peer = curve_fit(lambda n, a, b, c: a + b * n**-c, span, noisy.mean(0), p0=(0.3, 0.4, 0.7))[0]
+    >>> assert np.allclose(curve.error(span), peer[0] + peer[1] * span ** -peer[2], atol=5e-4)
+    >>> curve.points
     """
     weeks, errors = np.asarray(weeks, float), np.atleast_2d(np.asarray(errors, float))
     require(
@@ -95,10 +143,25 @@ def learning_curve(
 # %% ../../nbs/business/07_wheels.ipynb #cell-016
 def rebased(
     curve: LearningCurve,
-    weeks: float,  # of history there is now
-    error: float,  # the error measured with it
+    weeks: float,
+    error: float,
 ) -> LearningCurve:
-    """Return the curve in proportion, so that it passes through a measured error; raise `ReturnError` where the curve is zero there."""
+    """Return the curve in proportion, so that it passes through a measured error; raise `ReturnError` where the curve is zero there.
+
+    Parameters
+    ----------
+    curve : LearningCurve
+    weeks : float
+        of history there is now
+    error : float
+        the error measured with it
+
+    Examples
+    --------
+    >>> assert np.isclose(rebased(curve, 100, 0.25).error(100), 0.25) and np.isclose(
+    ...     rebased(curve, 100, 0.25).error(8) / 0.25, curve.error(8) / curve.error(100)
+    ... )
+    """
     require(
         float(curve.error(weeks)) > 0,
         f"rebased: the curve has no error at {weeks} weeks, so nothing can be in proportion to it",
@@ -115,7 +178,33 @@ QUARTER = 13  # weeks
 
 @dataclass(frozen=True)
 class Wheels:
-    """Hold the two measured curves and what links them."""
+    r"""Hold the two measured curves and what links them.
+
+    Attributes
+    ----------
+    curve : LearningCurve
+        error by weeks of history
+    line : CostLine
+        weekly gain by error
+    weeks : float
+        of history at the start, $D_0$
+    adoption : float, default 0.1
+        share of orders that follow the plan at the start, $A_0$
+    reinvested : float, default 0.3
+        share of the saving put back, $\rho$
+    to_data : float, default 0.5
+        share of that spent on data, $\sigma$
+    data_price : float, default 500.0
+        money for what a further week of history brings, $p_D$
+    adoption_price : float, default 20000.0
+        money that would win everybody over at once, $p_A$
+    forgetting : float, default 0.04
+        share of data that loses its meaning in a quarter, $\delta$
+    lapse : float, default 0.05
+        share of followers that fall back in a quarter, $\omega$
+    running : float, default 3000.0
+        money per quarter, $R$
+    """
 
     curve: LearningCurve  # error by weeks of history
     line: CostLine  # weekly gain by error
@@ -144,11 +233,24 @@ class Wheels:
 def turn(
     wheels: Wheels,
     quarters: int = 20,
-    uncertain: bool = False,  # also with the curves of resampled weeks and errors
+    uncertain: bool = False,
 ) -> dict[
     str, np.ndarray
-]:  # weeks, adoption, error, saving, reinvested, kept: (1 + S, quarters), the measured curves first
-    """Let the wheels turn: follow data (weeks), adoption (share), error (WAPE) and money per quarter, one quarter after the other."""
+]:
+    """Let the wheels turn: follow data (weeks), adoption (share), error (WAPE) and money per quarter, one quarter after the other.
+
+    Parameters
+    ----------
+    wheels : Wheels
+    quarters : int, default 20
+    uncertain : bool, default False
+        also with the curves of resampled weeks and errors
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        weeks, adoption, error, saving, reinvested, kept: (1 + S, quarters), the measured curves first
+    """
     require(quarters >= 1, f"quarters is {quarters}; give 1 or more")
     w, curves, lines = (
         wheels,
@@ -183,9 +285,21 @@ def quarters_table(
 # %% ../../nbs/business/07_wheels.ipynb #cell-025
 def standstills(
     wheels: Wheels,
-    weeks: float,  # of data, held
-) -> tuple[float, float]:  # threshold and settled share of adoption; NaN where the wheel cannot turn
-    """Return the unstable and the stable fixed point of adoption while the data are held."""
+    weeks: float,
+) -> tuple[float, float]:
+    """Return the unstable and the stable fixed point of adoption while the data are held.
+
+    Parameters
+    ----------
+    wheels : Wheels
+    weeks : float
+        of data, held
+
+    Returns
+    -------
+    tuple[float, float]
+        threshold and settled share of adoption; NaN where the wheel cannot turn
+    """
     gain, running = float(wheels.gain(weeks)), wheels.running
     k = (1 - wheels.to_data) * wheels.reinvested / wheels.adoption_price
     if gain <= running or k * (np.sqrt(gain) - np.sqrt(running)) ** 2 < wheels.lapse:
@@ -270,10 +384,23 @@ def limits(
 # %% ../../nbs/business/07_wheels.ipynb #cell-036
 def next_money(
     wheels: Wheels,
-    weeks: float | None = None,  # state to judge; the start if None
+    weeks: float | None = None,
     adoption: float | None = None,
-) -> pd.Series:  # money saved, over its life, by one unit of money put into data, adoption
-    """Return what one more unit of money brings in each wheel; below 1 it does not come back."""
+) -> pd.Series:
+    """Return what one more unit of money brings in each wheel; below 1 it does not come back.
+
+    Parameters
+    ----------
+    wheels : Wheels
+    weeks : float | None, default None
+        state to judge; the start if None
+    adoption : float | None, default None
+
+    Returns
+    -------
+    pd.Series
+        money saved, over its life, by one unit of money put into data, adoption
+    """
     weeks, share = wheels.weeks if weeks is None else weeks, wheels.adoption if adoption is None else adoption
     steep = QUARTER * wheels.line.slope * wheels.curve.scale * wheels.curve.rate * weeks ** (-wheels.curve.rate - 1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -289,8 +416,26 @@ def next_money(
 def cut_wheels(
     wheels: Wheels,
     quarters: int = 20,
-) -> pd.DataFrame:  # a row a way of spending: to_data (share), adoption, weeks, error at the end; kept: money over all quarters, not discounted
-    """Compare no spending, the same money for data alone, for adoption alone, and for both at the split that keeps most."""
+) -> pd.DataFrame:
+    """Compare no spending, the same money for data alone, for adoption alone, and for both at the split that keeps most.
+
+    Returns
+    -------
+    pd.DataFrame
+        a row a way of spending: to_data (share), adoption, weeks, error at the end; kept: money over all
+        quarters, not discounted
+
+    Examples
+    --------
+    >>> ways = cut_wheels(wheels).set_index("way")
+    >>> assert (
+    ...     ways["kept"].iloc[3] >= ways["kept"].iloc[1:3].max() - 1e-9
+    ...     and ways["to_data"].iloc[3] == 0
+    ...     and ways.loc["nothing put back", "adoption"] < wheels.adoption
+    ... )
+    >>> assert 0.9 < chance_to_turn(wheels) <= 1 and chance_to_turn(replace(wheels, running=15_000.0)) < 0.1
+    >>> ways
+    """
     splits = np.linspace(0, 1, 21)
     courses = [turn(replace(wheels, to_data=float(split)), quarters) for split in splits]
     best = int(np.argmax([course["kept"][0].sum() for course in courses]))
@@ -318,7 +463,13 @@ def cut_wheels(
 def chance_to_turn(
     wheels: Wheels,
     quarters: int = 20,
-) -> float:  # share of the resampled curves with more followers at the end than at the start
-    """Say how sure it is that adoption grows, given what the curves do not know."""
+) -> float:
+    """Say how sure it is that adoption grows, given what the curves do not know.
+
+    Returns
+    -------
+    float
+        share of the resampled curves with more followers at the end than at the start
+    """
     end = turn(wheels, quarters, uncertain=True)["adoption"][1:, -1]
     return float((end > wheels.adoption).mean())

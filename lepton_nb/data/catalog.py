@@ -43,7 +43,29 @@ class SourceError(UserError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Data of one case, ready to use."""
+    """Data of one case, ready to use.
+
+    Attributes
+    ----------
+    name : str
+        the source asked for, such as public:m5-foods1
+    case : str
+        the case it serves
+    tables : dict[str, pd.DataFrame]
+        by name, as described in data.tables, cleaned
+    card : dict[str, str]
+        title, what, licence, from, period, size, frequency, ...
+    log : pd.DataFrame
+        what was changed: table, rule, rows, units, before, after, why
+    sha256 : str
+        of the content of the tables
+    currency : str
+        of every price and cost
+    assumed : list[str]
+        what was not in the data and was assumed, in words
+    truth : Any, default None
+        what the simulation knows and a chain would not; None for real data
+    """
 
     name: str  # the source asked for, such as public:m5-foods1
     case: str  # the case it serves
@@ -58,7 +80,17 @@ class Dataset:
 # %% ../../nbs/data/06_catalog.ipynb #cell-009
 @dataclass(frozen=True)
 class File:
-    """A published file."""
+    """A published file.
+
+    Attributes
+    ----------
+    path : str
+        below LEPTON_NB_DATA and below the cache
+    sha256 : str | None, default None
+        of its bytes; None where the original has no checksum on record
+    url : str | None, default None
+        pinned address; None: the reader brings a copy
+    """
 
     path: str  # below LEPTON_NB_DATA and below the cache
     sha256: str | None = None  # of its bytes; None where the original has no checksum on record
@@ -138,7 +170,22 @@ def help_offline(file: File) -> str:
 # %% ../../nbs/data/06_catalog.ipynb #cell-018
 @dataclass(frozen=True)
 class PublicSet:
-    """A published data set and how to read it."""
+    """A published data set and how to read it.
+
+    Attributes
+    ----------
+    title : str
+    what : str
+    licence : str
+    origin : str
+        who published it, and where a reader gets it
+    ways : tuple[tuple[File, ...], ...]
+        each a set of files that suffices
+    read : Callable[[dict[str, Path]], tuple]
+        file name -> path; gives tables, log, assumed
+    currency : str
+    frequency : str, default 'daily'
+    """
 
     title: str
     what: str
@@ -267,7 +314,12 @@ def collect(name: str, progress: bool = True) -> dict[str, Path]:
 
 
 def bring(name: str) -> str:
-    """Tell which files of a set to bring, from where, and where to put them."""
+    """Tell which files of a set to bring, from where, and where to put them.
+
+    Examples
+    --------
+    >>> print(bring("m5-foods1").replace(str(Path.home()), "~"))
+    """
     known, spots = PUBLIC[name], "\n".join(f"  {folder}" for folder in places())
     ways = "\nor\n".join("\n".join(f"  {file.path}" for file in way) for way in known.ways)
     return (
@@ -291,7 +343,12 @@ def in_place(name: str) -> str:
 
 
 def available() -> pd.DataFrame:
-    """List the sources that `load` knows, with their licence and whether they are at hand."""
+    """List the sources that `load` knows, with their licence and whether they are at hand.
+
+    Examples
+    --------
+    >>> available().drop(columns="at hand")
+    """
     rows = [("embedded", "A simulated supermarket chain with documented truth", "same as the package", "daily", "here")]
     rows += [
         (f"public:{name}", f"{known.title}: {known.what}", known.licence, known.frequency, in_place(name))
@@ -310,16 +367,30 @@ def available() -> pd.DataFrame:
 
 # %% ../../nbs/data/06_catalog.ipynb #cell-032
 def assemble(
-    name: str,  # of the source
+    name: str,
     case: str,
-    tables: dict[str, pd.DataFrame],  # cleaned
+    tables: dict[str, pd.DataFrame],
     card: dict[str, str],
     log: pd.DataFrame,
     currency: str,
     assumed: list[str],
     truth: Any = None,
 ) -> Dataset:
-    """Bring tables into their declared form, check them a last time, complete the card, and hash the content."""
+    """Bring tables into their declared form, check them a last time, complete the card, and hash the content.
+
+    Parameters
+    ----------
+    name : str
+        of the source
+    case : str
+    tables : dict[str, pd.DataFrame]
+        cleaned
+    card : dict[str, str]
+    log : pd.DataFrame
+    currency : str
+    assumed : list[str]
+    truth : Any, default None
+    """
     assumed = list(assumed)
     if "calendar" not in tables:
         days = pd.DataFrame({"date": sorted(tables["sales"].date.unique())}).assign(event=None)
@@ -407,9 +478,15 @@ LONELY = 366  # days without any sale after which a few earlier rows count as mi
 
 
 def unusable(
-    sales: pd.DataFrame,  # as read, before cleaning
+    sales: pd.DataFrame,
 ) -> list[dict]:
-    """List what no plan can be made from: no units, items without a price, dates far from all others."""
+    """List what no plan can be made from: no units, items without a price, dates far from all others.
+
+    Parameters
+    ----------
+    sales : pd.DataFrame
+        as read, before cleaning
+    """
     faults = []
     if not (sales.units > 0).any():
         faults.append(
@@ -434,7 +511,13 @@ def unusable(
 
 
 def misdated(dates: pd.Series) -> list[dict]:
-    """List dates cut off from the rest by more than a year, where they are less than a hundredth of the rows."""
+    """List dates cut off from the rest by more than a year, where they are less than a hundredth of the rows.
+
+    Examples
+    --------
+    >>> one_wrong = pd.Series(pd.date_range("2025-01-01", periods=200).append(pd.DatetimeIndex(["1990-03-03"])))
+    >>> print(misdated(one_wrong)[0]["found"])
+    """
     rows = dates.dt.normalize().value_counts().sort_index()
     gaps = np.flatnonzero(np.diff(rows.index).astype("timedelta64[D]").astype(int) > LONELY)
     before = rows.cumsum().to_numpy()
@@ -466,11 +549,27 @@ CASES = ("retail",)
 
 def load(
     case: str = "retail",
-    source: str = "embedded",  # embedded, public:NAME, or own:FOLDER
-    progress: bool = True,  # whether a download shows a bar
-    currency: str = "EUR",  # of own data; other sources know theirs
+    source: str = "embedded",
+    progress: bool = True,
+    currency: str = "EUR",
 ) -> Dataset:
-    """Load the data of a case from a source; raise SourceError or DataError with what to do."""
+    """Load the data of a case from a source; raise SourceError or DataError with what to do.
+
+    Parameters
+    ----------
+    case : str, default 'retail'
+    source : str, default 'embedded'
+        embedded, public:NAME, or own:FOLDER
+    progress : bool, default True
+        whether a download shows a bar
+    currency : str, default 'EUR'
+        of own data; other sources know theirs
+
+    Examples
+    --------
+    >>> chain = load("retail", "embedded")
+    >>> pd.Series(chain.card).to_frame("embedded")
+    """
     if case not in CASES:
         raise SourceError(f"There are no data for a case {case!r}. Cases: {', '.join(CASES)}.")
     kind, _, rest = source.partition(":")

@@ -14,7 +14,13 @@ from .tables import KEYS, log_table, note
 
 # %% ../../nbs/data/04_cleaning.ipynb #cell-008
 def drop_repeated(frame: pd.DataFrame, table: str) -> tuple[pd.DataFrame, list[dict]]:
-    """Keep one of rows that agree in every column."""
+    """Keep one of rows that agree in every column.
+
+    Examples
+    --------
+    >>> once, said = drop_repeated(dirty, "sales")
+    >>> log_table(said)
+    """
     again = frame.duplicated().to_numpy()
     if not again.any():
         return frame, []
@@ -50,7 +56,13 @@ def add_scans(purchases: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
 
 # %% ../../nbs/data/04_cleaning.ipynb #cell-015
 def split_returns(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
-    """Move negative units into the column `returns`."""
+    """Move negative units into the column `returns`.
+
+    Examples
+    --------
+    >>> daily, said = add_up(split_returns(once)[0])
+    >>> daily[daily.item == "007"]
+    """
     back = -sales.units.clip(upper=0.0)
     told = note(
         "sales",
@@ -66,7 +78,13 @@ def split_returns(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
 
 # %% ../../nbs/data/04_cleaning.ipynb #cell-016
 def add_up(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
-    """Give each day, store, item and channel one row: units added, price averaged by units."""
+    """Give each day, store, item and channel one row: units added, price averaged by units.
+
+    Examples
+    --------
+    >>> daily, said = add_up(split_returns(once)[0])
+    >>> daily[daily.item == "007"]
+    """
     days = sales.date.dt.normalize()
     timed = int((days != sales.date).sum())
     said = [note("sales", "time of day", timed, "", "", "several times of a day are one day of sales")] * bool(timed)
@@ -104,7 +122,12 @@ SPREADS = 6.0  # nor is one within so many robust standard deviations
 
 
 def impossible_prices(sales: pd.DataFrame) -> np.ndarray:
-    """Mark prices too far from the median of their item in their store; a price of zero is marked too."""
+    """Mark prices too far from the median of their item in their store; a price of zero is marked too.
+
+    Examples
+    --------
+    >>> impossible_prices(daily)
+    """
     with np.errstate(divide="ignore"):
         logs = pd.Series(np.log(sales.price.to_numpy(float)), index=sales.index).clip(lower=-50)
     series = sales.groupby(["store", "item"], sort=False).ngroup()
@@ -159,7 +182,12 @@ DELISTED_AFTER = 28  # days without a sale before the end of the data from which
 
 
 def missing_days(sales: pd.DataFrame, delisted_after: int = DELISTED_AFTER) -> pd.DataFrame:
-    """Give date, store, item and channel of the days on which an open store sold none of an item it carried."""
+    """Give date, store, item and channel of the days on which an open store sold none of an item it carried.
+
+    Examples
+    --------
+    >>> missing_days(daily)
+    """
     first_day = sales.date.min()
     day = (sales.date - first_day).dt.days.to_numpy()
     stores, store_names = pd.factorize(sales.store)
@@ -222,7 +250,13 @@ def remarks(sales: pd.DataFrame) -> list[dict]:
 def clean(
     tables: dict[str, pd.DataFrame], delisted_after: int = DELISTED_AFTER
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
-    """Clean typed tables; return new tables and the log, which starts with what the reader had to interpret."""
+    """Clean typed tables; return new tables and the log, which starts with what the reader had to interpret.
+
+    Examples
+    --------
+    >>> tables, log = clean({"sales": dirty})
+    >>> log
+    """
     said = getattr(tables, "log", log_table([])).to_dict("records")
     cleaned = {}
     for name, frame in tables.items():

@@ -16,7 +16,22 @@ import pandas as pd
 # %% ../../nbs/data/02_parsing.ipynb #cell-005
 @dataclass
 class Parsed:
-    """Values of the distinct texts of a column."""
+    """Values of the distinct texts of a column.
+
+    Attributes
+    ----------
+    values : np.ndarray
+        one per text; NaN, NaT or None where missing or bad
+    bad : np.ndarray
+        texts that could not be read
+    what : str, default ''
+        what is wrong with those, such as "is not a number"
+    mend : str, default ''
+    said : list[tuple[str, str, str]]
+        (rule, example, why) for the log
+    refused : tuple[str, str] | None, default None
+        (found, mend) when the column as a whole has no single meaning
+    """
 
     values: np.ndarray  # one per text; NaN, NaT or None where missing or bad
     bad: np.ndarray  # texts that could not be read
@@ -45,7 +60,13 @@ ORNAMENT = r"[\s\u00a0\u202f'’€$£¥]|EUR|USD|GBP"
 
 
 def parse_number(texts: pd.Series, semicolon: bool = False) -> Parsed:
-    """Read numbers with decimal points or decimal commas, with or without thousands marks and currency signs."""
+    """Read numbers with decimal points or decimal commas, with or without thousands marks and currency signs.
+
+    Examples
+    --------
+    >>> print(parse_number(pd.Series(["1,234", "12,99"])).values)
+    >>> parse_number(pd.Series(["1,234", "12"])).refused
+    """
     empty, bare = is_empty(texts), texts.str.replace(ORNAMENT, "", regex=True)
     point_ok = bare.str.fullmatch(POINT, case=False) & bare.str.contains(r"\d|inf", case=False) & ~empty
     comma_ok = bare.str.fullmatch(COMMA, case=False) & bare.str.contains(r"\d|inf", case=False) & ~empty
@@ -131,11 +152,21 @@ def from_serial(serial: pd.Series) -> pd.Series:
 
 # %% ../../nbs/data/02_parsing.ipynb #cell-016
 def undecided(
-    texts: pd.Series,  # days as written
-    one: tuple[str, pd.Series],  # form and dates that it gives
-    other: tuple[str, pd.Series],  # form that reads as many of them
+    texts: pd.Series,
+    one: tuple[str, pd.Series],
+    other: tuple[str, pd.Series],
 ) -> str:
-    """Say by an example why two forms that read equally many dates leave the column undecided."""
+    """Say by an example why two forms that read equally many dates leave the column undecided.
+
+    Parameters
+    ----------
+    texts : pd.Series
+        days as written
+    one : tuple[str, pd.Series]
+        form and dates that it gives
+    other : tuple[str, pd.Series]
+        form that reads as many of them
+    """
     both = (one[1].notna() & other[1].notna() & (one[1] != other[1])).to_numpy()
     if both.any():
         row = int(both.argmax())
@@ -146,7 +177,13 @@ def undecided(
 
 
 def parse_date(texts: pd.Series, semicolon: bool = False, earliest: int = 1980) -> Parsed:
-    """Read dates in the one format that fits them all; a year before `earliest` is a fault."""
+    """Read dates in the one format that fits them all; a year before `earliest` is a fault.
+
+    Examples
+    --------
+    >>> print(parse_date(pd.Series(["03/04/2025", "31/12/2025"])).said)
+    >>> parse_date(pd.Series(["03/04/2025", "05/06/2025"])).refused[0]
+    """
     empty, parts = is_empty(texts), texts.str.extract(PARTS)
     days = parts.day.where(~empty).astype(object)
     found = readings(days)

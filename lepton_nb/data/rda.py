@@ -143,7 +143,17 @@ PACKINGS = {b"\x1f\x8b": gzip.decompress, b"BZ": bz2.decompress, b"\xfd7": lzma.
 
 
 def read_rda(path: str | Path) -> dict:
-    """Read the objects of an .rda file: data frames as DataFrames, lists of them as dictionaries."""
+    """Read the objects of an .rda file: data frames as DataFrames, lists of them as dictionaries.
+
+    Examples
+    --------
+    >>> assert read_rda(file)["toy"].price.tolist() == [1.5, 2.5] and read_rda(file)["toy"].item.tolist() == ["007", None]
+    >>> try:
+    ...     file.write_bytes(b"nothing")
+    ...     read_rda(file)
+    >>> except ValueError as error:
+    ...     assert "not an .rda file" in str(error)
+    """
     data = Path(path).read_bytes()
     data = PACKINGS.get(data[:2], bytes)(data)
     if data[:7] not in (b"RDX2\nX\n", b"RDX3\nX\n"):

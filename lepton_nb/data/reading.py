@@ -127,7 +127,20 @@ def decodes(decoder, piece: bytes) -> bool:
 # %% ../../nbs/data/03_reading.ipynb #cell-012
 @dataclass
 class Raw:
-    """A file as read, before its cells are understood."""
+    """A file as read, before its cells are understood.
+
+    Attributes
+    ----------
+    file : str
+    columns : dict[str, tuple[np.ndarray, pd.Series] | pd.Series]
+        codes and texts, or values that have a type already
+    rows : np.ndarray
+        spreadsheet row of each record
+    semicolon : bool, default False
+    faults : list[dict]
+    said : list[tuple[str, int, str, str, str]]
+        rule, rows, before, after, why
+    """
 
     file: str
     columns: dict[str, tuple[np.ndarray, pd.Series] | pd.Series]  # codes and texts, or values that have a type already
@@ -479,7 +492,19 @@ def read_file(path: Path, table: str) -> tuple[pd.DataFrame | None, Raw]:
 
 
 def read_folder(path: str | Path) -> Tables:
-    """Read a folder with one CSV or Parquet file per table; raise DataError with every problem of every file."""
+    r"""Read a folder with one CSV or Parquet file per table; raise DataError with every problem of every file.
+
+    Examples
+    --------
+    >>> (folder / "sales.csv").write_bytes(
+    ...     "Date;Store;Item;Units;Price\n31.12.2025;S1;007;3;1,99\n01.01.2026;S1;crème;2;\n02.01.2026;S1;007;1;2,10\n".encode(
+    ...         "cp1252"
+    ...     )
+    ... )
+    >>> (folder / "items.csv").write_text("item,cost,pack_size\n007,1.10,12\ncrème,2,6\n")
+    >>> tables = read_folder(folder)
+    >>> tables.log
+    """
     folder = Path(path).expanduser()
     if not folder.is_dir():
         what = "is a file; a folder with one file per table is needed" if folder.is_file() else "is not there"

@@ -27,7 +27,14 @@ PROBLEM = ["file", "column", "row", "found", "mend"]
 
 
 class DataError(UserError):
-    """Data that cannot be used as they are; `problems` has one row per fault: file, column, row, found, mend, in the order of the files."""
+    """Data that cannot be used as they are; `problems` has one row per fault: file, column, row, found, mend, in the order of the files.
+
+    Examples
+    --------
+    >>> example = DataError([problem("sales.csv", "units", 17, "'twelve' is not a number", "Write digits only, such as 12.")])
+    >>> print(example)
+    >>> example.problems
+    """
 
     def __init__(self, problems: list[dict] | pd.DataFrame):
         self.problems = (
@@ -41,7 +48,14 @@ class DataError(UserError):
 
 # %% ../../nbs/data/01_tables.ipynb #cell-007
 def problem(file: str, column: str = "", row: int | None = None, found: str = "", mend: str = "") -> dict:
-    """Describe one fault; `row` is None where the fault is not in one row."""
+    """Describe one fault; `row` is None where the fault is not in one row.
+
+    Examples
+    --------
+    >>> example = DataError([problem("sales.csv", "units", 17, "'twelve' is not a number", "Write digits only, such as 12.")])
+    >>> print(example)
+    >>> example.problems
+    """
     return {"file": file, "column": column, "row": None if row is None else int(row), "found": found, "mend": mend}
 
 
@@ -71,18 +85,41 @@ NO_SLASH = pa.Check(
 
 
 def column(
-    kind: str,  # one of KINDS
-    meaning: str,  # what a reader should understand
-    unit: str = "",  # of measurement, for numbers
-    default=None,  # value taken where the column is not in the file; None: the column is required
-    nullable: bool = False,  # whether single values may be missing
+    kind: str,
+    meaning: str,
+    unit: str = "",
+    default=None,
+    nullable: bool = False,
     check: pa.Check | None = None,
-    mend: str = "",  # what to do when the check fails
-    example: tuple = (),  # values for the template
-    optional: bool = False,  # the column may be absent and is then left out
-    without: str = "",  # what holds without the column, in words, where the default does not say it
+    mend: str = "",
+    example: tuple = (),
+    optional: bool = False,
+    without: str = "",
 ) -> pa.Column:
-    """Declare one column."""
+    """Declare one column.
+
+    Parameters
+    ----------
+    kind : str
+        one of KINDS
+    meaning : str
+        what a reader should understand
+    unit : str, default ''
+        of measurement, for numbers
+    default : default None
+        value taken where the column is not in the file; None: the column is required
+    nullable : bool, default False
+        whether single values may be missing
+    check : pa.Check | None, default None
+    mend : str, default ''
+        what to do when the check fails
+    example : tuple, default ()
+        values for the template
+    optional : bool, default False
+        the column may be absent and is then left out
+    without : str, default ''
+        what holds without the column, in words, where the default does not say it
+    """
     checks = [FINITE, CREDIBLE] * (kind == "number") + [check] * (check is not None)
     without = without or ("not used" if optional else "" if default is None else str(default))
     about = dict(kind=kind, unit=unit, default=default, mend=mend, example=example, optional=optional, without=without)
@@ -402,7 +439,12 @@ PERSONAL = {
 
 # %% ../../nbs/data/01_tables.ipynb #cell-024
 def describe(table: str | None = None) -> pd.DataFrame:
-    """Tell the columns of one table, or of all: type, unit, whether required, what holds without it, meaning."""
+    """Tell the columns of one table, or of all: type, unit, whether required, what holds without it, meaning.
+
+    Examples
+    --------
+    >>> describe("items")
+    """
     rows = [
         (
             name,
@@ -422,7 +464,12 @@ def describe(table: str | None = None) -> pd.DataFrame:
 
 # %% ../../nbs/data/01_tables.ipynb #cell-028
 def template(table: str) -> pd.DataFrame:
-    """Give the example rows of one table as they would stand in a file."""
+    """Give the example rows of one table as they would stand in a file.
+
+    Examples
+    --------
+    >>> template("sales")
+    """
     columns = {name: list(col.metadata["example"]) for name, col in COLUMNS[table].items() if col.metadata["example"]}
     return pd.DataFrame(columns)
 
@@ -449,15 +496,30 @@ LISTED = 3  # rows listed of a fault that repeats
 
 
 def grouped(
-    rows: np.ndarray,  # spreadsheet rows of the fault
-    values: np.ndarray,  # what stands there
+    rows: np.ndarray,
+    values: np.ndarray,
     file: str,
     column: str,
-    what: str,  # "is below 0"
+    what: str,
     mend: str,
-    table: str = "",  # the cells of personal columns are shown by their shape alone
+    table: str = "",
 ) -> list[dict]:
-    """List the first rows of one fault, the last of them with the number of further ones."""
+    """List the first rows of one fault, the last of them with the number of further ones.
+
+    Parameters
+    ----------
+    rows : np.ndarray
+        spreadsheet rows of the fault
+    values : np.ndarray
+        what stands there
+    file : str
+    column : str
+    what : str
+        "is below 0"
+    mend : str
+    table : str, default ''
+        the cells of personal columns are shown by their shape alone
+    """
     faults = [
         problem(file, column, row, f"{quote(value, table, column)} {what}", mend)
         for row, value in zip(rows[:LISTED], values[:LISTED])
@@ -468,7 +530,15 @@ def grouped(
 
 
 def quote(value, table: str, column: str) -> str:
-    """Quote a cell; of a personal one only the shape, letters as x and digits as 9, since messages reach reports and logs."""
+    """Quote a cell; of a personal one only the shape, letters as x and digits as 9, since messages reach reports and logs.
+
+    Examples
+    --------
+    >>> assert (
+    ...     quote("anna.7@post.de", "contacts", "email") == "'xxxx.9@xxxx.xx'"
+    ...     and quote("milk-1l", "sales", "item") == "'milk-1l'"
+    ... )
+    """
     shown = show(value)
     if column not in PERSONAL.get(table, ()) or shown == "an empty cell":
         return shown
@@ -599,12 +669,24 @@ def check_keys(tables: dict, files: dict, rows: dict) -> list[dict]:
 
 # %% ../../nbs/data/01_tables.ipynb #cell-041
 def check_tables(
-    tables: dict,  # table name -> typed frame
-    files: dict | None = None,  # table name -> file name, for the messages
-    rows: dict | None = None,  # table name -> spreadsheet row of each record
-    cleaned: bool = True,  # whether the cleaning has been done (sold units are then 0 or more)
+    tables: dict,
+    files: dict | None = None,
+    rows: dict | None = None,
+    cleaned: bool = True,
 ) -> pd.DataFrame:
-    """Find every problem of a set of tables: missing tables, columns, types, limits, keys, references."""
+    """Find every problem of a set of tables: missing tables, columns, types, limits, keys, references.
+
+    Parameters
+    ----------
+    tables : dict
+        table name -> typed frame
+    files : dict | None, default None
+        table name -> file name, for the messages
+    rows : dict | None, default None
+        table name -> spreadsheet row of each record
+    cleaned : bool, default True
+        whether the cleaning has been done (sold units are then 0 or more)
+    """
     files = {name: (files or {}).get(name, name) for name in COLUMNS}
     rows = {name: (rows or {}).get(name, np.arange(len(frame)) + 2) for name, frame in tables.items()}
     faults = [
@@ -668,12 +750,22 @@ LOG = ["table", "rule", "rows", "units", "before", "after", "why"]
 def note(
     table: str, rule: str, rows: int, before: str = "", after: str = "", why: str = "", units: float = 0.0
 ) -> dict:
-    """Describe one change to the data, or one thing a reader has to know about them."""
+    """Describe one change to the data, or one thing a reader has to know about them.
+
+    Examples
+    --------
+    >>> log_table([note("sales", "time of day", 120, "2025-03-01 08:15", "2025-03-01", "the plan is made by the day")])
+    """
     return dict(zip(LOG, [table, rule, int(rows), float(units), before, after, why]))
 
 
 def log_table(notes: list[dict]) -> pd.DataFrame:
-    """Give notes as one table with the columns of the log, empty if there are none."""
+    """Give notes as one table with the columns of the log, empty if there are none.
+
+    Examples
+    --------
+    >>> log_table([note("sales", "time of day", 120, "2025-03-01 08:15", "2025-03-01", "the plan is made by the day")])
+    """
     return pd.DataFrame(notes, columns=LOG).astype({"rows": "int64", "units": "float64"})
 
 # %% ../../nbs/data/01_tables.ipynb #cell-052
@@ -691,7 +783,12 @@ def column_bytes(values: pd.Series) -> bytes:
 
 
 def content_hash(tables: dict[str, pd.DataFrame]) -> str:
-    """Give the SHA-256 of the content of tables: the same for the same values in the same order of rows."""
+    """Give the SHA-256 of the content of tables: the same for the same values in the same order of rows.
+
+    Examples
+    --------
+    >>> content_hash({"sales": sold})[:16]
+    """
     digest = hashlib.sha256()
     for name in sorted(tables):
         for title in sorted(tables[name].columns):

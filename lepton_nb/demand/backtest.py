@@ -24,10 +24,18 @@ class BacktestError(UserError, ValueError):
 
 
 def error(
-    actual: np.ndarray,  # outcomes $y$, units, NaN where there was none
-    forecast: np.ndarray,  # forecasts $\hat y$, the same shape
+    actual: np.ndarray,
+    forecast: np.ndarray,
 ) -> np.ndarray:
-    """Subtract outcome from forecast, $e = \\hat y - y$, NaN where there is no outcome."""
+    """Subtract outcome from forecast, $e = \\hat y - y$, NaN where there is no outcome.
+
+    Parameters
+    ----------
+    actual : np.ndarray
+        outcomes $y$, units, NaN where there was none
+    forecast : np.ndarray
+        forecasts $\\hat y$, the same shape
+    """
     actual, forecast = np.asarray(actual, float), np.asarray(forecast, float)
     if actual.shape != forecast.shape:
         raise BacktestError(f"outcomes have shape {actual.shape} and forecasts {forecast.shape}; they must agree")
@@ -35,7 +43,17 @@ def error(
 
 
 def known_mean(values: np.ndarray, axis: int | None = None, weights: np.ndarray | float = 1.0) -> np.ndarray:
-    """Average what is known, weighted; NaN where nothing is known."""
+    """Average what is known, weighted; NaN where nothing is known.
+
+    Examples
+    --------
+    >>> shares = revenue_weights(np.array([[5.0, 5.0], [4.0, 6.0]]), np.array([[3.0, 3.0], [1.0, 1.0]]))
+    >>> assert np.allclose(shares, [0.75, 0.25])
+    >>> assert np.isclose(
+    ...     known_mean(rmsse(actual, forecast, history[:2]), weights=shares), 0.75 * np.sqrt(1 / 8) + 0.25 * np.sqrt(5 / 3)
+    ... )
+    >>> shares
+    """
     values = np.asarray(values, float)
     known = np.isfinite(values)
     weights = np.where(known, weights, 0.0)
@@ -45,7 +63,15 @@ def known_mean(values: np.ndarray, axis: int | None = None, weights: np.ndarray 
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-008
 def mse(actual: np.ndarray, forecast: np.ndarray, axis: int | None = None) -> np.ndarray:
-    """Average the squared errors, units²."""
+    """Average the squared errors, units².
+
+    Examples
+    --------
+    >>> assert np.allclose(mse(actual, forecast, axis=1), [2 / 4, 5 / 3])
+    >>> assert mse(actual, forecast) == 1.0
+    >>> assert np.allclose(mae(actual, forecast, axis=1), [2 / 4, 3 / 3])
+    >>> mse(actual, forecast, axis=1), mae(actual, forecast, axis=1)
+    """
     return known_mean(error(actual, forecast) ** 2, axis)
 
 
@@ -55,7 +81,15 @@ def rmse(actual: np.ndarray, forecast: np.ndarray, axis: int | None = None) -> n
 
 
 def mae(actual: np.ndarray, forecast: np.ndarray, axis: int | None = None) -> np.ndarray:
-    """Average the absolute errors, units."""
+    """Average the absolute errors, units.
+
+    Examples
+    --------
+    >>> assert np.allclose(mse(actual, forecast, axis=1), [2 / 4, 5 / 3])
+    >>> assert mse(actual, forecast) == 1.0
+    >>> assert np.allclose(mae(actual, forecast, axis=1), [2 / 4, 3 / 3])
+    >>> mse(actual, forecast, axis=1), mae(actual, forecast, axis=1)
+    """
     return known_mean(np.abs(error(actual, forecast)), axis)
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-012
@@ -67,28 +101,63 @@ def _share(errors: np.ndarray, actual: np.ndarray, axis: int | None) -> np.ndarr
 
 
 def wape(actual: np.ndarray, forecast: np.ndarray, axis: int | None = None) -> np.ndarray:
-    """Divide the sum of absolute errors by the sum of outcomes."""
+    """Divide the sum of absolute errors by the sum of outcomes.
+
+    Examples
+    --------
+    >>> assert np.isclose(wape(actual, forecast), 5 / 24)
+    >>> assert np.isclose(bias(actual, forecast), -1 / 24)
+    >>> assert np.isnan(wape(np.zeros(3), np.ones(3)))  # nothing sold: a percentage of nothing is not a number
+    >>> wape(actual, forecast), bias(actual, forecast)
+    """
     return _share(np.abs(error(actual, forecast)), np.asarray(actual, float), axis)
 
 
 def bias(actual: np.ndarray, forecast: np.ndarray, axis: int | None = None) -> np.ndarray:
-    """Divide the sum of errors by the sum of outcomes: positive when too much was forecast."""
+    """Divide the sum of errors by the sum of outcomes: positive when too much was forecast.
+
+    Examples
+    --------
+    >>> assert np.isclose(wape(actual, forecast), 5 / 24)
+    >>> assert np.isclose(bias(actual, forecast), -1 / 24)
+    >>> assert np.isnan(wape(np.zeros(3), np.ones(3)))  # nothing sold: a percentage of nothing is not a number
+    >>> wape(actual, forecast), bias(actual, forecast)
+    """
     return _share(error(actual, forecast), np.asarray(actual, float), axis)
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-016
 def naive_scale(
-    history: np.ndarray,  # units per day before the origin, (..., T), NaN before the first sale
-    power: int = 2,  # $p$: 2 for RMSSE, 1 for MASE
-    season: int = 1,  # $m$, days: 1 compares with the day before, 7 with the weekday before
+    history: np.ndarray,
+    power: int = 2,
+    season: int = 1,
 ) -> np.ndarray:
-    """Average |y_t - y_(t-m)|^p over the known history; NaN where the history never moves."""
+    """Average |y_t - y_(t-m)|^p over the known history; NaN where the history never moves.
+
+    Parameters
+    ----------
+    history : np.ndarray
+        units per day before the origin, (..., T), NaN before the first sale
+    power : int, default 2
+        $p$: 2 for RMSSE, 1 for MASE
+    season : int, default 1
+        $m$, days: 1 compares with the day before, 7 with the weekday before
+    """
     history = np.asarray(history, float)
     scale = np.asarray(known_mean(np.abs(history[..., season:] - history[..., :-season]) ** power, axis=-1))
     return np.where(scale > 0, scale, np.nan)[()]
 
 
 def rmsse(actual: np.ndarray, forecast: np.ndarray, history: np.ndarray, season: int = 1) -> np.ndarray:
-    """Scale the root mean squared error of each series by its naive one: (N, H), (N, H), (N, T) -> (N,)."""
+    """Scale the root mean squared error of each series by its naive one: (N, H), (N, H), (N, T) -> (N,).
+
+    Examples
+    --------
+    >>> history = np.array([[4.0, 6.0, 4.0, 6.0], [np.nan, np.nan, 2.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    >>> third = np.vstack([actual, np.zeros(4)]), np.vstack([forecast, np.ones(4)])
+    >>> assert np.allclose(rmsse(*third, history), [np.sqrt(0.5 / 4), np.sqrt(5 / 3 / 1), np.nan], equal_nan=True)
+    >>> assert np.allclose(mase(*third, history), [0.5 / 2, 1.0 / 1, np.nan], equal_nan=True)
+    >>> rmsse(*third, history)
+    """
     return np.sqrt(mse(actual, forecast, axis=-1) / naive_scale(history, 2, season))
 
 
@@ -98,18 +167,45 @@ def mase(actual: np.ndarray, forecast: np.ndarray, history: np.ndarray, season: 
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-020
 def revenue_weights(
-    history: np.ndarray,  # units per day before the origin, (N, T)
-    price: np.ndarray | None = None,  # money per unit, (N, T); None weights by units
-    days: int = 28,  # the last days of the history that count
+    history: np.ndarray,
+    price: np.ndarray | None = None,
+    days: int = 28,
 ) -> np.ndarray:
-    """Share out the weight one by what each series earned lately, (N,)."""
+    """Share out the weight one by what each series earned lately, (N,).
+
+    Parameters
+    ----------
+    history : np.ndarray
+        units per day before the origin, (N, T)
+    price : np.ndarray | None, default None
+        money per unit, (N, T); None weights by units
+    days : int, default 28
+        the last days of the history that count
+
+    Examples
+    --------
+    >>> shares = revenue_weights(np.array([[5.0, 5.0], [4.0, 6.0]]), np.array([[3.0, 3.0], [1.0, 1.0]]))
+    >>> assert np.allclose(shares, [0.75, 0.25])
+    >>> assert np.isclose(
+    ...     known_mean(rmsse(actual, forecast, history[:2]), weights=shares), 0.75 * np.sqrt(1 / 8) + 0.25 * np.sqrt(5 / 3)
+    ... )
+    >>> shares
+    """
     units = np.nan_to_num(np.asarray(history, float)[:, -days:])
     earned = (units if price is None else units * np.nan_to_num(np.asarray(price, float)[:, -days:])).sum(axis=1)
     return earned / earned.sum() if earned.sum() > 0 else np.full(len(earned), 1 / max(len(earned), 1))
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-024
 def pinball(actual: np.ndarray, quantile: np.ndarray, tau: float, axis: int | None = None) -> np.ndarray:
-    """Average the pinball loss of the tau-quantile forecasts, units."""
+    """Average the pinball loss of the tau-quantile forecasts, units.
+
+    Examples
+    --------
+    >>> assert np.isclose(pinball(actual[0], forecast[0], 0.9), (0.9 + 0.1) / 4)
+    >>> assert np.isclose(pinball(actual, forecast, 0.5), mae(actual, forecast) / 2)
+    >>> assert np.isclose(coverage(actual, np.zeros((2, 4)), np.full((2, 4), 4.5)), 4 / 7)
+    >>> pinball(actual[0], forecast[0], 0.9)
+    """
     if not 0 < tau < 1:
         raise BacktestError(f"tau: found {tau}; a quantile level lies between 0 and 1, ends excluded")
     over = error(actual, quantile)
@@ -124,7 +220,19 @@ def coverage(actual: np.ndarray, lower: np.ndarray, upper: np.ndarray, axis: int
 # %% ../../nbs/demand/10_backtest.ipynb #cell-028
 @dataclass(frozen=True)
 class Origins:
-    """Hold the forecast mornings of one role, none of whose windows pass the column `stop`."""
+    """Hold the forecast mornings of one role, none of whose windows pass the column `stop`.
+
+    Attributes
+    ----------
+    columns : tuple[int, ...]
+        origin columns, ascending: history is y[:, :origin]
+    horizon : int
+        days forecast from each origin, $H$
+    role : str
+        "validation" or "evaluation"
+    stop : int
+        first column that no window may contain
+    """
 
     columns: tuple[int, ...]  # origin columns, ascending: history is y[:, :origin]
     horizon: int  # days forecast from each origin, $H$
@@ -155,13 +263,27 @@ class Split:
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-031
 def split_origins(
-    panel: Panel | int,  # the panel, or its number of columns with history
-    horizon: int,  # days per window, $H$
-    evaluation: int = 3,  # windows at the very end, for judging
-    validation: int = 3,  # windows before those, for choosing
-    step: int | None = None,  # days between validation origins; None takes the horizon, so that windows do not overlap
+    panel: Panel | int,
+    horizon: int,
+    evaluation: int = 3,
+    validation: int = 3,
+    step: int | None = None,
 ) -> Split:
-    """Lay the evaluation windows end to end at the end of the history and the validation windows before them."""
+    """Lay the evaluation windows end to end at the end of the history and the validation windows before them.
+
+    Parameters
+    ----------
+    panel : Panel | int
+        the panel, or its number of columns with history
+    horizon : int
+        days per window, $H$
+    evaluation : int, default 3
+        windows at the very end, for judging
+    validation : int, default 3
+        windows before those, for choosing
+    step : int | None, default None
+        days between validation origins; None takes the horizon, so that windows do not overlap
+    """
     end = panel if isinstance(panel, int) else panel.end
     step = horizon if step is None else step
     if min(horizon, evaluation, step) < 1 or validation < 0:
@@ -182,7 +304,35 @@ def split_origins(
 # %% ../../nbs/demand/10_backtest.ipynb #cell-035
 @dataclass(frozen=True)
 class Backtest:
-    """Hold forecasts and outcomes of several models at O origins for N series and H steps."""
+    """Hold forecasts and outcomes of several models at O origins for N series and H steps.
+
+    Attributes
+    ----------
+    ids : pd.Index
+        unique_id, length N
+    days : np.ndarray
+        the target days, datetime64 (O, H)
+    origins : tuple[int, ...]
+        origin columns
+    role : str
+        "validation", "evaluation" or "" where plain columns were given
+    actual : np.ndarray
+        outcomes, units, (O, N, H); NaN where not on sale or sold out
+    forecasts : dict[str, np.ndarray]
+        model -> mean forecast, units, (O, N, H)
+    static : pd.DataFrame
+        store, item, group of each series
+    scale : dict[int, np.ndarray]
+        power 1, 2 -> naive scale of the history, (O, N)
+    weights : np.ndarray
+        revenue weights at each origin, (O, N)
+    level : np.ndarray
+        mean units per day over the 84 days before the origin, (O, N)
+    seconds : dict[str, float]
+        model -> processor seconds of fits and forecasts
+    quantiles : dict[str, dict[float, np.ndarray]]
+        model -> level -> (O, N, H)
+    """
 
     ids: pd.Index  # unique_id, length N
     days: np.ndarray  # the target days, datetime64 (O, H)
@@ -199,16 +349,39 @@ class Backtest:
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-037
 def backtest(
-    panel: Panel,  # history and known future
-    models: dict[str, Callable],  # name -> function that makes an unfitted model
-    origins: Origins | Sequence[int],  # forecast mornings
-    horizon: int | None = None,  # days ahead, $H$; None takes that of the origins
-    refit: bool = True,  # fit at every origin, or once at the first
-    skip_censored: bool = True,  # leave out days on which a stock-out hid demand
+    panel: Panel,
+    models: dict[str, Callable],
+    origins: Origins | Sequence[int],
+    horizon: int | None = None,
+    refit: bool = True,
+    skip_censored: bool = True,
     prepare: Callable
-    | None = None,  # done once an origin with the panel cut there, for all models; its cost is in no model's seconds
+    | None = None,
 ) -> Backtest:
-    """Fit and forecast at every origin with what was known then, and lay outcomes beside it."""
+    """Fit and forecast at every origin with what was known then, and lay outcomes beside it.
+
+    Parameters
+    ----------
+    panel : Panel
+        history and known future
+    models : dict[str, Callable]
+        name -> function that makes an unfitted model
+    origins : Origins | Sequence[int]
+        forecast mornings
+    horizon : int | None, default None
+        days ahead, $H$; None takes that of the origins
+    refit : bool, default True
+        fit at every origin, or once at the first
+    skip_censored : bool, default True
+        leave out days on which a stock-out hid demand
+    prepare : Callable | None, default None
+        done once an origin with the panel cut there, for all models; its cost is in no model's seconds
+
+    Examples
+    --------
+    >>> honest = backtest(shops, {"oracle": Oracle}, [150], horizon=14)
+    >>> assert np.allclose(honest.forecasts["oracle"][0], Average(27).predict(shops, 150, 14))
+    """
     columns = tuple(int(o) for o in origins)
     horizon = _checked_horizon(panel, origins, horizon)
     fitted, blocks, seconds = {}, {name: [] for name in models}, dict.fromkeys(models, 0.0)
@@ -334,11 +507,22 @@ Backtest.scores, Backtest.summary = _scores, _summary
 # %% ../../nbs/demand/10_backtest.ipynb #cell-052
 def _with_quantiles(
     bt: Backtest,
-    model: str,  # which model they belong to
-    taus: Sequence[float],  # Q levels; the median among them serves MAE, MASE and WAPE
-    values: np.ndarray,  # quantile forecasts, units, (O, N, H, Q)
+    model: str,
+    taus: Sequence[float],
+    values: np.ndarray,
 ) -> Backtest:
-    """Add quantile forecasts of a model."""
+    """Add quantile forecasts of a model.
+
+    Parameters
+    ----------
+    bt : Backtest
+    model : str
+        which model they belong to
+    taus : Sequence[float]
+        Q levels; the median among them serves MAE, MASE and WAPE
+    values : np.ndarray
+        quantile forecasts, units, (O, N, H, Q)
+    """
     shape = bt.actual.shape + (len(taus),)
     if model not in bt.forecasts or np.shape(values) != shape:
         raise BacktestError(
@@ -376,9 +560,16 @@ def _labels(bt: Backtest, segment: str) -> tuple[np.ndarray, list]:
 
 def _by(
     bt: Backtest,
-    segment: str,  # a column of static, or "step", "weekday", "velocity", "origin", "series"
+    segment: str,
 ) -> pd.DataFrame:
-    """Score every model in every segment, with the number of cells and their mean outcome."""
+    """Score every model in every segment, with the number of cells and their mean outcome.
+
+    Parameters
+    ----------
+    bt : Backtest
+    segment : str
+        a column of static, or "step", "weekday", "velocity", "origin", "series"
+    """
     codes, names = _labels(bt, segment)
     rows = []
     for code, name in enumerate(names):
@@ -394,11 +585,21 @@ Backtest.by = _by
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-060
 def choose(
-    bt: Backtest,  # a backtest on validation origins
-    metric: str = "RMSSE",  # a column of `summary`, where less is better; bias counts by its size
-    tolerance: float = 0.0,  # take the first model within this relative distance of the best
+    bt: Backtest,
+    metric: str = "RMSSE",
+    tolerance: float = 0.0,
 ) -> str:
-    """Name the best model by the validation windows.  Raises `BacktestError` on any other windows."""
+    """Name the best model by the validation windows.  Raises `BacktestError` on any other windows.
+
+    Parameters
+    ----------
+    bt : Backtest
+        a backtest on validation origins
+    metric : str, default 'RMSSE'
+        a column of `summary`, where less is better; bias counts by its size
+    tolerance : float, default 0.0
+        take the first model within this relative distance of the best
+    """
     if bt.role != "validation":
         raise BacktestError(
             f"the choice needs validation origins and was given {bt.role or 'undeclared'} ones {bt.origins}; "
@@ -416,12 +617,23 @@ def choose(
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-063
 def scrambled(
-    panel: Panel,  # the true panel
-    origin: int,  # everything from this column on becomes noise
+    panel: Panel,
+    origin: int,
     seed: int = 0,
-    unknown: Sequence[str] = (),  # covariates that are not known ahead, as weather without a forecast
+    unknown: Sequence[str] = (),
 ) -> Panel:
-    """Overwrite all demand from the origin on, and the covariates named, with noise."""
+    """Overwrite all demand from the origin on, and the covariates named, with noise.
+
+    Parameters
+    ----------
+    panel : Panel
+        the true panel
+    origin : int
+        everything from this column on becomes noise
+    seed : int, default 0
+    unknown : Sequence[str], default ()
+        covariates that are not known ahead, as weather without a forecast
+    """
     rng = np.random.default_rng(seed)
     y, censored, known = panel.y.copy(), panel.censored.copy(), dict(panel.known)
     y[:, origin:] = rng.gamma(0.5, 1e3, y[:, origin:].shape)
@@ -434,14 +646,29 @@ def scrambled(
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-065
 def assert_no_leak(
-    model_factory: Callable,  # makes an unfitted model
-    panel: Panel,  # the true panel, its future still in it
-    origin: int,  # forecast morning
-    horizon: int,  # days ahead
-    unknown: Sequence[str] = (),  # covariates that are not known ahead
+    model_factory: Callable,
+    panel: Panel,
+    origin: int,
+    horizon: int,
+    unknown: Sequence[str] = (),
     seed: int = 0,
 ) -> None:
-    """Raise AssertionError if noise in place of the future changes any forecast."""
+    """Raise AssertionError if noise in place of the future changes any forecast.
+
+    Parameters
+    ----------
+    model_factory : Callable
+        makes an unfitted model
+    panel : Panel
+        the true panel, its future still in it
+    origin : int
+        forecast morning
+    horizon : int
+        days ahead
+    unknown : Sequence[str], default ()
+        covariates that are not known ahead
+    seed : int, default 0
+    """
     pair = []
     for world in (panel, scrambled(panel, origin, seed, unknown)):
         made = model_factory()

@@ -27,18 +27,52 @@ class ExplainError(UserError):
 
 
 def coalitions(
-    players: int,  # P, 15 at most
-) -> np.ndarray:  # bool (2^P, P); row k holds the players in the binary digits of k
-    """List all coalitions."""
+    players: int,
+) -> np.ndarray:
+    """List all coalitions.
+
+    Parameters
+    ----------
+    players : int
+        P, 15 at most
+
+    Returns
+    -------
+    np.ndarray
+        bool (2^P, P); row k holds the players in the binary digits of k
+
+    Examples
+    --------
+    >>> gloves = np.array([float(team[0] and (team[1] or team[2])) for team in coalitions(3)])
+    >>> assert np.allclose(share_out(gloves), [2 / 3, 1 / 6, 1 / 6])
+    >>> share_out(gloves)
+    """
     if not 1 <= players <= 15:
         raise ExplainError(f"{players} players: all coalitions can be tried for 1 to 15; put features into groups")
     return (np.arange(2**players)[:, None] >> np.arange(players)) & 1 == 1
 
 
 def share_out(
-    values: np.ndarray,  # worth of each coalition, in the order of `coalitions` (2^P, ...)
-) -> np.ndarray:  # Shapley value of each player (P, ...)
-    """Return the Shapley values of a game given by the worth of every coalition; raise `ExplainError` where some are missing."""
+    values: np.ndarray,
+) -> np.ndarray:
+    """Return the Shapley values of a game given by the worth of every coalition; raise `ExplainError` where some are missing.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        worth of each coalition, in the order of `coalitions` (2^P, ...)
+
+    Returns
+    -------
+    np.ndarray
+        Shapley value of each player (P, ...)
+
+    Examples
+    --------
+    >>> gloves = np.array([float(team[0] and (team[1] or team[2])) for team in coalitions(3)])
+    >>> assert np.allclose(share_out(gloves), [2 / 3, 1 / 6, 1 / 6])
+    >>> share_out(gloves)
+    """
     values = np.asarray(values, float)
     players = len(values).bit_length() - 1
     if len(values) != 2**players:
@@ -53,20 +87,50 @@ def share_out(
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-010
 def linear_shapley(
-    beta: np.ndarray,  # coefficients (F,)
-    x: np.ndarray,  # rows to explain (F, R)
-    background: np.ndarray,  # other rows (F, B)
-) -> np.ndarray:  # (F, R)
-    """Return the Shapley values of a linear model, in closed form."""
+    beta: np.ndarray,
+    x: np.ndarray,
+    background: np.ndarray,
+) -> np.ndarray:
+    """Return the Shapley values of a linear model, in closed form.
+
+    Parameters
+    ----------
+    beta : np.ndarray
+        coefficients (F,)
+    x : np.ndarray
+        rows to explain (F, R)
+    background : np.ndarray
+        other rows (F, B)
+
+    Returns
+    -------
+    np.ndarray
+        (F, R)
+    """
     return np.asarray(beta)[:, None] * (x - np.asarray(background).mean(1, keepdims=True))
 
 
 def brute_force(
-    forecast: Callable,  # rows (R, P) -> forecasts (R,)
-    row: np.ndarray,  # to explain (P,)
-    background: np.ndarray,  # other rows (B, P)
-) -> np.ndarray:  # (P,)
-    """Return Shapley values of any model of few features by trying every coalition."""
+    forecast: Callable,
+    row: np.ndarray,
+    background: np.ndarray,
+) -> np.ndarray:
+    """Return Shapley values of any model of few features by trying every coalition.
+
+    Parameters
+    ----------
+    forecast : Callable
+        rows (R, P) -> forecasts (R,)
+    row : np.ndarray
+        to explain (P,)
+    background : np.ndarray
+        other rows (B, P)
+
+    Returns
+    -------
+    np.ndarray
+        (P,)
+    """
     inside = coalitions(len(row))
     mixed = np.where(inside[:, None, :], row, background)
     return share_out(np.asarray(forecast(mixed.reshape(-1, len(row)))).reshape(len(inside), -1).mean(1))
@@ -88,9 +152,15 @@ GROUPS = {  # words of a planner -> how the names of its features begin
 
 
 def group_of(
-    name: str,  # of a feature
+    name: str,
 ) -> str:
-    """Return the planner's word for a feature."""
+    """Return the planner's word for a feature.
+
+    Parameters
+    ----------
+    name : str
+        of a feature
+    """
     for words, beginnings in GROUPS.items():
         for beginning in beginnings:
             head, star, tail = beginning.partition("*")
@@ -100,11 +170,26 @@ def group_of(
 
 
 def pick_rows(
-    x: dict,  # features, name -> array that spreads to (N, H)
-    series: np.ndarray,  # (R,)
-    steps: np.ndarray,  # 0 is the origin's day (R,)
-) -> dict:  # name -> (R, 1)
-    """Take single rows out of the features of an origin."""
+    x: dict,
+    series: np.ndarray,
+    steps: np.ndarray,
+) -> dict:
+    """Take single rows out of the features of an origin.
+
+    Parameters
+    ----------
+    x : dict
+        features, name -> array that spreads to (N, H)
+    series : np.ndarray
+        (R,)
+    steps : np.ndarray
+        0 is the origin's day (R,)
+
+    Returns
+    -------
+    dict
+        name -> (R, 1)
+    """
     return {
         name: v[np.minimum(series, v.shape[0] - 1), np.minimum(steps, v.shape[1] - 1)][:, None] for name, v in x.items()
     }
@@ -148,12 +233,12 @@ def _mixed(rows: dict, k: int, others: dict, inside: np.ndarray, players: list[s
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-018
 def explain(
-    model: Learner,  # fitted; any that learns from rows
+    model: Learner,
     panel: Panel | History,
-    origin: int,  # column of the morning
-    series: Sequence,  # unique ids or numbers to explain
-    steps: Sequence[int] = (1,),  # days ahead, 1 is the origin's day
-    background: int = 24,  # other rows of the morning, B
+    origin: int,
+    series: Sequence,
+    steps: Sequence[int] = (1,),
+    background: int = 24,
     seed: int = 0,
 ) -> (
     pd.DataFrame
@@ -162,6 +247,21 @@ def explain(
 
     `usual` is the mean forecast of the background at the level of this series; `forecast` is what the model itself says, before `predict` cuts negative demand at zero,
     sets closed days to zero and gives a series without history its level. Raises `ExplainError` for a model without features or not fitted, an unknown series, steps below 1.
+
+    Parameters
+    ----------
+    model : Learner
+        fitted; any that learns from rows
+    panel : Panel | History
+    origin : int
+        column of the morning
+    series : Sequence
+        unique ids or numbers to explain
+    steps : Sequence[int], default (1,)
+        days ahead, 1 is the origin's day
+    background : int, default 24
+        other rows of the morning, B
+    seed : int, default 0
     """
     if not hasattr(model, "apply"):
         raise ExplainError(
@@ -194,11 +294,36 @@ def explain_linear(
     model: Ridge,
     panel: Panel | History,
     origin: int,
-    horizon: int = 28,  # days ahead
+    horizon: int = 28,
 ) -> dict[
     str, np.ndarray
-]:  # group -> units per day (N, H); `usual` (N, 1); on open days, before clipping at zero, they add up to the forecast
-    """Return the Shapley values of a linear model for every series and day, against all rows of the morning; raise `ExplainError` for any other model."""
+]:
+    """Return the Shapley values of a linear model for every series and day, against all rows of the morning; raise `ExplainError` for any other model.
+
+    Parameters
+    ----------
+    model : Ridge
+    panel : Panel | History
+    origin : int
+    horizon : int, default 28
+        days ahead
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        group -> units per day (N, H); `usual` (N, 1); on open days, before clipping at zero, they add up to the
+        forecast
+
+    Examples
+    --------
+    >>> ridge = MODELS["fast"]().fit(book, origin)
+    >>> parts = explain_linear(ridge, book, origin)
+    >>> assert np.allclose(sum(parts.values()), ridge.predict(book, origin, 28), atol=2e-2)
+    >>> shuffled = drivers(line, book, origin).set_index("family")["move"]
+    >>> assert in_general(parts).group[0] == in_general(explain_linear(line, book, origin)).group[0] == "weekday"
+    >>> assert shuffled["calendar"] + shuffled["weekday"] > 5 * shuffled["recent"] and shuffled["year"] == 0
+    >>> in_general(parts), shuffled
+    """
     if not isinstance(model, Ridge):
         raise ExplainError(f"{type(model).__name__} is not linear; use `explain`")
     if not hasattr(model, "past"):
@@ -216,9 +341,30 @@ def explain_linear(
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-026
 def in_general(
-    parts: dict[str, np.ndarray],  # of `explain_linear`
-) -> pd.DataFrame:  # group, share: mean size of what it adds, as a share of all forecasts; the largest first
-    """Say what moves forecasts in general: the mean size of the Shapley values, by group."""
+    parts: dict[str, np.ndarray],
+) -> pd.DataFrame:
+    """Say what moves forecasts in general: the mean size of the Shapley values, by group.
+
+    Parameters
+    ----------
+    parts : dict[str, np.ndarray]
+        of `explain_linear`
+
+    Returns
+    -------
+    pd.DataFrame
+        group, share: mean size of what it adds, as a share of all forecasts; the largest first
+
+    Examples
+    --------
+    >>> ridge = MODELS["fast"]().fit(book, origin)
+    >>> parts = explain_linear(ridge, book, origin)
+    >>> assert np.allclose(sum(parts.values()), ridge.predict(book, origin, 28), atol=2e-2)
+    >>> shuffled = drivers(line, book, origin).set_index("family")["move"]
+    >>> assert in_general(parts).group[0] == in_general(explain_linear(line, book, origin)).group[0] == "weekday"
+    >>> assert shuffled["calendar"] + shuffled["weekday"] > 5 * shuffled["recent"] and shuffled["year"] == 0
+    >>> in_general(parts), shuffled
+    """
     total = np.abs(
         sum(np.broadcast_to(v, next(v for k, v in parts.items() if k != "usual").shape) for v in parts.values())
     ).sum()
@@ -232,10 +378,25 @@ def in_general(
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-030
 def forecast_sentence(
-    row: pd.Series,  # a row of `explain`
-    reasons: int = 3,  # named, the largest first
+    row: pd.Series,
+    reasons: int = 3,
 ) -> str:
-    """Tell a forecast and its largest reasons in a line of text."""
+    """Tell a forecast and its largest reasons in a line of text.
+
+    Parameters
+    ----------
+    row : pd.Series
+        a row of `explain`
+    reasons : int, default 3
+        named, the largest first
+
+    Examples
+    --------
+    >>> assert forecast_sentence(told.iloc[4]).count("for ") >= 2 and f"{told.forecast[4]:.1f} units" in forecast_sentence(
+    ...     told.iloc[4]
+    ... )
+    >>> forecast_sentence(told.iloc[4])
+    """
     if row["closed"]:
         return f"{row['unique_id']}, {row['ds']:%A %d %B}: the store is closed, so nothing is expected."
     parts = (
@@ -268,15 +429,35 @@ def shap_library():
 
 
 def tree_shapley(
-    model: Tabular,  # fitted boosting or forest
+    model: Tabular,
     panel: Panel | History,
     origin: int,
-    series: Sequence,  # unique ids or numbers
-    steps: Sequence[int] = (1,),  # days ahead, 1 is the origin's day
-    background: int = 50,  # other rows of the morning, B
+    series: Sequence,
+    steps: Sequence[int] = (1,),
+    background: int = 50,
     seed: int = 0,
-) -> pd.DataFrame:  # a row a series and day, a column a feature, units per day; `usual` is what they are added to
-    """Share out a forecast of trees among single features with shap's TreeExplainer."""
+) -> pd.DataFrame:
+    """Share out a forecast of trees among single features with shap's TreeExplainer.
+
+    Parameters
+    ----------
+    model : Tabular
+        fitted boosting or forest
+    panel : Panel | History
+    origin : int
+    series : Sequence
+        unique ids or numbers
+    steps : Sequence[int], default (1,)
+        days ahead, 1 is the origin's day
+    background : int, default 50
+        other rows of the morning, B
+    seed : int, default 0
+
+    Returns
+    -------
+    pd.DataFrame
+        a row a series and day, a column a feature, units per day; `usual` is what they are added to
+    """
     if not isinstance(model, Tabular):
         raise ExplainError(f"{type(model).__name__} is not made of trees alone; use `explain`")
     shap, h, rng = shap_library(), history(panel), np.random.default_rng(seed)
@@ -302,12 +483,39 @@ def dependence(
     model: Learner,
     panel: Panel | History,
     origin: int,
-    feature: str | Sequence[str],  # name, or names that move together
-    values: Sequence[float],  # to set, or to add with `shift`
+    feature: str | Sequence[str],
+    values: Sequence[float],
     shift: bool = False,
     horizon: int = 28,
-) -> pd.DataFrame:  # value, forecast: units per day and series, mean over all rows
-    """Return the mean forecast over all rows, as if every day were open, when a feature takes each value (partial dependence)."""
+) -> pd.DataFrame:
+    """Return the mean forecast over all rows, as if every day were open, when a feature takes each value (partial dependence).
+
+    Parameters
+    ----------
+    model : Learner
+    panel : Panel | History
+    origin : int
+    feature : str | Sequence[str]
+        name, or names that move together
+    values : Sequence[float]
+        to set, or to add with `shift`
+    shift : bool, default False
+    horizon : int, default 28
+
+    Returns
+    -------
+    pd.DataFrame
+        value, forecast: units per day and series, mean over all rows
+
+    Examples
+    --------
+    >>> try:
+    ...     dependence(boosting, book, origin, "price.to_mean28", [0.0])
+    >>> except ExplainError as error:
+    ...     print(str(error)[:60])
+    >>> else:
+    ...     raise AssertionError("a feature that is not there was moved")
+    """
     h, names = history(panel), [feature] if isinstance(feature, str) else list(feature)
     x, scale = features(h, origin, horizon)
     unknown = [name for name in names if name not in x]

@@ -17,7 +17,19 @@ from .panel import Panel, PanelError, promotion_lift, reconstruct, weekday_mean
 # %% ../../nbs/demand/02_features.ipynb #cell-005
 @dataclass(frozen=True)
 class Windows:
-    """Hold running sums and counts of N series along T days."""
+    """Hold running sums and counts of N series along T days.
+
+    Attributes
+    ----------
+    total : np.ndarray
+        C, (N, T + 1)
+    count : np.ndarray
+        n, (N, T + 1)
+    weekly_total : np.ndarray
+        the same in steps of seven days, (N, T + 7)
+    weekly_count : np.ndarray
+        (N, T + 7)
+    """
 
     total: np.ndarray  # C, (N, T + 1)
     count: np.ndarray  # n, (N, T + 1)
@@ -52,7 +64,18 @@ def ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 # %% ../../nbs/demand/02_features.ipynb #cell-006
 def windows(y: np.ndarray) -> Windows:
-    """Sum (N, T) along time, NaN counting as no day."""
+    """Sum (N, T) along time, NaN counting as no day.
+
+    Examples
+    --------
+    >>> line = np.arange(16, dtype=float)[None]
+    >>> line[0, 3] = np.nan
+    >>> w = windows(line)
+    >>> assert w.mean(2, 6)[0] == np.float32((2 + 4 + 5) / 3)
+    >>> assert w.weekday_mean(14, np.array([14, 15, 22]), 2).tolist() == [[(0 + 7) / 2, (1 + 8) / 2, (1 + 8) / 2]]
+    >>> assert w.weekday_mean(14, np.array([17]), 2).tolist() == [[10.0]], "of days 3 and 10, day 3 is missing"
+    >>> assert w.weekday_mean(9, np.array([9]), 26).tolist() == [[2.0]], "a short history gives what it has"
+    """
     n, T = y.shape
     seen = np.isfinite(y)
     total, count = np.zeros((n, T + 1)), np.zeros((n, T + 1), np.float32)
@@ -68,7 +91,43 @@ def windows(y: np.ndarray) -> Windows:
 # %% ../../nbs/demand/02_features.ipynb #cell-010
 @dataclass(frozen=True)
 class History:
-    """Hold what the features of any origin are looked up in; nothing at column t is later than t."""
+    """Hold what the features of any origin are looked up in; nothing at column t is later than t.
+
+    Attributes
+    ----------
+    panel : Panel
+        demand, reconstructed where it was censored
+    y : np.ndarray
+        demand without closed days, (N, T)
+    all : Windows
+        of y
+    base : Windows
+        of y on days without promotion
+    sold : Windows
+        of the 0/1 of a sale
+    square : Windows
+        of y squared
+    idle : np.ndarray
+        days since the last sale, (N, T)
+    start : np.ndarray
+        first day with a value, (N,)
+    groups : dict
+        name -> (code of each series (N,), daily mean (G, T), Windows)
+    price : tuple | None
+        log price (N, T) without gaps and its Windows
+    promoted : np.ndarray | None
+        bool (N, T)
+    lift : np.ndarray | None
+        demand on promotion over the usual, as known each day, (N, T)
+    events : np.ndarray
+        0/1, (E, T)
+    responses : dict
+        group name -> share by which each day was off the usual, (G, T)
+    closed : np.ndarray
+        bool (N, T): closed in the past or by announcement
+    other : dict
+        further covariates, standardised, (N, T) or (T,)
+    """
 
     panel: Panel  # demand, reconstructed where it was censored
     y: np.ndarray  # demand without closed days, (N, T)

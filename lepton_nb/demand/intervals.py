@@ -28,16 +28,35 @@ LADDER = np.linspace(-4.0, 4.0, 65)  # the normal scores z at which every quanti
 
 
 def spread_evenly(size: int) -> np.ndarray:
-    """Give `size` numbers that fill (-1/2, 1/2) evenly in any stretch of their order."""
+    """Give `size` numbers that fill (-1/2, 1/2) evenly in any stretch of their order.
+
+    Examples
+    --------
+    >>> sold = np.array([0, 0, 0, 1, 1, 2, 3, 5] * 50)
+    >>> ramp = np.sort(sold + spread_evenly(len(sold)))
+    >>> levels = np.array([0.2, 0.5, 0.8, 0.95])
+    >>> stairs = np.quantile(sold, levels, method="inverted_cdf")
+    >>> assert (np.round(np.quantile(ramp, levels)) == stairs).all() and list(stairs) == [0, 1, 3, 5]
+    >>> np.quantile(ramp, levels).round(2), stairs
+    """
     return (np.arange(1, size + 1) * 0.6180339887498949) % 1 - 0.5
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-008
 def dispersion(
     panel: Panel,
-    origin: int,  # only columns before this one are used
-    days: int = 364,  # length of the window, days
+    origin: int,
+    days: int = 364,
 ) -> np.ndarray:
-    """Divide variance by mean of the last days before the origin, (N,); NaN without history."""
+    """Divide variance by mean of the last days before the origin, (N,); NaN without history.
+
+    Parameters
+    ----------
+    panel : Panel
+    origin : int
+        only columns before this one are used
+    days : int, default 364
+        length of the window, days
+    """
     past = np.asarray(panel.y[:, max(origin - days, 0) : origin], float)
     mean = known_mean(past, axis=1)
     return known_mean((past - mean[:, None]) ** 2, axis=1) / (mean + 0.1)
@@ -45,7 +64,25 @@ def dispersion(
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Hold M forecasts made without their outcome, and the outcomes."""
+    """Hold M forecasts made without their outcome, and the outcomes.
+
+    Attributes
+    ----------
+    forecast : np.ndarray
+        mean forecast, units, (M,)
+    outcome : np.ndarray
+        what came, units, (M,)
+    variability : np.ndarray
+        index of dispersion of the series before the origin, (M,)
+    series : np.ndarray
+        row of the panel, (M,)
+    origin : np.ndarray
+        origin column, (M,)
+    step : np.ndarray
+        0 for the first day, (M,)
+    censored : np.ndarray
+        the shelf ran empty: demand was at least the outcome, bool (M,)
+    """
 
     forecast: np.ndarray  # mean forecast, units, (M,)
     outcome: np.ndarray  # what came, units, (M,)
@@ -61,11 +98,30 @@ class Outcomes:
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-010
 def outcomes(
-    material: object,  # a Backtest, a fitted model with `.oof`, or a mapping with forecast, outcome, series, origin, step
-    panel: Panel,  # the panel they were made on, with its sold-out days marked
-    model: str | None = None,  # which model of a backtest; None where there is one only
+    material: object,
+    panel: Panel,
+    model: str | None = None,
 ) -> Outcomes:
-    """Collect forecasts and their outcomes.  Raises `IntervalError` when there are none."""
+    """Collect forecasts and their outcomes.  Raises `IntervalError` when there are none.
+
+    Parameters
+    ----------
+    material : object
+        a Backtest, a fitted model with `.oof`, or a mapping with forecast, outcome, series, origin, step
+    panel : Panel
+        the panel they were made on, with its sold-out days marked
+    model : str | None, default None
+        which model of a backtest; None where there is one only
+
+    Examples
+    --------
+    >>> judged = add_quantiles(later, calibrated, chain, "truth", taus=(0.1, 0.5, 0.9))
+    >>> placed = calibrated.pit(outcomes(later, chain))
+    >>> exact = nbinom.ppf(0.9, size, size / (size + truth))[None, :, 560:].reshape(60, 10, 14).transpose(1, 0, 2)
+    >>> assert np.abs(np.histogram(placed, bins=10, range=(0, 1))[0] / len(placed) - 0.1).max() < 0.02
+    >>> assert pinball(later.actual, judged.quantiles["truth"][0.9], 0.9) < 1.03 * pinball(later.actual, exact, 0.9)
+    >>> judged.by("group")[["group", "mean", "pinball 0.1", "pinball 0.5", "pinball 0.9", "coverage 80%"]].round(3)
+    """
     column = _columns(material, panel, model)
     day = column["origin"] + column["step"]
     column["censored"] = panel.censored[column["series"], day]
@@ -121,7 +177,35 @@ def _from_backtest(bt: Backtest, model: str | None) -> dict[str, np.ndarray]:
 # %% ../../nbs/demand/11_intervals.ipynb #cell-015
 @dataclass(frozen=True)
 class Calibrated:
-    """Hold quantile functions by forecast and dispersion, and how errors go together."""
+    r"""Hold quantile functions by forecast and dispersion, and how errors go together.
+
+    Attributes
+    ----------
+    counts : bool
+        whole units, or a continuous amount
+    growth : float
+        $\alpha$ of the spread
+    floor : float
+        smallest spread, units
+    quiet : bool
+        a forecast of zero was never followed by a sale
+    centres : np.ndarray
+        mean forecast of each bin, (B,)
+    across : np.ndarray
+        mean dispersion of each part of each bin, (B, V)
+    table : np.ndarray
+        scaled error at each normal score of LADDER, (B, V, K)
+    variability : np.ndarray
+        last known dispersion of each series, (N,)
+    stores : np.ndarray
+        store code of each series, (N,)
+    total : np.ndarray
+        correlation of a series' scores by days between them, (H,)
+    store : np.ndarray
+        the same between two series of one store, (H,)
+    chain : np.ndarray
+        the same between two series of different stores, (H,)
+    """
 
     counts: bool  # whole units, or a continuous amount
     growth: float  # $\alpha$ of the spread
@@ -144,11 +228,28 @@ class Calibrated:
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-017
 def quantile_function(
-    values: np.ndarray,  # outcomes, (n,)
-    censored: np.ndarray,  # the value is a lower bound, bool (n,)
-    levels: np.ndarray,  # ascending levels in (0, 1)
+    values: np.ndarray,
+    censored: np.ndarray,
+    levels: np.ndarray,
 ) -> np.ndarray:
-    """Give the product-limit quantiles of a sample with lower bounds among its values."""
+    """Give the product-limit quantiles of a sample with lower bounds among its values.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        outcomes, (n,)
+    censored : np.ndarray
+        the value is a lower bound, bool (n,)
+    levels : np.ndarray
+        ascending levels in (0, 1)
+
+    Examples
+    --------
+    >>> four, shelf = np.array([2.0, 3.0, 3.0, 5.0]), np.array([False, False, True, False])
+    >>> assert np.allclose(quantile_function(four, shelf, np.array([1 / 5, 2 / 5, 0.7])), [2, 3, 5])
+    >>> assert np.allclose(quantile_function(four, np.zeros(4, bool), levels), np.quantile(four, levels, method="weibull"))
+    >>> quantile_function(four, shelf, np.array([0.2, 0.4, 0.7])), np.quantile(four[~shelf], 0.7, method="weibull")
+    """
     order = np.lexsort((censored, values))
     values, event = values[order], ~censored[order]
     if not event.any():
@@ -171,13 +272,26 @@ def _parts(values: np.ndarray, parts: int) -> list[np.ndarray]:
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-022
 def _tabulate(
-    blank: Calibrated,  # its spread and kind are used
+    blank: Calibrated,
     rows: Outcomes,
-    bins: int,  # forecast bins, at most
-    parts: int,  # dispersion parts of each bin, at most
-    smallest: int,  # rows that a part needs, at least
+    bins: int,
+    parts: int,
+    smallest: int,
 ) -> Calibrated:
-    """Keep the quantiles of scaled errors in bins of forecast by dispersion."""
+    """Keep the quantiles of scaled errors in bins of forecast by dispersion.
+
+    Parameters
+    ----------
+    blank : Calibrated
+        its spread and kind are used
+    rows : Outcomes
+    bins : int
+        forecast bins, at most
+    parts : int
+        dispersion parts of each bin, at most
+    smallest : int
+        rows that a part needs, at least
+    """
     parts = int(np.clip(len(rows.outcome) // (4 * smallest), 1, parts))
     bins = int(np.clip(len(rows.outcome) // (parts * smallest), 1, bins))
     jitter = np.where(rows.censored, -0.5, spread_evenly(len(rows.outcome))) if blank.counts else 0.0
@@ -198,15 +312,33 @@ def _tabulate(
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-023
 def _fit(
-    material: object,  # a Backtest, a fitted model with `.oof`, or a mapping: see `outcomes`
-    panel: Panel,  # the panel they were made on
-    model: str | None = None,  # which model of a backtest
-    counts: bool | None = None,  # whole units; None looks at the outcomes
-    bins: int = 25,  # forecast bins, at most
-    parts: int = 5,  # dispersion parts of each bin, at most
-    smallest: int = 200,  # outcomes that a part needs
+    material: object,
+    panel: Panel,
+    model: str | None = None,
+    counts: bool | None = None,
+    bins: int = 25,
+    parts: int = 5,
+    smallest: int = 200,
 ) -> Calibrated:
-    """Learn quantile functions and correlations from outcomes of earlier forecasts."""
+    """Learn quantile functions and correlations from outcomes of earlier forecasts.
+
+    Parameters
+    ----------
+    material : object
+        a Backtest, a fitted model with `.oof`, or a mapping: see `outcomes`
+    panel : Panel
+        the panel they were made on
+    model : str | None, default None
+        which model of a backtest
+    counts : bool | None, default None
+        whole units; None looks at the outcomes
+    bins : int, default 25
+        forecast bins, at most
+    parts : int, default 5
+        dispersion parts of each bin, at most
+    smallest : int, default 200
+        outcomes that a part needs
+    """
     rows = outcomes(material, panel, model)
     f = np.maximum(rows.forecast.astype(float), 0.0)
     rows = replace(rows, forecast=f, variability=np.nan_to_num(rows.variability))
@@ -281,11 +413,22 @@ def _dispersion_of(cal: Calibrated, shape: tuple[int, ...], variability: np.ndar
 
 def _quantiles(
     cal: Calibrated,
-    mean: np.ndarray,  # mean forecast, units, (N, H)
-    taus: Sequence[float],  # Q levels, between 0 and 1
-    variability: np.ndarray | None = None,  # dispersion of the series, (N,); None takes the last one of the fit
+    mean: np.ndarray,
+    taus: Sequence[float],
+    variability: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Give calibrated quantiles, (N, H, Q): whole units for counts, never negative, ascending with the level."""
+    """Give calibrated quantiles, (N, H, Q): whole units for counts, never negative, ascending with the level.
+
+    Parameters
+    ----------
+    cal : Calibrated
+    mean : np.ndarray
+        mean forecast, units, (N, H)
+    taus : Sequence[float]
+        Q levels, between 0 and 1
+    variability : np.ndarray | None, default None
+        dispersion of the series, (N,); None takes the last one of the fit
+    """
     mean, taus = np.asarray(mean, float), np.atleast_1d(np.asarray(taus, float))
     if ((taus <= 0) | (taus >= 1)).any():
         raise IntervalError(f"taus: found {taus.tolist()}; quantile levels lie between 0 and 1, ends excluded")
@@ -374,13 +517,34 @@ Calibrated.pit = _pit
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-043
 def add_quantiles(
-    bt: Backtest,  # any backtest on the same panel
-    cal: Calibrated | Sequence[Calibrated],  # one for all origins, or one for each
+    bt: Backtest,
+    cal: Calibrated | Sequence[Calibrated],
     panel: Panel,
-    model: str,  # whose mean forecasts are given quantiles
+    model: str,
     taus: Sequence[float] = (0.1, 0.5, 0.9),
 ) -> Backtest:
-    """Give a model of a backtest its quantiles, with the dispersion known at each origin."""
+    """Give a model of a backtest its quantiles, with the dispersion known at each origin.
+
+    Parameters
+    ----------
+    bt : Backtest
+        any backtest on the same panel
+    cal : Calibrated | Sequence[Calibrated]
+        one for all origins, or one for each
+    panel : Panel
+    model : str
+        whose mean forecasts are given quantiles
+    taus : Sequence[float], default (0.1, 0.5, 0.9)
+
+    Examples
+    --------
+    >>> judged = add_quantiles(later, calibrated, chain, "truth", taus=(0.1, 0.5, 0.9))
+    >>> placed = calibrated.pit(outcomes(later, chain))
+    >>> exact = nbinom.ppf(0.9, size, size / (size + truth))[None, :, 560:].reshape(60, 10, 14).transpose(1, 0, 2)
+    >>> assert np.abs(np.histogram(placed, bins=10, range=(0, 1))[0] / len(placed) - 0.1).max() < 0.02
+    >>> assert pinball(later.actual, judged.quantiles["truth"][0.9], 0.9) < 1.03 * pinball(later.actual, exact, 0.9)
+    >>> judged.by("group")[["group", "mean", "pinball 0.1", "pinball 0.5", "pinball 0.9", "coverage 80%"]].round(3)
+    """
     each = [cal] * len(bt.origins) if isinstance(cal, Calibrated) else list(cal)
     blocks = [
         c.quantiles(mean, taus, dispersion(panel, o))
@@ -390,10 +554,25 @@ def add_quantiles(
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-047
 def conformal_levels(
-    places: np.ndarray,  # where n held-out outcomes fell in their distributions, in (0, 1)
-    taus: np.ndarray,  # levels wanted
+    places: np.ndarray,
+    taus: np.ndarray,
 ) -> np.ndarray:
-    """Replace levels by the finite-sample quantiles of the places; 0 or 1 where n is too small."""
+    """Replace levels by the finite-sample quantiles of the places; 0 or 1 where n is too small.
+
+    Parameters
+    ----------
+    places : np.ndarray
+        where n held-out outcomes fell in their distributions, in (0, 1)
+    taus : np.ndarray
+        levels wanted
+
+    Examples
+    --------
+    >>> nine = np.array([0.05, 0.15, 0.3, 0.35, 0.5, 0.55, 0.7, 0.8, 0.97])
+    >>> assert conformal_levels(nine, np.array([0.9, 0.1, 0.5])).tolist() == [0.97, 0.05, 0.5]
+    >>> assert conformal_levels(nine[:8], np.array([0.9])).tolist() == [1.0]
+    >>> conformal_levels(nine, np.array([0.1, 0.5, 0.9]))
+    """
     ranked = np.concatenate([[0.0], np.sort(np.asarray(places, float)), [1.0]])
     wanted = (len(ranked) - 1) * np.asarray(taus, float)
     rank = np.where(np.asarray(taus) >= 0.5, np.ceil(wanted - 1e-9), np.floor(wanted + 1e-9))
@@ -431,13 +610,28 @@ def _factors(cal: Calibrated, horizon: int) -> list[np.ndarray]:
 # %% ../../nbs/demand/11_intervals.ipynb #cell-054
 def _paths(
     cal: Calibrated,
-    mean: np.ndarray,  # mean forecast, units, (N, H)
-    n: int,  # how many paths
-    seed: int,  # the same seed gives the same paths
-    variability: np.ndarray | None = None,  # dispersion of the series, (N,); None takes the last one of the fit
-    stores: np.ndarray | None = None,  # store code of each series, (N,); None takes those of the fit
+    mean: np.ndarray,
+    n: int,
+    seed: int,
+    variability: np.ndarray | None = None,
+    stores: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw demand of all series and days together, (n, N, H), float32: whole units for counts, never negative."""
+    """Draw demand of all series and days together, (n, N, H), float32: whole units for counts, never negative.
+
+    Parameters
+    ----------
+    cal : Calibrated
+    mean : np.ndarray
+        mean forecast, units, (N, H)
+    n : int
+        how many paths
+    seed : int
+        the same seed gives the same paths
+    variability : np.ndarray | None, default None
+        dispersion of the series, (N,); None takes the last one of the fit
+    stores : np.ndarray | None, default None
+        store code of each series, (N,); None takes those of the fit
+    """
     mean = np.asarray(mean, float)
     steps = cal.ladder(mean.ravel(), _dispersion_of(cal, mean.shape, variability))
     N, H = mean.shape

@@ -17,7 +17,23 @@ from .rows import Chunk, Learner
 # %% ../../nbs/demand/05_linear.ipynb #cell-005
 @dataclass
 class Moments:
-    """Accumulate the weighted products of features, a constant and the target over chunks of rows."""
+    """Accumulate the weighted products of features, a constant and the target over chunks of rows.
+
+    Attributes
+    ----------
+    sums : np.ndarray | float, default 0.0
+        (F + 1, F + 2) in float64: features and 1, times features, 1 and target
+
+    Examples
+    --------
+    >>> moments = Moments()
+    >>> for x, y in (([0.0, 1.0], [1.0, 3.0]), ([2.0], [4.0])):  # two chunks
+    ...     moments.add(np.array([x]), np.array(y), np.ones(len(y)))
+    >>> beta, constant, _ = moments.solve(alpha=0.0)
+    >>> assert np.allclose([constant, beta[0]], [7 / 6, 1.5]), "the solution on paper"
+    >>> assert np.allclose(np.polyfit([0, 1, 2], [1, 3, 4], 1), [1.5, 7 / 6]), "and numpy's"
+    >>> assert np.isclose(moments.solve(alpha=1.0)[0][0], 0.75), "one standardised feature: the ridge halves it at alpha 1"
+    """
 
     sums: np.ndarray | float = 0.0  # (F + 1, F + 2) in float64: features and 1, times features, 1 and target
 
@@ -42,7 +58,26 @@ class Moments:
 # %% ../../nbs/demand/05_linear.ipynb #cell-008
 @dataclass
 class Ridge(Learner):
-    """Regress demand over level on the linear design, by normal equations."""
+    """Regress demand over level on the linear design, by normal equations.
+
+    Attributes
+    ----------
+    alpha : float, default 0.5
+        penalty on standardised coefficients
+    only : tuple[str, ...]
+        names (or beginnings of names) of the features to use; all when empty
+
+    Examples
+    --------
+    >>> plain = Ridge(alpha=0.0, only=("recent.mean28", "weekday.mean8", "calendar.is")).fit(panel, origin)
+    >>> ridge = Ridge().fit(panel, origin)
+    >>> pd.Series(
+    ...     {
+    ...         "eight features, no penalty": error(plain.predict(panel, origin, 28)),
+    ...         "ridge": error(ridge.predict(panel, origin, 28)),
+    ...     }
+    ... ).round(2)
+    """
 
     alpha: float = 0.5  # penalty on standardised coefficients
     only: tuple[str, ...] = ()  # names (or beginnings of names) of the features to use; all when empty
@@ -81,6 +116,11 @@ class Ridge(Learner):
 
 # %% ../../nbs/demand/05_linear.ipynb #cell-012
 def coefficients(model: Ridge) -> pd.DataFrame:
-    """List feature, coefficient, and effect of one standard deviation of the feature as a share of the level."""
+    """List feature, coefficient, and effect of one standard deviation of the feature as a share of the level.
+
+    Examples
+    --------
+    >>> coefficients(ridge).head(6).round(3)
+    """
     out = pd.DataFrame({"feature": model.names, "coefficient": model.beta, "effect": model.beta * model.spread})
     return out.sort_values("effect", key=abs, ascending=False, ignore_index=True)

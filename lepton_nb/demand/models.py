@@ -23,7 +23,13 @@ from .trees import Boosting, Codes, Forest, Tabular, quantile_codes
 # %% ../../nbs/demand/09_models.ipynb #cell-006
 @dataclass
 class Ensemble(Learner):
-    """Average learners of the same rows with fixed weights."""
+    """Average learners of the same rows with fixed weights.
+
+    Attributes
+    ----------
+    members : list
+        (weight, learner)
+    """
 
     members: list = field(default_factory=lambda: [(0.75, Boosting()), (0.25, Ridge())])  # (weight, learner)
 
@@ -54,10 +60,28 @@ MODELS = {
 # %% ../../nbs/demand/09_models.ipynb #cell-012
 def fit_all(
     panel: Panel | History,
-    origin: int,  # nothing from this column on is used
-    names: Iterable[str] | dict = MODELS,  # names of `MODELS`, or name -> function that makes an unfitted model
+    origin: int,
+    names: Iterable[str] | dict = MODELS,
 ) -> dict:
-    """Fit several models in one pass over the rows and return name -> fitted model; equal models and members are one object."""
+    """Fit several models in one pass over the rows and return name -> fitted model; equal models and members are one object.
+
+    Parameters
+    ----------
+    panel : Panel | History
+    origin : int
+        nothing from this column on is used
+    names : Iterable[str] | dict, default MODELS
+        names of `MODELS`, or name -> function that makes an unfitted model
+
+    Examples
+    --------
+    >>> fitted = fit_all(panel, origin, ["seasonal_naive", "ridge", "boosting", "accurate"])
+    >>> accurate = fitted["accurate"]
+    >>> assert accurate.members[0][1] is fitted["boosting"] and accurate.members[1][1] is fitted["ridge"]
+    >>> assert np.array_equal(fitted["ridge"].predict(panel, origin, 28), single["ridge"].predict(panel, origin, 28)), (
+    ...     "the same as fitted alone"
+    ... )
+    """
     h, pool = history(panel), []
     makers = names if isinstance(names, dict) else {name: _maker(name) for name in names}
 

@@ -18,11 +18,22 @@ from .rows import Chunk, Learner, Rows
 # %% ../../nbs/demand/07_network.ipynb #cell-006
 def train(
     network: "Network",
-    x: np.ndarray,  # features of rows in order of time (R, F)
-    y: np.ndarray,  # outcome over level less one (R,)
-    weight: np.ndarray,  # (R,)
+    x: np.ndarray,
+    y: np.ndarray,
+    weight: np.ndarray,
 ) -> tuple[MLPRegressor, np.ndarray]:
-    """Train until the latest tenth of the rows has not improved for `patience` passes; return it and its two error curves."""
+    """Train until the latest tenth of the rows has not improved for `patience` passes; return it and its two error curves.
+
+    Parameters
+    ----------
+    network : 'Network'
+    x : np.ndarray
+        features of rows in order of time (R, F)
+    y : np.ndarray
+        outcome over level less one (R,)
+    weight : np.ndarray
+        (R,)
+    """
     rng, held = np.random.default_rng(network.seed), max(1, len(y) // 10)
     old = np.arange(max(1, len(y) - held))
     model = MLPRegressor(
@@ -50,7 +61,24 @@ def train(
 # %% ../../nbs/demand/07_network.ipynb #cell-007
 @dataclass
 class Network(Learner):
-    """Train a multilayer perceptron with early stopping on the latest rows."""
+    """Train a multilayer perceptron with early stopping on the latest rows.
+
+    Attributes
+    ----------
+    rows : Rows
+    hidden : tuple[int, ...]
+    l2 : float, default 0.001
+    rounds : int, default 30
+        passes over the rows, at most
+    patience : int, default 3
+        passes without improvement before it stops
+
+    Examples
+    --------
+    >>> network = Network(rows=Rows(limit=20_000)).fit(panel, origin)
+    >>> print("passes before it stopped:", [len(c) for c in network.curves.values()])
+    >>> print("error against expected demand:", round(error(network.predict(panel, origin, 28)), 2))
+    """
 
     rows: Rows = Rows(limit=60_000)
     hidden: tuple[int, ...] = (32, 16)

@@ -22,7 +22,23 @@ class PanelError(UserError):
 
 @dataclass(frozen=True)
 class Panel:
-    """Hold daily demand of N series over T days, with the covariates known ahead."""
+    """Hold daily demand of N series over T days, with the covariates known ahead.
+
+    Attributes
+    ----------
+    ids : pd.Index
+        unique_id of each series, length N
+    ds : pd.DatetimeIndex
+        the T days, the known future included
+    y : np.ndarray
+        demand or sales, units per day, float32 (N, T); NaN before the first sale and in the future
+    known : dict
+        name -> array (N, T) or (T,), known ahead: price, promotion, event_..., closed
+    static : pd.DataFrame
+        one row per series in the order of ids: store, item, group
+    censored : np.ndarray
+        bool (N, T): the shelf ran empty, so demand was at least y
+    """
 
     ids: pd.Index  # unique_id of each series, length N
     ds: pd.DatetimeIndex  # the T days, the known future included
@@ -113,13 +129,27 @@ def _covariates(frame: pd.DataFrame, ids: pd.Index, ds: pd.DatetimeIndex) -> dic
 
 # %% ../../nbs/demand/01_panel.ipynb #cell-010
 def _from_frames(
-    sales: pd.DataFrame,  # unique_id, ds, y; a bool `censored`; further columns are covariates
-    known: pd.DataFrame | Sequence = (),  # frame(s) with ds (and unique_id) and covariates, may reach into the future
-    static: pd.DataFrame | None = None,  # unique_id (column or index), then store, item, group
-    horizon: int = 0,  # days beyond the last known day to add
-    gaps: str = "zero",  # a missing row after the first sale: "zero" sales or "missing"
+    sales: pd.DataFrame,
+    known: pd.DataFrame | Sequence = (),
+    static: pd.DataFrame | None = None,
+    horizon: int = 0,
+    gaps: str = "zero",
 ) -> Panel:
-    """Build a panel from tidy frames.  Raises `PanelError` on rows that cannot be used."""
+    """Build a panel from tidy frames.  Raises `PanelError` on rows that cannot be used.
+
+    Parameters
+    ----------
+    sales : pd.DataFrame
+        unique_id, ds, y; a bool `censored`; further columns are covariates
+    known : pd.DataFrame | Sequence, default ()
+        frame(s) with ds (and unique_id) and covariates, may reach into the future
+    static : pd.DataFrame | None, default None
+        unique_id (column or index), then store, item, group
+    horizon : int, default 0
+        days beyond the last known day to add
+    gaps : str, default 'zero'
+        a missing row after the first sale: "zero" sales or "missing"
+    """
     sales = _checked(sales)
     frames = [f for f in ([known] if isinstance(known, pd.DataFrame) else known) if len(f)]
     ids = pd.Index(np.sort(sales["unique_id"].astype(str).unique()), name="unique_id")
@@ -181,10 +211,18 @@ Panel.to_frame = _to_frame
 
 # %% ../../nbs/demand/01_panel.ipynb #cell-020
 def from_tables(
-    tables: dict[str, pd.DataFrame],  # sales, items and, where there is one, calendar
-    horizon: int = 0,  # days beyond the last sale to plan for
+    tables: dict[str, pd.DataFrame],
+    horizon: int = 0,
 ) -> Panel:
-    """Build the panel of a chain, one series `store/item` each, from its retail tables."""
+    """Build the panel of a chain, one series `store/item` each, from its retail tables.
+
+    Parameters
+    ----------
+    tables : dict[str, pd.DataFrame]
+        sales, items and, where there is one, calendar
+    horizon : int, default 0
+        days beyond the last sale to plan for
+    """
     sales, items = tables["sales"], tables["items"]
     keys = pd.DataFrame({"store": sales["store"].astype(str), "item": sales["item"].astype(str)})
     sales = sales.assign(unique_id=keys["store"] + "/" + keys["item"], **keys).rename(columns={"date": "ds"})
@@ -237,10 +275,18 @@ def promotion_lift(y: np.ndarray, usual: np.ndarray, promoted: np.ndarray) -> np
 
 # %% ../../nbs/demand/01_panel.ipynb #cell-028
 def reconstruct(
-    panel: Panel,  # sales, with the days marked on which the shelf ran empty
-    rounds: int = 2,  # passes: the second uses what the first filled in
+    panel: Panel,
+    rounds: int = 2,
 ) -> Panel:
-    """Replace sales on censored days by expected demand given the sales; no marks are left, so twice is as once."""
+    """Replace sales on censored days by expected demand given the sales; no marks are left, so twice is as once.
+
+    Parameters
+    ----------
+    panel : Panel
+        sales, with the days marked on which the shelf ran empty
+    rounds : int, default 2
+        passes: the second uses what the first filled in
+    """
     if not panel.censored.any():
         return panel
     shape, hidden = panel.y.shape, panel.censored

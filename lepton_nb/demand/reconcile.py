@@ -24,7 +24,15 @@ class ReconcileError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Hold A totals over L levels of N series."""
+    """Hold A totals over L levels of N series.
+
+    Attributes
+    ----------
+    labels : pd.DataFrame
+        level and name of each total, A rows
+    member : np.ndarray
+        row of the total that a series belongs to, int (L, N)
+    """
 
     labels: pd.DataFrame  # level and name of each total, A rows
     member: np.ndarray  # row of the total that a series belongs to, int (L, N)
@@ -34,10 +42,29 @@ class Hierarchy:
 
 
 def hierarchy(
-    static: pd.DataFrame,  # columns to add up by, one row per series
-    levels: Sequence[str | tuple] = ("chain", "store", "group"),  # columns, tuples of columns, or "chain" for all
+    static: pd.DataFrame,
+    levels: Sequence[str | tuple] = ("chain", "store", "group"),
 ) -> Hierarchy:
-    """Number the totals of every level."""
+    """Number the totals of every level.
+
+    Parameters
+    ----------
+    static : pd.DataFrame
+        columns to add up by, one row per series
+    levels : Sequence[str | tuple], default ('chain', 'store', 'group')
+        columns, tuples of columns, or "chain" for all
+
+    Examples
+    --------
+    >>> static = pd.DataFrame(
+    ...     {"store": ["N", "N", "S", "S"], "item": ["milk", "tea"] * 2, "group": ["dairy", "dry"] * 2},
+    ...     index=pd.Index(["N/milk", "N/tea", "S/milk", "S/tea"], name="unique_id"),
+    ... )
+    >>> tree = hierarchy(static)
+    >>> four = np.array([10.0, 3.0, 6.0, np.nan])
+    >>> assert aggregate(four, tree).tolist() == [19, 13, 6, 16, 3]
+    >>> tree.labels.assign(total=aggregate(four, tree))
+    """
     labels, member, start = [], [], 0
     for level in levels:
         columns = [level] if isinstance(level, str) else list(level)
@@ -61,7 +88,19 @@ def hierarchy(
 
 # %% ../../nbs/demand/12_reconcile.ipynb #cell-006
 def aggregate(values: np.ndarray, tree: Hierarchy) -> np.ndarray:
-    """Add up series to totals, (N, ...) -> (A, ...); what is unknown counts as zero unless all of a total is unknown."""
+    """Add up series to totals, (N, ...) -> (A, ...); what is unknown counts as zero unless all of a total is unknown.
+
+    Examples
+    --------
+    >>> static = pd.DataFrame(
+    ...     {"store": ["N", "N", "S", "S"], "item": ["milk", "tea"] * 2, "group": ["dairy", "dry"] * 2},
+    ...     index=pd.Index(["N/milk", "N/tea", "S/milk", "S/tea"], name="unique_id"),
+    ... )
+    >>> tree = hierarchy(static)
+    >>> four = np.array([10.0, 3.0, 6.0, np.nan])
+    >>> assert aggregate(four, tree).tolist() == [19, 13, 6, 16, 3]
+    >>> tree.labels.assign(total=aggregate(four, tree))
+    """
     values = np.asarray(values, float)
     if values.shape[0] != tree.member.shape[1]:
         raise ReconcileError(f"{values.shape[0]} series and a hierarchy of {tree.member.shape[1]}; they must agree")
@@ -93,13 +132,35 @@ def _project(tree: Hierarchy, bottom: np.ndarray, totals: np.ndarray, w: np.ndar
 
 # %% ../../nbs/demand/12_reconcile.ipynb #cell-012
 def reconcile(
-    bottom: np.ndarray,  # forecasts of the series, units, (N, H)
-    totals: np.ndarray,  # forecasts of the totals, units, (A, H); NaN where there is none
+    bottom: np.ndarray,
+    totals: np.ndarray,
     tree: Hierarchy,
-    bottom_variance: np.ndarray,  # error variance of the series, units², (N,)
-    total_variance: np.ndarray,  # error variance of the totals, units², (A,); 0 imposes a total exactly
+    bottom_variance: np.ndarray,
+    total_variance: np.ndarray,
 ) -> np.ndarray:
-    """Reconcile series with totals, (N, H), nonnegative; `aggregate` of the result gives the coherent totals."""
+    """Reconcile series with totals, (N, H), nonnegative; `aggregate` of the result gives the coherent totals.
+
+    Parameters
+    ----------
+    bottom : np.ndarray
+        forecasts of the series, units, (N, H)
+    totals : np.ndarray
+        forecasts of the totals, units, (A, H); NaN where there is none
+    tree : Hierarchy
+    bottom_variance : np.ndarray
+        error variance of the series, units², (N,)
+    total_variance : np.ndarray
+        error variance of the totals, units², (A,); 0 imposes a total exactly
+
+    Examples
+    --------
+    >>> pair = hierarchy(pd.DataFrame({"store": ["N", "N"]}), ("chain",))
+    >>> assert np.allclose(reconcile([[4.0], [2.0]], [[9.0]], pair, [1, 1], [1]).ravel(), [5, 3])
+    >>> assert np.allclose(reconcile([[4.0], [2.0]], [[9.0]], pair, [1, 3], [1]).ravel(), [4 + 3 / 5, 2 + 9 / 5])
+    >>> assert np.allclose(reconcile([[4.0], [2.0]], [[9.0]], pair, [1, 3], [0]).sum(), 9)  # a sure total is met exactly
+    >>> assert np.allclose(reconcile([[4.0], [0.5]], [[2.5]], pair, [1, 3], [0]).ravel(), [2.5, 0])  # not (3.5, -1)
+    >>> reconcile([[4.0], [2.0]], [[9.0]], pair, [1, 3], [1]).round(2)
+    """
     bottom, totals = np.asarray(bottom, float), np.asarray(totals, float)
     w, v = np.asarray(bottom_variance, float), np.asarray(total_variance, float)
     numbers = (len(bottom), len(totals), *w.shape, *v.shape)
@@ -170,16 +231,35 @@ def error_variance(bt: Backtest, model: str) -> np.ndarray:
 
 
 def reconcile_backtest(
-    bt: Backtest,  # forecasts of the series
-    model: str,  # which of its models
-    totals: Backtest,  # forecasts of the totals at the same origins
-    total_model: str,  # which of its models
+    bt: Backtest,
+    model: str,
+    totals: Backtest,
+    total_model: str,
     tree: Hierarchy,
-    bottom_variance: np.ndarray,  # from earlier windows, see error_variance
-    total_variance: np.ndarray,  # from earlier windows
-    name: str = "reconciled",  # what to call the result
+    bottom_variance: np.ndarray,
+    total_variance: np.ndarray,
+    name: str = "reconciled",
 ) -> Backtest:
-    """Add reconciled forecasts to a backtest as a further model."""
+    """Add reconciled forecasts to a backtest as a further model.
+
+    Parameters
+    ----------
+    bt : Backtest
+        forecasts of the series
+    model : str
+        which of its models
+    totals : Backtest
+        forecasts of the totals at the same origins
+    total_model : str
+        which of its models
+    tree : Hierarchy
+    bottom_variance : np.ndarray
+        from earlier windows, see error_variance
+    total_variance : np.ndarray
+        from earlier windows
+    name : str, default 'reconciled'
+        what to call the result
+    """
     if bt.origins != totals.origins:
         raise ReconcileError(
             f"series have origins {bt.origins} and totals {totals.origins}; backtest both at the same ones"

@@ -17,7 +17,25 @@ from .panel import Panel, PanelError
 # %% ../../nbs/demand/04_rows.ipynb #cell-005
 @dataclass(frozen=True)
 class Rows:
-    """Say which past origins, series and steps are trained on."""
+    """Say which past origins, series and steps are trained on.
+
+    Attributes
+    ----------
+    horizon : int, default 28
+        steps ahead, days
+    stride : int, default 17
+        between training origins, days
+    years : float, default 3.0
+        how far back
+    blocks : int, default 2
+        of time, for out-of-fold residuals
+    limit : int, default 350000
+        rows kept by learners that need a table, and for residuals; linear sums take all
+
+    Examples
+    --------
+    >>> training_origins(612, Rows())[-4:], training_origins(10, Rows())
+    """
 
     horizon: int = 28  # steps ahead, days
     stride: int = 17  # between training origins, days
@@ -33,7 +51,25 @@ class Rows:
 # %% ../../nbs/demand/04_rows.ipynb #cell-007
 @dataclass
 class Chunk:
-    """Hold the rows of one training origin."""
+    """Hold the rows of one training origin.
+
+    Attributes
+    ----------
+    origin : int
+    block : int
+    x : dict
+        features
+    scale : np.ndarray
+        level, (N,)
+    y : np.ndarray
+        outcome over level, (N * H,); NaN where there is none
+    weight : np.ndarray
+        (N * H,)
+    turn : int
+        number of the origin, counted from 0
+    total : int
+        rows of all origins together
+    """
 
     origin: int
     block: int
@@ -66,7 +102,12 @@ class Chunk:
 
 # %% ../../nbs/demand/04_rows.ipynb #cell-008
 def training_origins(origin: int, rows: Rows) -> list[int]:
-    """List past origins, the earliest first; short histories get a shorter stride."""
+    """List past origins, the earliest first; short histories get a shorter stride.
+
+    Examples
+    --------
+    >>> training_origins(612, Rows())[-4:], training_origins(10, Rows())
+    """
     first = max(min(112, origin // 3), 1, origin - int(rows.years * 365))
     stride = max(1, min(rows.stride, (origin - first) // 6))
     start = origin - min(rows.horizon // 2, max(1, (origin - first) // 2))
@@ -74,7 +115,17 @@ def training_origins(origin: int, rows: Rows) -> list[int]:
 
 
 def training(h: History, origin: int, rows: Rows, power: float):
-    """Yield a `Chunk` for each training origin.  Raises `PanelError` when the past is too short."""
+    """Yield a `Chunk` for each training origin.  Raises `PanelError` when the past is too short.
+
+    Examples
+    --------
+    >>> panel, _ = practice_chain()
+    >>> chunks = list(training(history(panel), 612, Rows(), power=1.0))
+    >>> assert all(c.origin + c.shape[1] <= 612 for c in chunks), "no outcome from the origin on"
+    >>> assert [c.block for c in chunks] == sorted(c.block for c in chunks) and {c.block for c in chunks} == {0, 1}
+    >>> few = [len(c.kept(4000)) for c in chunks]
+    >>> assert sum(few) <= 4000 and max(few) < len(chunks[0].y) / 4, "thinned alike at all origins"
+    """
     origins = training_origins(origin, rows)
     if origin < 4 or not origins or not np.isfinite(h.y[:, :origin]).any():
         raise PanelError(
@@ -93,7 +144,15 @@ def training(h: History, origin: int, rows: Rows, power: float):
 # %% ../../nbs/demand/04_rows.ipynb #cell-012
 @dataclass
 class Learner:
-    """Turn a learner of rows into a forecaster of panels."""
+    """Turn a learner of rows into a forecaster of panels.
+
+    Attributes
+    ----------
+    rows : Rows
+    power : float, default 1.25
+        weight of a row = level ** power
+    seed : int, default 0
+    """
 
     rows: Rows = Rows()
     power: float = 1.25  # weight of a row = level ** power

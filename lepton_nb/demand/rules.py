@@ -16,10 +16,24 @@ from .panel import Panel
 
 # %% ../../nbs/demand/03_rules.ipynb #cell-005
 def practice_chain(
-    days: int = 640,  # length of the history, T
-    seed: int = 4,  # start of the random draw
+    days: int = 640,
+    seed: int = 4,
 ) -> tuple[Panel, np.ndarray]:
-    """Return a panel of 24 series in three shops and its expected demand (24, T), units per day."""
+    """Return a panel of 24 series in three shops and its expected demand (24, T), units per day.
+
+    Parameters
+    ----------
+    days : int, default 640
+        length of the history, T
+    seed : int, default 4
+        start of the random draw
+
+    Examples
+    --------
+    >>> panel, expected = practice_chain()
+    >>> origin = len(panel.ds) - 28
+    >>> assert panel.y.shape == expected.shape == (24, 640) and abs(np.nanmean(panel.y) / expected.mean() - 1) < 0.01
+    """
     rng, ds = np.random.default_rng(seed), pd.date_range("2024-01-01", periods=days, name="ds")
     names = pd.Index([f"shop {s}/item {i}" for s in "abc" for i in range(8)], name="unique_id")
     weekly = np.array([0.8, 0.8, 0.9, 1.0, 1.2, 1.5, 0.8])[ds.dayofweek]
@@ -48,7 +62,13 @@ class SeasonalNaive:
 
 @dataclass
 class Average:
-    """Forecast each day by the mean of the last `days` days."""
+    """Forecast each day by the mean of the last `days` days.
+
+    Attributes
+    ----------
+    days : int, default 28
+        length of the window, days
+    """
 
     days: int = 28  # length of the window, days
 

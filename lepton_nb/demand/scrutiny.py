@@ -18,13 +18,32 @@ from .trees import Boosting
 # %% ../../nbs/demand/08_scrutiny.ipynb #cell-006
 def complexity(
     panel: Panel | History,
-    origin: int,  # nothing from this column on is used
-    model: str = "boosting",  # "boosting" by number of trees, or "ridge" by penalty alpha
-    values: tuple = (),  # the numbers of trees, or the penalties, to try
-    held: int = 84,  # days before the origin kept for validation
+    origin: int,
+    model: str = "boosting",
+    values: tuple = (),
+    held: int = 84,
     rows: Rows = Rows(limit=120_000, blocks=1),
 ) -> pd.DataFrame:
-    """Return the weighted RMSE (in shares of the level) on training and on later validation rows, by model complexity."""
+    """Return the weighted RMSE (in shares of the level) on training and on later validation rows, by model complexity.
+
+    Parameters
+    ----------
+    panel : Panel | History
+    origin : int
+        nothing from this column on is used
+    model : str, default 'boosting'
+        "boosting" by number of trees, or "ridge" by penalty alpha
+    values : tuple, default ()
+        the numbers of trees, or the penalties, to try
+    held : int, default 84
+        days before the origin kept for validation
+    rows : Rows, default Rows(limit=120000, blocks=1)
+
+    Examples
+    --------
+    >>> by_trees = complexity(panel, origin, values=(5, 20, 50, 150))
+    >>> by_trees.round(4)
+    """
     chunks = list(training(history(panel), origin, rows, Learner.power))
     sets = {
         "train": [c for c in chunks if c.origin + c.shape[1] <= origin - held],
@@ -86,10 +105,26 @@ def drivers(
     model: Learner,
     panel: Panel | History,
     origin: int,
-    horizon: int = 28,  # days
+    horizon: int = 28,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return, for each family of features, the mean move of the forecast when it is shuffled and the rise of RMSE (shares)."""
+    """Return, for each family of features, the mean move of the forecast when it is shuffled and the rise of RMSE (shares).
+
+    Parameters
+    ----------
+    model : Learner
+    panel : Panel | History
+    origin : int
+    horizon : int, default 28
+        days
+    seed : int, default 0
+
+    Examples
+    --------
+    >>> boosting = Boosting().fit(panel, origin)
+    >>> what = drivers(boosting, panel, origin)
+    >>> what.round(3)
+    """
     if not hasattr(model, "apply"):
         raise PanelError(f"{type(model).__name__} has no features to shuffle; use 'ridge', 'boosting' or 'accurate'")
     h, rng = history(panel), np.random.default_rng(seed)

@@ -17,7 +17,13 @@ from .rows import Chunk, Learner, Rows
 # %% ../../nbs/demand/06_trees.ipynb #cell-006
 @dataclass
 class Codes:
-    """Code features by quantiles: 0 .. bins - 1, and 254 for a gap."""
+    """Code features by quantiles: 0 .. bins - 1, and 254 for a gap.
+
+    Attributes
+    ----------
+    edges : list
+        one increasing array a feature
+    """
 
     edges: list  # one increasing array a feature
 
@@ -31,7 +37,13 @@ class Codes:
 
 
 def quantile_codes(x: np.ndarray, bins: int = 100) -> Codes:
-    """Find the coding of features (F, R)."""
+    """Find the coding of features (F, R).
+
+    Examples
+    --------
+    >>> codes = quantile_codes(np.array([[0.0, 5.0, np.nan, 5.0, 9.0]]))
+    >>> assert codes(np.array([[0.0, 5.0, np.nan, 8.0]])).tolist() == [[0, 1, 254, 2]]
+    """
     edges = []
     for values in x:
         values = np.sort(values[np.isfinite(values)])
@@ -79,7 +91,29 @@ class Tabular(Learner):
 # %% ../../nbs/demand/06_trees.ipynb #cell-011
 @dataclass
 class Boosting(Tabular):
-    """Grow shallow trees one after the other on the coded table."""
+    """Grow shallow trees one after the other on the coded table.
+
+    Attributes
+    ----------
+    trees : int, default 50
+        number of trees in each block's model
+    leaves : int, default 31
+        at most, per tree
+    rate : float, default 0.1
+        share of each tree's answer that is added
+    least : int, default 100
+        rows in a leaf, at least (fewer where there are few rows)
+    l2 : float, default 1.0
+        shrinks leaf values
+
+    Examples
+    --------
+    >>> boosting = Boosting(trees=40).fit(panel, origin)
+    >>> forest = Forest(trees=20).fit(panel, origin)
+    >>> pd.Series(
+    ...     {"boosting": error(boosting.predict(panel, origin, 28)), "forest": error(forest.predict(panel, origin, 28))}
+    ... ).round(2)
+    """
 
     trees: int = 50  # number of trees in each block's model
     leaves: int = 31  # at most, per tree
@@ -104,7 +138,24 @@ class Boosting(Tabular):
 
 @dataclass
 class Forest(Tabular):
-    """Average deep trees, each grown on its own draw of rows."""
+    """Average deep trees, each grown on its own draw of rows.
+
+    Attributes
+    ----------
+    rows : Rows
+    trees : int, default 20
+        number of trees in each block's model
+    least : int, default 20
+        rows in a leaf, at least
+
+    Examples
+    --------
+    >>> boosting = Boosting(trees=40).fit(panel, origin)
+    >>> forest = Forest(trees=20).fit(panel, origin)
+    >>> pd.Series(
+    ...     {"boosting": error(boosting.predict(panel, origin, 28)), "forest": error(forest.predict(panel, origin, 28))}
+    ... ).round(2)
+    """
 
     rows: Rows = Rows(limit=40_000)
     trees: int = 20  # number of trees in each block's model

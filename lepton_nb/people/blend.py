@@ -38,7 +38,39 @@ from lepton_nb.people.recommend import (
 # %% ../../nbs/people/08_blend.ipynb #cell-008
 @dataclass(frozen=True)
 class Settings:
-    """Say how strongly time and habit count."""
+    r"""Say how strongly time and habit count.
+
+    Attributes
+    ----------
+    penalty : float, default 200.0
+        $\lambda$ of EASE, persons
+    row_power : float, default 0.5
+        weight of a person is 1 / (number of their items) ** row_power
+    count_power : float, default 0.25
+        what was bought on n days counts n ** count_power
+    half_life : float, default 180.0
+        days after which a purchase counts half
+    floor : float, default 0.5
+        share of what a purchase counts that never fades when scoring
+    window : float, default 30.0
+        days that tell what is in demand now
+    trend : float, default 0.9
+        power of the lift; 0 ignores what is in demand now
+    own : float, default 0.3
+        weight of the person's own habit
+    now : float, default 0.0
+        weight of what is in demand now, the same for everybody
+
+    Examples
+    --------
+    >>> for wrong in ({"half_life": 0}, {"floor": 2}, {"own": float("nan")}):
+    ...     try:
+    ...         Settings(**wrong)
+    ...     except RecommendError as error:
+    ...         print(error)
+    ...     else:
+    ...         raise AssertionError("a setting without meaning was accepted")
+    """
 
     penalty: float = 200.0  # $\lambda$ of EASE, persons
     row_power: float = 0.5  # weight of a person is 1 / (number of their items) ** row_power
@@ -61,10 +93,23 @@ class Settings:
 # %% ../../nbs/people/08_blend.ipynb #cell-011
 def faded(
     past: History,
-    half_life: float,  # days
+    half_life: float,
     count_power: float = 0.0,
-) -> csr_array:  # (P, I)
-    """Return how much each purchase still counts: 1 when fresh, half after a half-life."""
+) -> csr_array:
+    """Return how much each purchase still counts: 1 when fresh, half after a half-life.
+
+    Parameters
+    ----------
+    past : History
+    half_life : float
+        days
+    count_power : float, default 0.0
+
+    Returns
+    -------
+    csr_array
+        (P, I)
+    """
     out = freshest(past)
     out.data = 0.5 ** (out.data / half_life)
     return out if count_power == 0 else out.multiply(matrix(past).power(count_power)).tocsr()
@@ -73,8 +118,22 @@ def faded(
 def timely(
     past: History,
     settings: Settings,
-) -> np.ndarray:  # $B$ (I, I)
-    """Return the weights of EASE on faded purchases, with persons of many items weighing less."""
+) -> np.ndarray:
+    """Return the weights of EASE on faded purchases, with persons of many items weighing less.
+
+    Returns
+    -------
+    np.ndarray
+        $B$ (I, I)
+
+    Examples
+    --------
+    >>> lines, liking = taste_world(seed=1)
+    >>> past = history(lines, "2024-09-01")
+    >>> plain = timely(past, Settings(half_life=1e9, row_power=0.0, count_power=0.0))
+    >>> assert np.allclose(plain, ease(past).weights)
+    >>> assert np.allclose(faded(past, 30.0).max(), 0.5 ** (past.age.min() / 30))
+    """
     seen, number = faded(past, settings.half_life, settings.count_power), np.diff(bought(past).indptr)
     weight = np.maximum(number, 1.0) ** -settings.row_power
     return rebuild(together(seen, weight), settings.penalty * weight.mean() * seen.data.mean())
@@ -82,20 +141,50 @@ def timely(
 # %% ../../nbs/people/08_blend.ipynb #cell-015
 def lift(
     past: History,
-    window: float,  # days
-    power: float,  # $\gamma$
-    smoothing: float = 3.0,  # persons
-) -> np.ndarray:  # (I,)
-    """Return how much of an item's demand is of now; 1 if all of it is."""
+    window: float,
+    power: float,
+    smoothing: float = 3.0,
+) -> np.ndarray:
+    r"""Return how much of an item's demand is of now; 1 if all of it is.
+
+    Parameters
+    ----------
+    past : History
+    window : float
+        days
+    power : float
+        $\gamma$
+    smoothing : float, default 3.0
+        persons
+
+    Returns
+    -------
+    np.ndarray
+        (I,)
+    """
     return ((buyers(past, window) + smoothing) / (buyers(past) + smoothing)) ** power
 
 # %% ../../nbs/people/08_blend.ipynb #cell-018
 def habit(
     past: History,
-    half_life: float,  # days
-    weight: float,  # $a$
-) -> csr_array:  # (P, I)
-    """Return what buying an item often and lately adds to its score for the same person."""
+    half_life: float,
+    weight: float,
+) -> csr_array:
+    """Return what buying an item often and lately adds to its score for the same person.
+
+    Parameters
+    ----------
+    past : History
+    half_life : float
+        days
+    weight : float
+        $a$
+
+    Returns
+    -------
+    csr_array
+        (P, I)
+    """
     out = matrix(past, 0.5 ** (past.age / half_life))
     out.data = weight * np.log1p(out.data)
     return out
@@ -103,18 +192,48 @@ def habit(
 # %% ../../nbs/people/08_blend.ipynb #cell-020
 def in_demand(
     past: History,
-    window: float,  # days
-) -> np.ndarray:  # (I,)
-    """Return the share of the persons of the last days who bought each item."""
+    window: float,
+) -> np.ndarray:
+    """Return the share of the persons of the last days who bought each item.
+
+    Parameters
+    ----------
+    past : History
+    window : float
+        days
+
+    Returns
+    -------
+    np.ndarray
+        (I,)
+    """
     return buyers(past, window) / max(len(np.unique(past.person[past.age <= window])), 1)
 
 # %% ../../nbs/people/08_blend.ipynb #cell-021
 def blend(
     past: History,
     settings: Settings = Settings(),
-    weights: np.ndarray | None = None,  # as `timely` returns them, where they are known already (I, I)
+    weights: np.ndarray | None = None,
 ) -> Recommender:
-    """Score items by EASE on faded purchases, lifted by what is in demand now, plus the person's own habit."""
+    """Score items by EASE on faded purchases, lifted by what is in demand now, plus the person's own habit.
+
+    Parameters
+    ----------
+    past : History
+    settings : Settings, default Settings()
+    weights : np.ndarray | None, default None
+        as `timely` returns them, where they are known already (I, I)
+
+    Examples
+    --------
+    >>> model = blend(past)
+    >>> who = past.persons[3]
+    >>> best = recommend(model, [who], 1).iloc[0]
+    >>> why = because(model, who, best["item"])
+    >>> assert np.isclose(why["contribution"].sum(), best["score"])
+    >>> print(best["item"], reason(why))
+    >>> table(why.head(6), caption="Why this item stands first: the largest terms of its score.", digits={"contribution": 3})
+    """
     seen = faded(past, settings.half_life, settings.count_power)
     inputs = bought(past) if settings.count_power == 0 else matrix(past).power(settings.count_power)
     mixed = csr_array(settings.floor * inputs + (1 - settings.floor) * seen)
@@ -141,11 +260,26 @@ GRID = {
 
 def earlier(
     lines: pd.DataFrame,
-    until: object,  # the later cut: nothing from this day on is used
-    span: int = 92,  # days that judge
+    until: object,
+    span: int = 92,
     least: int = 5,
-) -> tuple[History, csr_array]:  # the past of the earlier cut, and what came between the two cuts
-    """Cut the known past once more."""
+) -> tuple[History, csr_array]:
+    """Cut the known past once more.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+    until : object
+        the later cut: nothing from this day on is used
+    span : int, default 92
+        days that judge
+    least : int, default 5
+
+    Returns
+    -------
+    tuple[History, csr_array]
+        the past of the earlier cut, and what came between the two cuts
+    """
     until = pd.Timestamp(until)
     before = until - pd.Timedelta(days=span)
     past = history(lines, before, least)
@@ -159,14 +293,40 @@ def both_recalls(model: Recommender, relevant: csr_array, k: int) -> float:
 # %% ../../nbs/people/08_blend.ipynb #cell-028
 def tune(
     lines: pd.DataFrame,
-    until: object,  # first day that must not be used
+    until: object,
     grid: Mapping[str, Sequence[float]] = GRID,
     start: Settings = Settings(),
-    span: int = 92,  # days that judge, before `until`
+    span: int = 92,
     k: int = 10,
     least: int = 5,
-) -> tuple[Settings, pd.DataFrame]:  # the best settings; every trial: setting, value, recall, taken
-    """Choose settings one at a time on an earlier cut."""
+) -> tuple[Settings, pd.DataFrame]:
+    """Choose settings one at a time on an earlier cut.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+    until : object
+        first day that must not be used
+    grid : Mapping[str, Sequence[float]], default GRID
+    start : Settings, default Settings()
+    span : int, default 92
+        days that judge, before `until`
+    k : int, default 10
+    least : int, default 5
+
+    Returns
+    -------
+    tuple[Settings, pd.DataFrame]
+        the best settings; every trial: setting, value, recall, taken
+
+    Examples
+    --------
+    >>> few = {"trend": (0.0, 0.5), "own": (0.1,), "now": (0.3, 1.0)}
+    >>> chosen, trials = tune(passing, "2024-09-01", few, span=60)
+    >>> again, _ = tune(passing[passing["date"] < "2024-09-01"], "2024-09-01", few, span=60)
+    >>> assert chosen == again, "what comes after the cut plays no part"
+    >>> table(trials, caption="What the earlier cut said.", digits={"recall": 4})
+    """
     if unknown := [name for name in grid if name not in asdict(start)]:
         raise RecommendError(f"{unknown[0]!r} is no setting; there are {', '.join(asdict(start))}")
     past, relevant = earlier(lines, until, span, least)
@@ -186,11 +346,35 @@ def tune(
 
 # %% ../../nbs/people/08_blend.ipynb #cell-032
 def true_tastes(
-    people: People,  # truth about the members of a simulated programme
-    items: pd.DataFrame,  # item, group, in the order of the data
-    seed: int = 7,  # of the simulation
-) -> pd.DataFrame:  # attraction of each item to each person, log: persons down, items across
-    """Draw the tastes of the simulated members once more."""
+    people: People,
+    items: pd.DataFrame,
+    seed: int = 7,
+) -> pd.DataFrame:
+    """Draw the tastes of the simulated members once more.
+
+    Parameters
+    ----------
+    people : People
+        truth about the members of a simulated programme
+    items : pd.DataFrame
+        item, group, in the order of the data
+    seed : int, default 7
+        of the simulation
+
+    Returns
+    -------
+    pd.DataFrame
+        attraction of each item to each person, log: persons down, items across
+
+    Examples
+    --------
+    >>> try:
+    ...     true_tastes(people, data.tables["items"], seed=8)
+    >>> except RecommendError as error:
+    ...     print(error)
+    >>> else:
+    ...     raise AssertionError("tastes of other people were taken for theirs")
+    """
     taste = pd.DataFrame({"taste": pd.Index(TASTES.columns).get_indexer(people.persons["taste"])})
     attraction, clusters = draw_tastes(
         taste, pd.Index(GROUPS["group"]).get_indexer(items["group"]), people_streams(seed)["tastes"]
@@ -207,18 +391,39 @@ def true_tastes(
 # %% ../../nbs/people/08_blend.ipynb #cell-033
 def best_list(
     past: History,
-    tastes: pd.DataFrame,  # as `true_tastes` returns them
-    days: float = 30.0,  # what has sold in these days is what is on offer
+    tastes: pd.DataFrame,
+    days: float = 30.0,
 ) -> Recommender:
-    """Rank by true attraction times what has sold lately: nothing learnt from the persons' histories."""
+    """Rank by true attraction times what has sold lately: nothing learnt from the persons' histories.
+
+    Parameters
+    ----------
+    past : History
+    tastes : pd.DataFrame
+        as `true_tastes` returns them
+    days : float, default 30.0
+        what has sold in these days is what is on offer
+    """
     sold = np.bincount(past.item[past.age <= days], minlength=past.shape[1])
     return knowing(past, np.exp(tastes.reindex(index=past.persons, columns=past.items)) * sold)
 
 # %% ../../nbs/people/08_blend.ipynb #cell-034
 def way_to_best(
-    marks: pd.DataFrame,  # as `compare` returns them, with rows popularity and best possible
+    marks: pd.DataFrame,
     of: str = "recall",
-) -> pd.Series:  # 0 as good as popularity, 1 as good as can be
-    """Say how far each method comes from popularity to the best possible."""
+) -> pd.Series:
+    """Say how far each method comes from popularity to the best possible.
+
+    Parameters
+    ----------
+    marks : pd.DataFrame
+        as `compare` returns them, with rows popularity and best possible
+    of : str, default 'recall'
+
+    Returns
+    -------
+    pd.Series
+        0 as good as popularity, 1 as good as can be
+    """
     low, high = marks.loc["popularity", of], marks.loc["best possible", of]
     return ((marks[of] - low) / (high - low)).rename("way")

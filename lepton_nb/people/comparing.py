@@ -22,7 +22,19 @@ from ..data.tables import COLUMNS, DataError, check_tables, conform, problem
 
 # %% ../../nbs/people/01_comparing.ipynb #cell-008
 def checked(contacts: pd.DataFrame) -> pd.DataFrame:
-    """Give contacts in their declared form with every field there; raise DataError with every fault."""
+    """Give contacts in their declared form with every field there; raise DataError with every fault.
+
+    Examples
+    --------
+    >>> twice = pd.DataFrame(
+    ...     {"channel": ["till", "web", "till"], "record": ["007", "007", "007"], "name": ["Anna", "Li", "Eva"]}
+    ... )
+    >>> try:
+    ...     checked(twice)
+    >>> except DataError as error:
+    ...     refusal = error
+    >>> print(refusal)
+    """
     if not isinstance(contacts, pd.DataFrame) or not len(contacts):
         raise DataError(
             [
@@ -76,7 +88,13 @@ def plain(text: str) -> str:
 
 
 def parted(name: str) -> tuple[str, str]:
-    """Part a name into given and family name."""
+    """Part a name into given and family name.
+
+    Examples
+    --------
+    >>> examples = ["Müller-Lüdenau, Katharina", "<b>Zoë</b> O'Brien 🌻", "王芳", "J. FELDMANN<script>alert('x')</script>"]
+    >>> pd.DataFrame([(text, *parted(text)) for text in examples], columns=["as written", "given", "family"])
+    """
     bare = TAG.sub(" ", name)
     if HAN.search(bare):
         signs = "".join(HAN.findall(bare))
@@ -135,7 +153,16 @@ def letters(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def edit_distance(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Count the slips between texts, pair by pair (optimal string alignment distance)."""
+    """Count the slips between texts, pair by pair (optimal string alignment distance).
+
+    Examples
+    --------
+    >>> slips = pd.DataFrame(
+    ...     {"one": ["berger", "berger", "katharina", "li", ""], "other": ["bregre", "bergner", "kathi", "li", "wang"]},
+    ...     dtype=object,
+    ... )
+    >>> slips.assign(distance=edit_distance(slips.one.to_numpy(), slips.other.to_numpy()))
+    """
     codes, words = pd.factorize(np.concatenate([left, right]))
     back, pairs = pd.factorize(codes[: len(left)] * len(words) + codes[len(left) :])
     (a, la), (b, lb) = (letters(words[side]) for side in np.divmod(pairs, max(len(words), 1)))

@@ -36,7 +36,15 @@ START = {  # first guess of the chance that a field is equal, by kind; the estim
 
 @dataclass(frozen=True)
 class Weights:
-    """What observations are worth: chances of every level by kind of pair."""
+    """What observations are worth: chances of every level by kind of pair.
+
+    Attributes
+    ----------
+    share : pd.Series
+        of each kind among all pairs
+    chance : dict[str, np.ndarray]
+        field -> (levels, kinds); level 0, missing, is no evidence: 1 everywhere
+    """
 
     share: pd.Series  # of each kind among all pairs
     chance: dict[str, np.ndarray]  # field -> (levels, kinds); level 0, missing, is no evidence: 1 everywhere
@@ -206,7 +214,19 @@ def expected_scores(chance: np.ndarray, steps: int = 99) -> pd.DataFrame:
 # %% ../../nbs/people/02_identity.ipynb #cell-029
 @dataclass(frozen=True)
 class Linkage:
-    """Records linked into persons, and how sure that is."""
+    """Records linked into persons, and how sure that is.
+
+    Attributes
+    ----------
+    persons : pd.DataFrame
+        channel, record, person
+    pairs : pd.DataFrame
+        left, right (positions in `persons`), chance
+    weights : Weights
+    threshold : float
+    expected : pd.DataFrame
+        threshold, precision, recall, f1 as the probabilities promise
+    """
 
     persons: pd.DataFrame  # channel, record, person
     pairs: pd.DataFrame  # left, right (positions in `persons`), chance
@@ -266,7 +286,13 @@ def link_by_rules(contacts: pd.DataFrame, rules: tuple[tuple[str, ...], ...] = R
 
 # %% ../../nbs/people/02_identity.ipynb #cell-033
 def score(persons: pd.DataFrame, truth: pd.DataFrame) -> pd.Series:
-    """Score persons against the truth (both channel, record, person): pairs and whole persons."""
+    """Score persons against the truth (both channel, record, person): pairs and whole persons.
+
+    Examples
+    --------
+    >>> real = pd.DataFrame({"channel": "till", "record": list("abcd"), "person": ["x", "x", "x", "y"]})
+    >>> score(real.assign(person=["1", "1", "2", "2"]), real)
+    """
     both = truth.merge(persons, on=["channel", "record"], how="left", suffixes=("_true", "")) if len(persons) else truth
     if len(both) != len(truth) or both["person"].isna().any():
         raise DataError(
@@ -309,7 +335,17 @@ def harmonic(a: float, b: float) -> float:
 
 # %% ../../nbs/people/02_identity.ipynb #cell-046
 def clerical(linkage: Linkage, contacts: pd.DataFrame, low: float = 0.1, high: float = 0.9) -> pd.DataFrame:
-    """List the pairs between `low` and `high`, the most doubtful first: accounts, probability, and how each field compares."""
+    """List the pairs between `low` and `high`, the most doubtful first: accounts, probability, and how each field compares.
+
+    Examples
+    --------
+    >>> doubts = clerical(linked, contacts)
+    >>> grey = linked.pairs["chance"].between(0.1, 0.9).to_numpy()
+    >>> say(
+    ...     f"{len(doubts):,} pairs of {len(linked.pairs):,} are doubtful; {percent(same[grey].mean())} of them are one person."
+    ... )
+    >>> table(doubts.head(5), caption="The five most doubtful pairs.", digits={"chance": 2})
+    """
     if not 0 <= low < high <= 1:
         raise DataError(
             [
@@ -347,7 +383,13 @@ def identified(purchases: pd.DataFrame) -> pd.Series:
 
 
 def unify(purchases: pd.DataFrame, persons: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Give the lines of known persons: person, date, hour, channel, store, item, units, price, receipt; persons None: every account is one. Raise DataError where a person cannot be told."""
+    """Give the lines of known persons: person, date, hour, channel, store, item, units, price, receipt; persons None: every account is one. Raise DataError where a person cannot be told.
+
+    Examples
+    --------
+    >>> lines = unify(programme.tables["purchases"], linked.persons)
+    >>> lines.head(3)
+    """
     missing = [name for name in ("channel", "record", *LINES[1:]) if name not in purchases and name != "hour"]
     if missing or not len(purchases):
         what = f"lacks {', '.join(missing)}" if missing else "has no rows"
@@ -428,7 +470,17 @@ def check_persons(persons: pd.DataFrame, known: pd.DataFrame) -> None:
 
 # %% ../../nbs/people/02_identity.ipynb #cell-055
 def counted(purchases: pd.DataFrame, ways: Mapping[str, pd.DataFrame], silent: int = 182) -> pd.DataFrame:
-    """Count customers by several ways of linking: customers, money each a year, share with one receipt, and accounts silent for `silent` days whose person is not. Raise DataError where all lines are anonymous."""
+    """Count customers by several ways of linking: customers, money each a year, share with one receipt, and accounts silent for `silent` days whose person is not. Raise DataError where all lines are anonymous.
+
+    Examples
+    --------
+    >>> effect = counted(programme.tables["purchases"], {**ways, "the truth": truth})
+    >>> table(
+    ...     effect,
+    ...     caption="What linking changes: customers, EUR a customer and year, share seen once, customers silent for half a year, silent accounts whose owner is active elsewhere.",
+    ...     digits={"money a year": 2, "one receipt": 3},
+    ... )
+    """
     known = purchases[identified(purchases)]
     if not len(known):
         raise DataError(

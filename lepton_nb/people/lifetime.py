@@ -19,10 +19,23 @@ from .profiles import ProfileError
 
 # %% ../../nbs/people/05_lifetime.ipynb #cell-006
 def buying_history(
-    days: pd.DataFrame,  # of `profiles.visits`
-    end: pd.Timestamp,  # the first day not known any more
-) -> pd.DataFrame:  # index person: x, t_x and T in weeks, visits, value, spend (money a visit)
-    """Summarise each person who bought before `end`; raise `ProfileError` where nobody did."""
+    days: pd.DataFrame,
+    end: pd.Timestamp,
+) -> pd.DataFrame:
+    """Summarise each person who bought before `end`; raise `ProfileError` where nobody did.
+
+    Parameters
+    ----------
+    days : pd.DataFrame
+        of `profiles.visits`
+    end : pd.Timestamp
+        the first day not known any more
+
+    Returns
+    -------
+    pd.DataFrame
+        index person: x, t_x and T in weeks, visits, value, spend (money a visit)
+    """
     days = days[days["date"] < end]
     came = days[days["bought"]].groupby("person", observed=True)["date"].agg(["size", "min", "max"])
     if came.empty:
@@ -42,7 +55,30 @@ def buying_history(
 # %% ../../nbs/people/05_lifetime.ipynb #cell-008
 @dataclass(frozen=True)
 class BetaGeometric:
-    """Hold the four parameters of BG/NBD."""
+    r"""Hold the four parameters of BG/NBD.
+
+    Attributes
+    ----------
+    r : float
+        shape of the visit rates, $r$
+    alpha : float
+        weeks, $\alpha$: the mean rate is r / alpha
+    a : float
+        of the dropout probability, $a$
+    b : float
+        of the dropout probability, $b$: its mean is a / (a + b)
+
+    Examples
+    --------
+    >>> famous = pd.DataFrame({"x": [2.0], "t_x": [30.43], "T": [38.86]})
+    >>> assert np.isclose(expected_visits(printed, famous, 39)[0], 1.226, atol=5e-4)
+    >>> assert np.allclose(
+    ...     expected_visits(BetaGeometric(0.243, 4.414, 1.0, 2.426), famous, 39),
+    ...     expected_visits(BetaGeometric(0.243, 4.414, 1 + 1e-4, 2.426), famous, 39),
+    ...     rtol=1e-3,
+    ... )
+    >>> expected_visits(printed, famous, np.array([1, 13, 39])), alive(printed, famous)
+    """
 
     r: float  # shape of the visit rates, $r$
     alpha: float  # weeks, $\alpha$: the mean rate is r / alpha
@@ -52,9 +88,21 @@ class BetaGeometric:
 
 def log_terms(
     model: BetaGeometric,
-    history: pd.DataFrame,  # x, t_x, T
-) -> tuple[np.ndarray, np.ndarray]:  # still active and dropped out, less what both have in common (P,), (P,)
-    """Return the logarithms of the two terms in the bracket, each times B(a, b) / B(a, b + x)."""
+    history: pd.DataFrame,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the logarithms of the two terms in the bracket, each times B(a, b) / B(a, b + x).
+
+    Parameters
+    ----------
+    model : BetaGeometric
+    history : pd.DataFrame
+        x, t_x, T
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        still active and dropped out, less what both have in common (P,), (P,)
+    """
     x, t_x, T = (history[name].to_numpy(float) for name in ("x", "t_x", "T"))
     gone = np.log(model.a) - np.log(model.b + np.maximum(x, 1) - 1) - (model.r + x) * np.log(model.alpha + t_x)
     return -(model.r + x) * np.log(model.alpha + T), np.where(x > 0, gone, -np.inf)
@@ -62,9 +110,21 @@ def log_terms(
 
 def log_likelihood(
     model: BetaGeometric,
-    history: pd.DataFrame,  # x, t_x, T
-) -> np.ndarray:  # (P,)
-    """Return the log-likelihood of each customer's history."""
+    history: pd.DataFrame,
+) -> np.ndarray:
+    """Return the log-likelihood of each customer's history.
+
+    Parameters
+    ----------
+    model : BetaGeometric
+    history : pd.DataFrame
+        x, t_x, T
+
+    Returns
+    -------
+    np.ndarray
+        (P,)
+    """
     x, (r, alpha, a, b) = history["x"].to_numpy(float), (model.r, model.alpha, model.a, model.b)
     common = (
         gammaln(r + x)
@@ -79,26 +139,64 @@ def log_likelihood(
 
 # %% ../../nbs/people/05_lifetime.ipynb #cell-012
 def alive(model: BetaGeometric, history: pd.DataFrame) -> np.ndarray:
-    """Return the probability that each customer has not dropped out, (P,)."""
+    """Return the probability that each customer has not dropped out, (P,).
+
+    Examples
+    --------
+    >>> famous = pd.DataFrame({"x": [2.0], "t_x": [30.43], "T": [38.86]})
+    >>> assert np.isclose(expected_visits(printed, famous, 39)[0], 1.226, atol=5e-4)
+    >>> assert np.allclose(
+    ...     expected_visits(BetaGeometric(0.243, 4.414, 1.0, 2.426), famous, 39),
+    ...     expected_visits(BetaGeometric(0.243, 4.414, 1 + 1e-4, 2.426), famous, 39),
+    ...     rtol=1e-3,
+    ... )
+    >>> expected_visits(printed, famous, np.array([1, 13, 39])), alive(printed, famous)
+    """
     active, gone = log_terms(model, history)
     return expit(active - gone)
 
 
 def comes_back(
     model: BetaGeometric,
-    history: pd.DataFrame,  # x, t_x, T
-    weeks: float,  # how long there is to come back, $t$
-) -> np.ndarray:  # (P,)
-    """Return the probability of at least one visit within the next weeks."""
+    history: pd.DataFrame,
+    weeks: float,
+) -> np.ndarray:
+    """Return the probability of at least one visit within the next weeks.
+
+    Parameters
+    ----------
+    model : BetaGeometric
+    history : pd.DataFrame
+        x, t_x, T
+    weeks : float
+        how long there is to come back, $t$
+
+    Returns
+    -------
+    np.ndarray
+        (P,)
+    """
     x, T = history["x"].to_numpy(float), history["T"].to_numpy(float)
     return alive(model, history) * -np.expm1(-(model.r + x) * np.log1p(weeks / (model.alpha + T)))
 
 
 def rate(
     model: BetaGeometric,
-    history: pd.DataFrame,  # x, t_x, T
-) -> np.ndarray:  # visits a week (P,)
-    """Return the expected visit rate of each customer while active, now or before dropping out."""
+    history: pd.DataFrame,
+) -> np.ndarray:
+    """Return the expected visit rate of each customer while active, now or before dropping out.
+
+    Parameters
+    ----------
+    model : BetaGeometric
+    history : pd.DataFrame
+        x, t_x, T
+
+    Returns
+    -------
+    np.ndarray
+        visits a week (P,)
+    """
     active, shape = alive(model, history), model.r + history["x"].to_numpy(float)
     return active * shape / (model.alpha + history["T"].to_numpy(float)) + (1 - active) * shape / (
         model.alpha + history["t_x"].to_numpy(float)
@@ -107,10 +205,35 @@ def rate(
 # %% ../../nbs/people/05_lifetime.ipynb #cell-016
 def expected_visits(
     model: BetaGeometric,
-    history: pd.DataFrame,  # x, t_x, T
-    weeks: float | np.ndarray,  # how far ahead, $t$; one number, or an array (K,)
-) -> np.ndarray:  # (P,), or (P, K)
-    """Return the expected number of visits of each customer in the next weeks."""
+    history: pd.DataFrame,
+    weeks: float | np.ndarray,
+) -> np.ndarray:
+    """Return the expected number of visits of each customer in the next weeks.
+
+    Parameters
+    ----------
+    model : BetaGeometric
+    history : pd.DataFrame
+        x, t_x, T
+    weeks : float | np.ndarray
+        how far ahead, $t$; one number, or an array (K,)
+
+    Returns
+    -------
+    np.ndarray
+        (P,), or (P, K)
+
+    Examples
+    --------
+    >>> famous = pd.DataFrame({"x": [2.0], "t_x": [30.43], "T": [38.86]})
+    >>> assert np.isclose(expected_visits(printed, famous, 39)[0], 1.226, atol=5e-4)
+    >>> assert np.allclose(
+    ...     expected_visits(BetaGeometric(0.243, 4.414, 1.0, 2.426), famous, 39),
+    ...     expected_visits(BetaGeometric(0.243, 4.414, 1 + 1e-4, 2.426), famous, 39),
+    ...     rtol=1e-3,
+    ... )
+    >>> expected_visits(printed, famous, np.array([1, 13, 39])), alive(printed, famous)
+    """
     a = model.a if abs(model.a - 1) > 1e-6 else 1 + 1e-6
     x, T = (history[name].to_numpy(float)[:, None] for name in ("x", "T"))
     t, c = np.atleast_1d(np.asarray(weeks, float))[None], a + model.b + x - 1
@@ -122,13 +245,33 @@ def expected_visits(
 # %% ../../nbs/people/05_lifetime.ipynb #cell-020
 def draw_visits(
     model: BetaGeometric,
-    history: pd.DataFrame,  # x, t_x, T
-    weeks: float,  # how far ahead
-    n: int,  # draws
-    seed: int,  # of the generator
-    level: float | np.ndarray = 1.0,  # multiplies the rates, (P,) or one number
-) -> np.ndarray:  # visits (n, P)
-    """Draw the visits of each customer in the next weeks, given what they did so far."""
+    history: pd.DataFrame,
+    weeks: float,
+    n: int,
+    seed: int,
+    level: float | np.ndarray = 1.0,
+) -> np.ndarray:
+    """Draw the visits of each customer in the next weeks, given what they did so far.
+
+    Parameters
+    ----------
+    model : BetaGeometric
+    history : pd.DataFrame
+        x, t_x, T
+    weeks : float
+        how far ahead
+    n : int
+        draws
+    seed : int
+        of the generator
+    level : float | np.ndarray, default 1.0
+        multiplies the rates, (P,) or one number
+
+    Returns
+    -------
+    np.ndarray
+        visits (n, P)
+    """
     rng, x, T = np.random.default_rng(seed), history["x"].to_numpy(float), history["T"].to_numpy(float)
     size = (n, len(x))
     rates = rng.gamma(model.r + x, 1 / (model.alpha + T), size)
@@ -138,11 +281,26 @@ def draw_visits(
 # %% ../../nbs/people/05_lifetime.ipynb #cell-021
 def draw_customers(
     model: BetaGeometric,
-    T: np.ndarray,  # weeks since the first visit of each customer (P,)
+    T: np.ndarray,
     seed: int,
-    most: int = 400,  # repeat visits followed, at most
-) -> pd.DataFrame:  # x, t_x, T, and the truth: rate, dropout, active
-    """Draw customers and their histories from the model."""
+    most: int = 400,
+) -> pd.DataFrame:
+    """Draw customers and their histories from the model.
+
+    Parameters
+    ----------
+    model : BetaGeometric
+    T : np.ndarray
+        weeks since the first visit of each customer (P,)
+    seed : int
+    most : int, default 400
+        repeat visits followed, at most
+
+    Returns
+    -------
+    pd.DataFrame
+        x, t_x, T, and the truth: rate, dropout, active
+    """
     rng, T = np.random.default_rng(seed), np.asarray(T, float)
     true_rate, dropout = rng.gamma(model.r, 1 / model.alpha, len(T)), rng.beta(model.a, model.b, len(T))
     stays = rng.geometric(np.maximum(dropout, 1e-12))
@@ -163,9 +321,21 @@ def draw_customers(
 # %% ../../nbs/people/05_lifetime.ipynb #cell-025
 def score(
     model: BetaGeometric,
-    history: pd.DataFrame,  # x, t_x, T
-) -> np.ndarray:  # derivatives by log r, log alpha, log a, log b, (P, 4)
-    """Return the gradient of each customer's log-likelihood."""
+    history: pd.DataFrame,
+) -> np.ndarray:
+    """Return the gradient of each customer's log-likelihood.
+
+    Parameters
+    ----------
+    model : BetaGeometric
+    history : pd.DataFrame
+        x, t_x, T
+
+    Returns
+    -------
+    np.ndarray
+        derivatives by log r, log alpha, log a, log b, (P, 4)
+    """
     x, t_x, T = (history[name].to_numpy(float) for name in ("x", "t_x", "T"))
     r, alpha, a, b = model.r, model.alpha, model.a, model.b
     active, some = alive(model, history), x > 0
@@ -178,10 +348,27 @@ def score(
 
 # %% ../../nbs/people/05_lifetime.ipynb #cell-026
 def fit_visits(
-    history: pd.DataFrame,  # x, t_x, T
-    pull: float = 1e-3,  # weight of the pull towards 1, per customer
+    history: pd.DataFrame,
+    pull: float = 1e-3,
 ) -> BetaGeometric:
-    """Fit BG/NBD by maximum likelihood; raise `ProfileError` where nobody came twice."""
+    """Fit BG/NBD by maximum likelihood; raise `ProfileError` where nobody came twice.
+
+    Parameters
+    ----------
+    history : pd.DataFrame
+        x, t_x, T
+    pull : float, default 0.001
+        weight of the pull towards 1, per customer
+
+    Examples
+    --------
+    >>> try:
+    ...     fit_visits(crowd[crowd["x"] == 0])
+    >>> except ProfileError as error:
+    ...     print(error)
+    >>> else:
+    ...     raise AssertionError("customers with one visit each were fitted")
+    """
     if not (history["x"] > 0).any():
         raise ProfileError(
             f"none of {len(history)} customers came twice: nothing tells how often they come. Give a longer history, or leave lifetimes out."
@@ -201,7 +388,17 @@ def fit_visits(
 # %% ../../nbs/people/05_lifetime.ipynb #cell-031
 @dataclass(frozen=True)
 class GammaGamma:
-    """Hold the three parameters of the spending model."""
+    r"""Hold the three parameters of the spending model.
+
+    Attributes
+    ----------
+    p : float
+        shape of one visit's money, $p$
+    q : float
+        shape of the customers' scales, $q$
+    gamma : float
+        money, $\gamma$
+    """
 
     p: float  # shape of one visit's money, $p$
     q: float  # shape of the customers' scales, $q$
@@ -210,10 +407,24 @@ class GammaGamma:
 
 def spend_likelihood(
     model: GammaGamma,
-    n: np.ndarray,  # visits (P,)
-    mean: np.ndarray,  # money a visit, above 0 (P,)
-) -> np.ndarray:  # (P,)
-    """Return the log-likelihood of customers with n visits of this mean."""
+    n: np.ndarray,
+    mean: np.ndarray,
+) -> np.ndarray:
+    """Return the log-likelihood of customers with n visits of this mean.
+
+    Parameters
+    ----------
+    model : GammaGamma
+    n : np.ndarray
+        visits (P,)
+    mean : np.ndarray
+        money a visit, above 0 (P,)
+
+    Returns
+    -------
+    np.ndarray
+        (P,)
+    """
     p, q, g = model.p, model.q, model.gamma
     return (
         gammaln(p * n + q)
@@ -227,9 +438,15 @@ def spend_likelihood(
 
 # %% ../../nbs/people/05_lifetime.ipynb #cell-032
 def fit_spend(
-    history: pd.DataFrame,  # visits, spend
+    history: pd.DataFrame,
 ) -> GammaGamma:
-    """Fit the spending model to customers who left money; raise `ProfileError` where there are too few."""
+    """Fit the spending model to customers who left money; raise `ProfileError` where there are too few.
+
+    Parameters
+    ----------
+    history : pd.DataFrame
+        visits, spend
+    """
     paid = history[history["spend"] > 0]
     if len(paid) < 10:
         raise ProfileError(f"{len(paid)} customers left money; at least 10 are needed to tell what a visit is worth")

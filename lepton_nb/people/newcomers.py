@@ -22,11 +22,26 @@ from .recommend import History, Recommender, RecommendError, find
 
 # %% ../../nbs/people/09_newcomers.ipynb #cell-008
 def faded_counts(
-    lines: pd.DataFrame,  # date, item, units; store and channel where there are any
-    until: object,  # first day that is not known
-    half_life: float = 30.0,  # days after which a purchase counts half
-) -> pd.Series:  # purchases, each fading with its age; index store, channel, item
-    """Count what was bought where, whoever bought it."""
+    lines: pd.DataFrame,
+    until: object,
+    half_life: float = 30.0,
+) -> pd.Series:
+    """Count what was bought where, whoever bought it.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        date, item, units; store and channel where there are any
+    until : object
+        first day that is not known
+    half_life : float, default 30.0
+        days after which a purchase counts half
+
+    Returns
+    -------
+    pd.Series
+        purchases, each fading with its age; index store, channel, item
+    """
     if not half_life > 0:
         raise RecommendError(f"half_life is {half_life}; it must be above 0 days")
     if missing := [name for name in ("date", "item", "units") if name not in lines]:
@@ -58,12 +73,29 @@ def faded_counts(
 
 # %% ../../nbs/people/09_newcomers.ipynb #cell-010
 def popular_here(
-    counts: pd.Series,  # as `faded_counts` returns them
-    store: str | None = None,  # None: all stores
-    channel: str | None = None,  # None: all channels
-    prior: float = 200.0,  # purchases of the chain that are added, $\kappa$
-) -> pd.Series:  # share of purchases by item, largest first; they add up to 1
-    """Return what sells in a store and channel now, shrunken towards the chain."""
+    counts: pd.Series,
+    store: str | None = None,
+    channel: str | None = None,
+    prior: float = 200.0,
+) -> pd.Series:
+    r"""Return what sells in a store and channel now, shrunken towards the chain.
+
+    Parameters
+    ----------
+    counts : pd.Series
+        as `faded_counts` returns them
+    store : str | None, default None
+        None: all stores
+    channel : str | None, default None
+        None: all channels
+    prior : float, default 200.0
+        purchases of the chain that are added, $\kappa$
+
+    Returns
+    -------
+    pd.Series
+        share of purchases by item, largest first; they add up to 1
+    """
     if prior <= 0:
         raise RecommendError(f"prior is {prior}; it must be above 0 purchases")
     names, here = counts.index.levels, np.ones(len(counts), bool)
@@ -82,10 +114,24 @@ def popular_here(
 # %% ../../nbs/people/09_newcomers.ipynb #cell-014
 def first_visits(
     lines: pd.DataFrame,
-    until: object,  # the cut
-    end: object = None,  # first day that no longer counts
-) -> pd.DataFrame:  # store, channel, items (a set) of everybody first seen from the cut on; index person
-    """Return who is new after a cut, where they came first, and what they have bought since."""
+    until: object,
+    end: object = None,
+) -> pd.DataFrame:
+    """Return who is new after a cut, where they came first, and what they have bought since.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+    until : object
+        the cut
+    end : object, default None
+        first day that no longer counts
+
+    Returns
+    -------
+    pd.DataFrame
+        store, channel, items (a set) of everybody first seen from the cut on; index person
+    """
     if missing := [name for name in ("person", "date", "store", "channel", "item", "units") if name not in lines]:
         raise RecommendError(
             f"lines: no column {', '.join(missing)}; where somebody came first is not known without it"
@@ -116,8 +162,14 @@ def judge_newcomers(
     end: object = None,
     k: int = 10,
     half_life: float = 30.0,
-) -> pd.Series:  # recall of each rule, and the number of newcomers
-    """Compare best sellers of all time, of now, and of now in this store and channel, on those new after a cut."""
+) -> pd.Series:
+    """Compare best sellers of all time, of now, and of now in this store and channel, on those new after a cut.
+
+    Returns
+    -------
+    pd.Series
+        recall of each rule, and the number of newcomers
+    """
     new = first_visits(lines, until, end)
     counts, ever = faded_counts(lines, until, half_life), faded_counts(lines, until, 1e9)
     wanted = new["items"].map(lambda items: items & set(counts.index.levels[2]))
@@ -149,12 +201,28 @@ def judge_newcomers(
 
 # %% ../../nbs/people/09_newcomers.ipynb #cell-019
 def resemblance(
-    texts: Mapping[str, str],  # what is said of each item: group, name, description
-    known: Sequence[str],  # items with a history
-    new: Sequence[str],  # items without one
+    texts: Mapping[str, str],
+    known: Sequence[str],
+    new: Sequence[str],
     nearest: int = 10,
-) -> pd.DataFrame:  # shares that add up to 1, known items down, new items across; 0 where nothing is alike
-    """Compare new items with known ones by their words."""
+) -> pd.DataFrame:
+    """Compare new items with known ones by their words.
+
+    Parameters
+    ----------
+    texts : Mapping[str, str]
+        what is said of each item: group, name, description
+    known : Sequence[str]
+        items with a history
+    new : Sequence[str]
+        items without one
+    nearest : int, default 10
+
+    Returns
+    -------
+    pd.DataFrame
+        shares that add up to 1, known items down, new items across; 0 where nothing is alike
+    """
     silent = [item for item in [*known, *new] if not str(texts.get(item) or "").strip()]
     if silent:
         raise RecommendError(
@@ -170,10 +238,18 @@ def resemblance(
 
 # %% ../../nbs/people/09_newcomers.ipynb #cell-020
 def with_new_items(
-    model: Recommender,  # linear in the history: EASE, item to item or the blend
-    alike: pd.DataFrame,  # as `resemblance` returns it
+    model: Recommender,
+    alike: pd.DataFrame,
 ) -> Recommender:
-    """Add items without a history to a recommender."""
+    """Add items without a history to a recommender.
+
+    Parameters
+    ----------
+    model : Recommender
+        linear in the history: EASE, item to item or the blend
+    alike : pd.DataFrame
+        as `resemblance` returns it
+    """
     if model.weights is None:
         raise RecommendError(
             f"{model.name} has no weights that a new item could borrow; take ease, item_item or blend."
@@ -203,11 +279,34 @@ def _wider(values: csr_array, new: int) -> csr_array:
 
 # %% ../../nbs/people/09_newcomers.ipynb #cell-025
 def ranked_right(
-    score: np.ndarray,  # of each person (P,)
-    buyer: np.ndarray,  # bool (P,)
-    alike: np.ndarray | None = None,  # class of each person; only pairs within a class count (P,)
-) -> float:  # share of pairs; NaN where there are none
-    """Return how often a buyer scores above a non-buyer, ties half."""
+    score: np.ndarray,
+    buyer: np.ndarray,
+    alike: np.ndarray | None = None,
+) -> float:
+    """Return how often a buyer scores above a non-buyer, ties half.
+
+    Parameters
+    ----------
+    score : np.ndarray
+        of each person (P,)
+    buyer : np.ndarray
+        bool (P,)
+    alike : np.ndarray | None, default None
+        class of each person; only pairs within a class count (P,)
+
+    Returns
+    -------
+    float
+        share of pairs; NaN where there are none
+
+    Examples
+    --------
+    >>> assert ranked_right(np.array([3.0, 2.0, 1.0]), np.array([True, False, True])) == 0.5
+    >>> assert ranked_right(np.array([3.0, 2.0, 1.0]), np.array([True, True, False])) == 1.0
+    >>> assert (
+    ...     ranked_right(np.array([4.0, 1.0, 3.0, 2.0]), np.array([True, False, False, True]), np.array([0, 0, 1, 1])) == 0.5
+    ... ), "one pair right, one wrong"
+    """
     right = pairs = 0.0
     for name in np.unique(np.zeros(len(score)) if alike is None else alike):
         here = np.ones(len(score), bool) if alike is None else alike == name
@@ -219,10 +318,23 @@ def ranked_right(
 # %% ../../nbs/people/09_newcomers.ipynb #cell-027
 def hide_items(
     past: History,
-    parts: int = 4,  # each item is hidden in one of them
+    parts: int = 4,
     seed: int = 0,
-) -> list[list[str]]:  # names of the items hidden together
-    """Part the items by lot, so that each part can be hidden in turn as if it were new."""
+) -> list[list[str]]:
+    """Part the items by lot, so that each part can be hidden in turn as if it were new.
+
+    Parameters
+    ----------
+    past : History
+    parts : int, default 4
+        each item is hidden in one of them
+    seed : int, default 0
+
+    Returns
+    -------
+    list[list[str]]
+        names of the items hidden together
+    """
     if not 2 <= parts <= past.shape[1]:
         raise RecommendError(f"parts is {parts}; it must be from 2 to the {past.shape[1]} items there are")
     mixed = np.random.default_rng(seed).permutation(np.asarray(past.items, object))

@@ -33,11 +33,26 @@ from lepton_nb.people.recommend import (
 
 # %% ../../nbs/people/10_offers.ipynb #cell-008
 def margin_of(
-    lines: pd.DataFrame,  # date, item, units, price
-    items: pd.DataFrame,  # item, cost (money per unit)
-    past: History,  # only lines before it are used
-) -> np.ndarray:  # money per purchase (I,)
-    """Return the mean margin of one purchase of each item."""
+    lines: pd.DataFrame,
+    items: pd.DataFrame,
+    past: History,
+) -> np.ndarray:
+    """Return the mean margin of one purchase of each item.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        date, item, units, price
+    items : pd.DataFrame
+        item, cost (money per unit)
+    past : History
+        only lines before it are used
+
+    Returns
+    -------
+    np.ndarray
+        money per purchase (I,)
+    """
     for frame, name, columns in (
         (lines, "lines", ("item", "date", "units", "price")),
         (items, "items", ("item", "cost")),
@@ -60,7 +75,26 @@ def margin_of(
 # %% ../../nbs/people/10_offers.ipynb #cell-011
 @dataclass(frozen=True)
 class Worth:
-    """Hold what a better list is worth."""
+    """Hold what a better list is worth.
+
+    Attributes
+    ----------
+    hits : float
+        of the list, a person with something to be found
+    against : float
+        the same of the list that it replaces
+    margin : float
+        behind the additional hits, money per year
+    low : float
+        95% interval of that margin
+    high : float
+    acceptance : float
+        additional purchases per hit shown, assumed
+    cost : float
+        of running the recommender, money per year
+    persons : int
+        judged
+    """
 
     hits: float  # of the list, a person with something to be found
     against: float  # the same of the list that it replaces
@@ -85,11 +119,26 @@ class Worth:
 def earned(
     model: Recommender,
     relevant: csr_array,
-    margin: np.ndarray,  # money per purchase (I,)
+    margin: np.ndarray,
     k: int = 10,
     repeats: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:  # hits and the margin behind them of each person judged (R,), (R,)
-    """Return what stands behind the hits of each person."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what stands behind the hits of each person.
+
+    Parameters
+    ----------
+    model : Recommender
+    relevant : csr_array
+    margin : np.ndarray
+        money per purchase (I,)
+    k : int, default 10
+    repeats : bool, default False
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        hits and the margin behind them of each person judged (R,), (R,)
+    """
     frame, shown = per_person(model, relevant, k, repeats)
     rows = model.history.persons.get_indexer(frame["person"])
     hit = (relevant[rows].toarray()[np.arange(len(rows))[:, None], shown] > 0) & (shown >= 0)
@@ -98,15 +147,32 @@ def earned(
 # %% ../../nbs/people/10_offers.ipynb #cell-013
 def list_worth(
     model: Recommender,
-    against: Recommender,  # the list that it would replace
+    against: Recommender,
     relevant: csr_array,
-    margin: np.ndarray,  # money per purchase, as `margin_of` returns it (I,)
-    weeks: float,  # length of the time judged
-    acceptance: float = 0.05,  # additional purchases per hit shown: an assumption
-    cost: float = 0.0,  # of running it, money per year
+    margin: np.ndarray,
+    weeks: float,
+    acceptance: float = 0.05,
+    cost: float = 0.0,
     k: int = 10,
 ) -> Worth:
-    """Put money on the additional hits among items that a person had not bought before."""
+    """Put money on the additional hits among items that a person had not bought before.
+
+    Parameters
+    ----------
+    model : Recommender
+    against : Recommender
+        the list that it would replace
+    relevant : csr_array
+    margin : np.ndarray
+        money per purchase, as `margin_of` returns it (I,)
+    weeks : float
+        length of the time judged
+    acceptance : float, default 0.05
+        additional purchases per hit shown: an assumption
+    cost : float, default 0.0
+        of running it, money per year
+    k : int, default 10
+    """
     if not 0 <= acceptance <= 1 or weeks <= 0 or cost < 0:
         raise RecommendError(
             f"acceptance {acceptance} must be between 0 and 1, weeks {weeks} above 0, cost {cost} 0 or more"
@@ -127,12 +193,29 @@ def list_worth(
 
 # %% ../../nbs/people/10_offers.ipynb #cell-017
 def trial_size(
-    spread: float,  # standard deviation of a person's margin, money, $s$
-    effect: float,  # difference to be found, money a person, $\delta$
-    power: float = 0.8,  # chance of finding it
-    alarm: float = 0.05,  # risk of finding it where there is none
-) -> int:  # persons in each half
-    """Return how many persons a trial needs in each half."""
+    spread: float,
+    effect: float,
+    power: float = 0.8,
+    alarm: float = 0.05,
+) -> int:
+    r"""Return how many persons a trial needs in each half.
+
+    Parameters
+    ----------
+    spread : float
+        standard deviation of a person's margin, money, $s$
+    effect : float
+        difference to be found, money a person, $\delta$
+    power : float, default 0.8
+        chance of finding it
+    alarm : float, default 0.05
+        risk of finding it where there is none
+
+    Returns
+    -------
+    int
+        persons in each half
+    """
     if spread < 0 or effect <= 0:
         raise RecommendError(
             f"effect is {effect} and spread {spread}; a trial needs an effect above 0 to look for and a spread of 0 or more"
@@ -143,12 +226,29 @@ def trial_size(
 
 # %% ../../nbs/people/10_offers.ipynb #cell-019
 def spread_of(
-    lines: pd.DataFrame,  # person, date, item, units, price
-    items: pd.DataFrame,  # item, cost
-    start: object,  # first day counted
-    end: object = None,  # first day that no longer counts
-) -> float:  # money
-    """Return the standard deviation of the margin that a person who shops in these days brings in."""
+    lines: pd.DataFrame,
+    items: pd.DataFrame,
+    start: object,
+    end: object = None,
+) -> float:
+    """Return the standard deviation of the margin that a person who shops in these days brings in.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        person, date, item, units, price
+    items : pd.DataFrame
+        item, cost
+    start : object
+        first day counted
+    end : object, default None
+        first day that no longer counts
+
+    Returns
+    -------
+    float
+        money
+    """
     date = pd.to_datetime(lines["date"])
     here = lines[
         (date >= pd.Timestamp(start))
@@ -161,10 +261,23 @@ def spread_of(
 # %% ../../nbs/people/10_offers.ipynb #cell-024
 def pairs(
     model: Recommender,
-    least: int = 10,  # persons who bought both; fewer are not shown
+    least: int = 10,
     most: int = 8,
-) -> pd.DataFrame:  # bought, shown, weight, persons who bought both
-    """Return the pairs of items that speak for each other most, fewer where there are not so many; raise `RecommendError` for a method without weights."""
+) -> pd.DataFrame:
+    """Return the pairs of items that speak for each other most, fewer where there are not so many; raise `RecommendError` for a method without weights.
+
+    Parameters
+    ----------
+    model : Recommender
+    least : int, default 10
+        persons who bought both; fewer are not shown
+    most : int, default 8
+
+    Returns
+    -------
+    pd.DataFrame
+        bought, shown, weight, persons who bought both
+    """
     if model.weights is None:
         raise RecommendError(f"{model.name} has no weights between items; take ease, item_item or blend.")
     common = together(bought(model.history))
@@ -181,7 +294,21 @@ def pairs(
 # %% ../../nbs/people/10_offers.ipynb #cell-026
 @dataclass(frozen=True)
 class Study:
-    """Hold what a report says about recommending."""
+    """Hold what a report says about recommending.
+
+    Attributes
+    ----------
+    history : History
+    relevant : csr_array
+    model : Recommender
+        the blend
+    new : pd.DataFrame
+        one row a method, items not bought before
+    repeats : pd.DataFrame
+        the same with repeats
+    weeks : float
+        judged
+    """
 
     history: History
     relevant: csr_array
@@ -193,13 +320,26 @@ class Study:
 # %% ../../nbs/people/10_offers.ipynb #cell-027
 def study(
     lines: pd.DataFrame,
-    until: object,  # first day judged; nothing from then on is learnt
-    end: object = None,  # first day that no longer counts; None takes all
+    until: object,
+    end: object = None,
     settings: Settings = Settings(),
     k: int = 10,
-    best: pd.DataFrame | None = None,  # true liking, persons down, items across, where it is known
+    best: pd.DataFrame | None = None,
 ) -> Study:
-    """Learn from what came before a day, judge on what came after."""
+    """Learn from what came before a day, judge on what came after.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+    until : object
+        first day judged; nothing from then on is learnt
+    end : object, default None
+        first day that no longer counts; None takes all
+    settings : Settings, default Settings()
+    k : int, default 10
+    best : pd.DataFrame | None, default None
+        true liking, persons down, items across, where it is known
+    """
     past = history(lines, until)
     relevant, model = later(lines, past, end), blend(past, settings)
     contest = [popularity(past), item_item(past), ease(past, settings.penalty), model]

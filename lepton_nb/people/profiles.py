@@ -25,9 +25,26 @@ class ProfileError(UserError):
 
 
 def check_lines(
-    lines: pd.DataFrame,  # columns as in LINES
-) -> pd.DataFrame:  # lines of known persons, money per line in `value`
-    """Return the lines that have a person, with their money; raise `ProfileError` where that is impossible."""
+    lines: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the lines that have a person, with their money; raise `ProfileError` where that is impossible.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        columns as in LINES
+
+    Returns
+    -------
+    pd.DataFrame
+        lines of known persons, money per line in `value`
+
+    Examples
+    --------
+    >>> tiny_visits = visits(check_lines(tiny))
+    >>> assert list(tiny_visits["bought"]) == [True, True, True, True, False, False, True] and tiny_visits["value"].sum() == 25
+    >>> tiny_visits
+    """
     if not isinstance(lines, pd.DataFrame):
         raise ProfileError(f"lines are a {type(lines).__name__}; give a DataFrame with the columns {', '.join(LINES)}")
     missing = [name for name in LINES if name not in lines]
@@ -65,17 +82,45 @@ def check_lines(
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-007
 def coverage(
-    lines: pd.DataFrame,  # person, units, price
-) -> float:  # 0 to 1
-    """Return the share of money, sales and returns alike, whose buyer is known."""
+    lines: pd.DataFrame,
+) -> float:
+    """Return the share of money, sales and returns alike, whose buyer is known.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        person, units, price
+
+    Returns
+    -------
+    float
+        0 to 1
+    """
     money = (lines["units"] * lines["price"]).abs()
     return float(money[lines["person"].notna() & (lines["person"].astype(str) != "")].sum() / max(money.sum(), 1e-9))
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-011
 def visits(
-    lines: pd.DataFrame,  # checked lines
-) -> pd.DataFrame:  # person, date, value (net of returns), units bought, bought (bool), sorted
-    """Sum lines to one row for each person and day."""
+    lines: pd.DataFrame,
+) -> pd.DataFrame:
+    """Sum lines to one row for each person and day.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        checked lines
+
+    Returns
+    -------
+    pd.DataFrame
+        person, date, value (net of returns), units bought, bought (bool), sorted
+
+    Examples
+    --------
+    >>> tiny_visits = visits(check_lines(tiny))
+    >>> assert list(tiny_visits["bought"]) == [True, True, True, True, False, False, True] and tiny_visits["value"].sum() == 25
+    >>> tiny_visits
+    """
     units = lines["units"].to_numpy(float)
     rows = pd.DataFrame(
         {
@@ -90,12 +135,29 @@ def visits(
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-014
 def rhythm(
-    days: pd.DataFrame,  # of `visits`
-    end: pd.Timestamp,  # the first day not known any more
-    gaps: float = 3.0,  # own gaps without a visit until a person counts as silent
-    least: int = 28,  # days until then, at least
-) -> pd.DataFrame:  # index person: recency, frequency, monetary, tenure, gap, silence, silent, active_weeks, unevenness
-    """Describe when each person comes, on everything before `end`: days, money, shares; raise `ProfileError` where there is nothing before it."""
+    days: pd.DataFrame,
+    end: pd.Timestamp,
+    gaps: float = 3.0,
+    least: int = 28,
+) -> pd.DataFrame:
+    """Describe when each person comes, on everything before `end`: days, money, shares; raise `ProfileError` where there is nothing before it.
+
+    Parameters
+    ----------
+    days : pd.DataFrame
+        of `visits`
+    end : pd.Timestamp
+        the first day not known any more
+    gaps : float, default 3.0
+        own gaps without a visit until a person counts as silent
+    least : int, default 28
+        days until then, at least
+
+    Returns
+    -------
+    pd.DataFrame
+        index person: recency, frequency, monetary, tenure, gap, silence, silent, active_weeks, unevenness
+    """
     days = days[days["date"] < end]
     if days.empty:
         raise ProfileError(f"no line before {end.date()}; take a later day")
@@ -133,11 +195,26 @@ def rhythm(
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-017
 def favourite(
-    lines: pd.DataFrame,  # checked lines
-    column: str,  # what to count: channel, store, hour, item, group
-    by: str = "receipt",  # count distinct values of this column, or sum it if it is `value`
-) -> pd.DataFrame:  # index person: name, share
-    """Return for each person the value of a column with most receipts or money behind it, and its share."""
+    lines: pd.DataFrame,
+    column: str,
+    by: str = "receipt",
+) -> pd.DataFrame:
+    """Return for each person the value of a column with most receipts or money behind it, and its share.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        checked lines
+    column : str
+        what to count: channel, store, hour, item, group
+    by : str, default 'receipt'
+        count distinct values of this column, or sum it if it is `value`
+
+    Returns
+    -------
+    pd.DataFrame
+        index person: name, share
+    """
     rows = lines[lines["units"].gt(0) & lines[column].notna()]
     if by == "receipt":
         rows = rows.drop_duplicates(["person", "receipt", column]).assign(weight=1.0)
@@ -154,11 +231,25 @@ def favourite(
 
 
 def top_names(
-    lines: pd.DataFrame,  # checked lines
-    column: str,  # item or group
+    lines: pd.DataFrame,
+    column: str,
     n: int = 3,
-) -> pd.Series:  # person -> up to n names, the dearest first
-    """Return the names that most of a person's money went to."""
+) -> pd.Series:
+    """Return the names that most of a person's money went to.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        checked lines
+    column : str
+        item or group
+    n : int, default 3
+
+    Returns
+    -------
+    pd.Series
+        person -> up to n names, the dearest first
+    """
     spent = (
         lines[lines["units"].gt(0) & lines[column].notna()]
         .groupby(["person", column], sort=True, observed=True)["value"]
@@ -170,20 +261,45 @@ def top_names(
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-018
 def channel_shares(
-    lines: pd.DataFrame,  # checked lines
-) -> pd.DataFrame:  # index person: one column a channel, shares that sum to 1
-    """Return the share of each person's receipts in each channel."""
+    lines: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the share of each person's receipts in each channel.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        checked lines
+
+    Returns
+    -------
+    pd.DataFrame
+        index person: one column a channel, shares that sum to 1
+
+    Examples
+    --------
+    >>> assert favourite(check_lines(tiny), "store").loc["Ann", "name"] == "North" and favourite(
+    ...     check_lines(tiny), "item", "value"
+    ... ).loc["Ann"].tolist() == ["milk", 0.7]
+    >>> assert top_names(check_lines(tiny), "item").to_dict() == {"Ann": "milk, bread", "Bo": "bread", "李雷": "tea 🍵"}
+    >>> channel_shares(check_lines(tiny))
+    """
     rows = lines[lines["units"] > 0].drop_duplicates(["person", "receipt", "channel"])
     counts = pd.crosstab(rows["person"], rows["channel"].astype(str))
     return counts.div(counts.sum(axis=1), axis=0).rename_axis(columns=None)
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-021
 def baskets(
-    lines: pd.DataFrame,  # checked lines
+    lines: pd.DataFrame,
 ) -> (
     pd.DataFrame
 ):  # index person: receipts, basket_value (money a receipt), basket_items (lines a receipt), return_rate (share)
-    """Return for each person: receipts, money and items on a receipt, and the share of bought money brought back."""
+    """Return for each person: receipts, money and items on a receipt, and the share of bought money brought back.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        checked lines
+    """
     value = lines["value"].to_numpy(float)
     bought = pd.DataFrame({"person": lines["person"], "paid": np.maximum(value, 0), "back": np.maximum(-value, 0)})
     sums = bought.groupby("person", observed=True).sum()
@@ -210,11 +326,35 @@ def notes(rows: pd.DataFrame) -> np.ndarray:
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-022
 def profiles(
-    lines: pd.DataFrame,  # columns as in LINES, returns negative
-    end: pd.Timestamp | None = None,  # the first day not known any more; None takes the day after the last line
-    items: pd.DataFrame | None = None,  # item, group: for the favourite groups
-) -> pd.DataFrame:  # one row a person, index `person`
-    """Build the unified profile of every person with a line before `end`."""
+    lines: pd.DataFrame,
+    end: pd.Timestamp | None = None,
+    items: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Build the unified profile of every person with a line before `end`.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        columns as in LINES, returns negative
+    end : pd.Timestamp | None, default None
+        the first day not known any more; None takes the day after the last line
+    items : pd.DataFrame | None, default None
+        item, group: for the favourite groups
+
+    Returns
+    -------
+    pd.DataFrame
+        one row a person, index `person`
+
+    Examples
+    --------
+    >>> try:
+    ...     profiles(tiny.assign(person=None))
+    >>> except ProfileError as error:
+    ...     print(error)
+    >>> else:
+    ...     raise AssertionError("lines without a single person were profiled")
+    """
     lines = check_lines(lines)
     end = lines["date"].max().normalize() + pd.Timedelta(days=1) if end is None else pd.Timestamp(end)
     lines = lines[lines["date"] < end]
@@ -242,9 +382,26 @@ def fifths(values: pd.Series) -> pd.Series:
 
 
 def rfm_scores(
-    people: pd.DataFrame,  # profiles
-) -> pd.DataFrame:  # index person: R, F, M from 1 to 5, and their sum `rfm`
-    """Score recency (fewer days score more), frequency and money."""
+    people: pd.DataFrame,
+) -> pd.DataFrame:
+    """Score recency (fewer days score more), frequency and money.
+
+    Parameters
+    ----------
+    people : pd.DataFrame
+        profiles
+
+    Returns
+    -------
+    pd.DataFrame
+        index person: R, F, M from 1 to 5, and their sum `rfm`
+
+    Examples
+    --------
+    >>> assert fifths(pd.Series([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])).tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    >>> assert fifths(pd.Series([1, 1, 1, 1])).nunique() == 1 and rfm_scores(people).loc["Cy"].tolist()[:3] == [1, 2, 2]
+    >>> rfm_scores(people)
+    """
     scores = pd.DataFrame(
         {"R": fifths(-people["recency"]), "F": fifths(people["frequency"]), "M": fifths(people["monetary"])}
     )
@@ -252,10 +409,23 @@ def rfm_scores(
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-030
 def top_share(
-    people: pd.DataFrame,  # profiles
-    best: float = 0.2,  # share of persons, the best first
-) -> float:  # NaN where all together brought nothing
-    """Return the share of all money that the best customers bring; above 1 where the others brought back more than they bought."""
+    people: pd.DataFrame,
+    best: float = 0.2,
+) -> float:
+    """Return the share of all money that the best customers bring; above 1 where the others brought back more than they bought.
+
+    Parameters
+    ----------
+    people : pd.DataFrame
+        profiles
+    best : float, default 0.2
+        share of persons, the best first
+
+    Returns
+    -------
+    float
+        NaN where all together brought nothing
+    """
     money = np.sort(people["monetary"].to_numpy(float))[::-1]
     count = int(np.ceil(round(best * len(money), 9)))
     return float(money[:count].sum() / money.sum()) if money.sum() > 0 else float("nan")
@@ -299,11 +469,34 @@ def town(seed: int = 3) -> tuple[pd.Series, pd.DataFrame]:
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-036
 def stickiness(
-    lines: pd.DataFrame,  # columns as in LINES
-    end: pd.Timestamp,  # the first day not known any more
-    months: int = 6,  # how many stretches of 28 days back, at most
-) -> pd.DataFrame:  # index: first day of each stretch; monthly and mean weekly active persons, stickiness (share)
-    """Return weekly over monthly active persons, for each of the last whole stretches of four weeks."""
+    lines: pd.DataFrame,
+    end: pd.Timestamp,
+    months: int = 6,
+) -> pd.DataFrame:
+    """Return weekly over monthly active persons, for each of the last whole stretches of four weeks.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        columns as in LINES
+    end : pd.Timestamp
+        the first day not known any more
+    months : int, default 6
+        how many stretches of 28 days back, at most
+
+    Returns
+    -------
+    pd.DataFrame
+        index: first day of each stretch; monthly and mean weekly active persons, stickiness (share)
+
+    Examples
+    --------
+    >>> sticky = stickiness(lines, end)
+    >>> assert (
+    ...     (sticky["stickiness"] >= 0.25) & (sticky["stickiness"] <= 1)
+    ... ).all()  # a visitor of the month came in one week of four at least
+    >>> sticky.round(2)
+    """
     came, end = check_lines(lines), pd.Timestamp(end)
     came = came[(came["units"] > 0) & (came["date"] < end)]
     months = min(months, max((end - came["date"].min().normalize()).days // 28, 1)) if len(came) else months
@@ -320,11 +513,26 @@ def stickiness(
 # %% ../../nbs/people/03_profiles.ipynb #cell-039
 def silence_check(
     lines: pd.DataFrame,
-    dates: Sequence[pd.Timestamp],  # days on which the flag is raised
-    days: int = 56,  # how long a person has to come back
+    dates: Sequence[pd.Timestamp],
+    days: int = 56,
     bands: Sequence[float] = (0, 0.5, 1, 2, 3, 5, np.inf),
-) -> pd.DataFrame:  # index: silence in own gaps; persons (once a date), came_back (share), flagged (share)
-    """Return how many persons came back within `days`, by how long they had been silent; raise `ProfileError` for a date whose weeks after it are not recorded."""
+) -> pd.DataFrame:
+    """Return how many persons came back within `days`, by how long they had been silent; raise `ProfileError` for a date whose weeks after it are not recorded.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+    dates : Sequence[pd.Timestamp]
+        days on which the flag is raised
+    days : int, default 56
+        how long a person has to come back
+    bands : Sequence[float], default (0, 0.5, 1, 2, 3, 5, np.inf)
+
+    Returns
+    -------
+    pd.DataFrame
+        index: silence in own gaps; persons (once a date), came_back (share), flagged (share)
+    """
     known = visits(check_lines(lines))
     checked, last = [], known["date"].max()
     late = [date for date in map(pd.Timestamp, dates) if date + pd.Timedelta(days=days - 1) > last]
@@ -344,10 +552,18 @@ def silence_check(
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-043
 def large_enough(
-    group: pd.Series,  # person -> name of its group
-    least: int = 10,  # fewest persons in a group
+    group: pd.Series,
+    least: int = 10,
 ) -> pd.Series:
-    """Merge groups of fewer persons into `others`, and the smallest other group with them until that is large enough too."""
+    """Merge groups of fewer persons into `others`, and the smallest other group with them until that is large enough too.
+
+    Parameters
+    ----------
+    group : pd.Series
+        person -> name of its group
+    least : int, default 10
+        fewest persons in a group
+    """
     group = group.astype(object)
     small = [name for name, n in group.value_counts().items() if n < least]
     while small and group.isin(small).sum() < least and not group.isin(small).all():
@@ -356,10 +572,30 @@ def large_enough(
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-046
 def channel_preference(
-    people: pd.DataFrame,  # profiles
-    least: int = 10,  # fewest persons behind a number
-) -> pd.DataFrame:  # index channel: persons, strength (share of receipts in it), use_several (share), value (money), per_person, per_person_several (money a person)
-    """Return for each preferred channel: persons, how strongly they prefer it, who uses others too, and money a person."""
+    people: pd.DataFrame,
+    least: int = 10,
+) -> pd.DataFrame:
+    """Return for each preferred channel: persons, how strongly they prefer it, who uses others too, and money a person.
+
+    Parameters
+    ----------
+    people : pd.DataFrame
+        profiles
+    least : int, default 10
+        fewest persons behind a number
+
+    Returns
+    -------
+    pd.DataFrame
+        index channel: persons, strength (share of receipts in it), use_several (share), value (money),
+        per_person, per_person_several (money a person)
+
+    Examples
+    --------
+    >>> preferred = channel_preference(people)
+    >>> assert preferred.loc["web", "persons"] == 200 and preferred["persons"].sum() == 900
+    >>> preferred.round(2)
+    """
     shares = people.filter(like="share of ")
     rows = people[people["channel"].notna()].assign(several=(shares > 0).sum(axis=1) > 1)
     rows = rows.assign(channel=large_enough(rows["channel"], least))
@@ -382,7 +618,21 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 @dataclass(frozen=True)
 class HotSpots:
-    """Hold visits counted in two directions; cells with too few persons are NaN."""
+    """Hold visits counted in two directions; cells with too few persons are NaN.
+
+    Attributes
+    ----------
+    receipts : pd.DataFrame
+        receipts in each cell
+    value : pd.DataFrame
+        money in each cell, net of returns
+    persons : pd.DataFrame
+        distinct persons in each cell, those too few are NaN
+    hidden : int
+        cells left empty because too few persons stand behind them
+    least : int
+        the fewest persons that are shown
+    """
 
     receipts: pd.DataFrame  # receipts in each cell
     value: pd.DataFrame  # money in each cell, net of returns
@@ -397,12 +647,24 @@ class HotSpots:
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-050
 def hot_spots_by(
-    lines: pd.DataFrame,  # checked lines
-    down: pd.Series,  # what the rows are, for each line
-    across: pd.Series,  # what the columns are, for each line
-    least: int = 10,  # fewest persons in a cell
+    lines: pd.DataFrame,
+    down: pd.Series,
+    across: pd.Series,
+    least: int = 10,
 ) -> HotSpots:
-    """Count visits in the cells of two traits."""
+    """Count visits in the cells of two traits.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        checked lines
+    down : pd.Series
+        what the rows are, for each line
+    across : pd.Series
+        what the columns are, for each line
+    least : int, default 10
+        fewest persons in a cell
+    """
     cells = lines.assign(down=down, across=across)[["person", "receipt", "value", "units", "down", "across"]].dropna(
         subset=["down", "across"]
     )
@@ -425,10 +687,23 @@ def hot_spots_by(
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-052
 def hot_hours(
-    lines: pd.DataFrame,  # columns as in LINES
-    least: int = 10,  # fewest persons in a cell
-) -> HotSpots:  # weekdays down, hours across
-    """Count visits by weekday and hour; raise `ProfileError` where no purchase has an hour, or an hour is none."""
+    lines: pd.DataFrame,
+    least: int = 10,
+) -> HotSpots:
+    """Count visits by weekday and hour; raise `ProfileError` where no purchase has an hour, or an hour is none.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        columns as in LINES
+    least : int, default 10
+        fewest persons in a cell
+
+    Returns
+    -------
+    HotSpots
+        weekdays down, hours across
+    """
     known = check_lines(lines)
     known = known[known["hour"].notna()]
     if not (known["units"] > 0).any():
@@ -450,10 +725,27 @@ def hot_hours(
 
 # %% ../../nbs/people/03_profiles.ipynb #cell-053
 def hot_places(
-    lines: pd.DataFrame,  # columns as in LINES
-    least: int = 10,  # fewest persons in a cell
-) -> HotSpots:  # stores down, weekdays across; empty where no purchase has a store
-    """Count visits by store and weekday."""
+    lines: pd.DataFrame,
+    least: int = 10,
+) -> HotSpots:
+    """Count visits by store and weekday.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        columns as in LINES
+    least : int, default 10
+        fewest persons in a cell
+
+    Returns
+    -------
+    HotSpots
+        stores down, weekdays across; empty where no purchase has a store
+
+    Examples
+    --------
+    >>> hot_places(lines).relative.round(2)
+    """
     known = check_lines(lines)
     known = known[known["store"].notna()]
     spots = hot_spots_by(known, known["store"].astype(str), known["date"].dt.dayofweek, least)

@@ -41,9 +41,20 @@ def day_of(lines: pd.DataFrame) -> pd.Series:
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-011
 def purchases(
-    lines: pd.DataFrame,  # person, date, item, units; price where known
-) -> tuple[pd.DataFrame, dict]:  # person, day, item of every purchase; counts of what was left out
-    """Keep what somebody known took at a price on a known day; raise `RecommendError` where a column is missing or holds no dates."""
+    lines: pd.DataFrame,
+) -> tuple[pd.DataFrame, dict]:
+    """Keep what somebody known took at a price on a known day; raise `RecommendError` where a column is missing or holds no dates.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        person, date, item, units; price where known
+
+    Returns
+    -------
+    tuple[pd.DataFrame, dict]
+        person, day, item of every purchase; counts of what was left out
+    """
     missing = [name for name in NEEDED if name not in lines]
     if missing:
         raise RecommendError(
@@ -75,7 +86,25 @@ def purchases(
 # %% ../../nbs/people/07_recommend.ipynb #cell-013
 @dataclass(frozen=True)
 class History:
-    """Hold what P persons bought of I items before a day."""
+    """Hold what P persons bought of I items before a day.
+
+    Attributes
+    ----------
+    persons : pd.Index
+        names, sorted (P,)
+    items : pd.Index
+        names, sorted (I,)
+    until : pd.Timestamp
+        everything here happened before this day
+    person : np.ndarray
+        position of the person, one row per person, item and day (M,)
+    item : np.ndarray
+        position of the item (M,)
+    age : np.ndarray
+        days before `until`, 1 or more (M,)
+    left_out : pd.Series
+        what was left out, and how much of it
+    """
 
     persons: pd.Index  # names, sorted (P,)
     items: pd.Index  # names, sorted (I,)
@@ -92,12 +121,35 @@ class History:
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-014
 def history(
-    lines: pd.DataFrame,  # person, date, item, units; price where known
-    until: object = None,  # first day that is not known; None takes all
-    least: int = 5,  # purchases of an item below which it is left out
-    most_items: int = 8_000,  # items kept, the most bought first; memory grows with the square
+    lines: pd.DataFrame,
+    until: object = None,
+    least: int = 5,
+    most_items: int = 8_000,
 ) -> History:
-    """Collect what is known before a day; raise `RecommendError` where nothing is."""
+    """Collect what is known before a day; raise `RecommendError` where nothing is.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        person, date, item, units; price where known
+    until : object, default None
+        first day that is not known; None takes all
+    least : int, default 5
+        purchases of an item below which it is left out
+    most_items : int, default 8000
+        items kept, the most bought first; memory grows with the square
+
+    Examples
+    --------
+    >>> cut = lines["date"] < past.until
+    >>> mixed = lines.copy()
+    >>> mixed.loc[~cut, "item"] = np.random.default_rng(3).permutation(mixed.loc[~cut, "item"])
+    >>> people = list(past.persons[:20])
+    >>> for changed in (mixed, lines[cut]):
+    ...     pd.testing.assert_frame_equal(
+    ...         recommend(ease(history(changed, "2024-09-01"), 100.0), people), recommend(models[2], people)
+    ...     )
+    """
     bought, left = purchases(lines)
     if not len(bought):
         raise RecommendError(
@@ -138,9 +190,21 @@ def _indexed(kept: pd.DataFrame, until: pd.Timestamp, left: pd.Series) -> Histor
 # %% ../../nbs/people/07_recommend.ipynb #cell-020
 def matrix(
     past: History,
-    value: np.ndarray | None = None,  # of each row of the history; None counts days (M,)
-) -> csr_array:  # sum of the values (P, I)
-    """Lay a history out as a sparse matrix."""
+    value: np.ndarray | None = None,
+) -> csr_array:
+    """Lay a history out as a sparse matrix.
+
+    Parameters
+    ----------
+    past : History
+    value : np.ndarray | None, default None
+        of each row of the history; None counts days (M,)
+
+    Returns
+    -------
+    csr_array
+        sum of the values (P, I)
+    """
     value = np.ones(len(past.age)) if value is None else value
     out = csr_array((value, (past.person, past.item)), shape=past.shape)
     out.sum_duplicates()
@@ -148,7 +212,14 @@ def matrix(
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-021
 def bought(past: History) -> csr_array:
-    """Return 1 where a person bought an item (P, I)."""
+    """Return 1 where a person bought an item (P, I).
+
+    Examples
+    --------
+    >>> assert (bought(past).toarray() == [[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]]).all()
+    >>> assert (freshest(past).toarray() == 2 * bought(past).toarray()).all()
+    >>> pd.DataFrame(bought(past).toarray().astype(int), past.persons, past.items)
+    """
     out = matrix(past)
     out.data[:] = 1.0
     return out
@@ -164,7 +235,23 @@ def freshest(past: History) -> csr_array:
 # %% ../../nbs/people/07_recommend.ipynb #cell-025
 @dataclass(frozen=True)
 class Recommender:
-    """Score items for persons, linear in what they bought."""
+    r"""Score items for persons, linear in what they bought.
+
+    Attributes
+    ----------
+    name : str
+    history : History
+    base : np.ndarray
+        the same for everybody, $b$ (I,)
+    inputs : csr_array | None, default None
+        the history as the method sees it, $h$ (P, I)
+    weights : np.ndarray | None, default None
+        what having bought j says for i, $B$ (I, I)
+    lift : np.ndarray | None, default None
+        multiplies the sum, $\ell$ (I,)
+    own : csr_array | None, default None
+        the person's own habit, $o$ (P, I)
+    """
 
     name: str
     history: History
@@ -177,9 +264,21 @@ class Recommender:
 # %% ../../nbs/people/07_recommend.ipynb #cell-026
 def scores(
     model: Recommender,
-    rows: np.ndarray,  # positions of persons (R,)
-) -> np.ndarray:  # (R, I)
-    """Score every item for some persons."""
+    rows: np.ndarray,
+) -> np.ndarray:
+    """Score every item for some persons.
+
+    Parameters
+    ----------
+    model : Recommender
+    rows : np.ndarray
+        positions of persons (R,)
+
+    Returns
+    -------
+    np.ndarray
+        (R, I)
+    """
     out = np.tile(model.base.astype(float), (len(rows), 1))
     if model.weights is not None:
         out += (model.inputs[rows] @ model.weights) * (1.0 if model.lift is None else model.lift)
@@ -187,10 +286,23 @@ def scores(
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-028
 def top(
-    score: np.ndarray,  # -inf where an item is barred (R, I)
-    k: int,  # length of the list
-) -> np.ndarray:  # positions of items, best first; -1 where none is left (R, k)
-    """Pick the best items of each row; ties go to the first name."""
+    score: np.ndarray,
+    k: int,
+) -> np.ndarray:
+    """Pick the best items of each row; ties go to the first name.
+
+    Parameters
+    ----------
+    score : np.ndarray
+        -inf where an item is barred (R, I)
+    k : int
+        length of the list
+
+    Returns
+    -------
+    np.ndarray
+        positions of items, best first; -1 where none is left (R, k)
+    """
     if k < 1:
         raise RecommendError(f"k is {k}; a list needs 1 item or more")
     barred = np.isneginf(score)
@@ -203,12 +315,29 @@ def top(
 # %% ../../nbs/people/07_recommend.ipynb #cell-029
 def lists(
     model: Recommender,
-    rows: np.ndarray,  # positions of persons (R,)
+    rows: np.ndarray,
     k: int = 10,
-    repeats: bool = False,  # may show what the person bought before
-    chunk: int = 512,  # persons scored at a time
-) -> np.ndarray:  # positions of items (R, k)
-    """Return the list of each person."""
+    repeats: bool = False,
+    chunk: int = 512,
+) -> np.ndarray:
+    """Return the list of each person.
+
+    Parameters
+    ----------
+    model : Recommender
+    rows : np.ndarray
+        positions of persons (R,)
+    k : int, default 10
+    repeats : bool, default False
+        may show what the person bought before
+    chunk : int, default 512
+        persons scored at a time
+
+    Returns
+    -------
+    np.ndarray
+        positions of items (R, k)
+    """
     known, out = bought(model.history), []
     for some in (rows[at : at + chunk] for at in range(0, len(rows), chunk)):
         score = scores(model, some)
@@ -218,9 +347,21 @@ def lists(
 # %% ../../nbs/people/07_recommend.ipynb #cell-032
 def buyers(
     past: History,
-    days: float | None = None,  # count the last days only; None counts all
-) -> np.ndarray:  # persons who bought each item (I,)
-    """Count the different persons who bought each item."""
+    days: float | None = None,
+) -> np.ndarray:
+    """Count the different persons who bought each item.
+
+    Parameters
+    ----------
+    past : History
+    days : float | None, default None
+        count the last days only; None counts all
+
+    Returns
+    -------
+    np.ndarray
+        persons who bought each item (I,)
+    """
     recent = past.age <= (np.inf if days is None else days)
     pair = np.unique(past.person[recent].astype(np.int64) * past.shape[1] + past.item[recent])
     return np.bincount(pair % past.shape[1], minlength=past.shape[1]).astype(float)
@@ -232,11 +373,26 @@ def popularity(past: History, days: float | None = None) -> Recommender:
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-034
 def together(
-    seen: csr_array,  # (P, I)
-    weight: np.ndarray | None = None,  # of each person (P,)
-    most: int = 15_000,  # items beyond which the dense matrix is refused
-) -> np.ndarray:  # (I, I)
-    """Return the Gram matrix: how much two items have in common, summed over persons."""
+    seen: csr_array,
+    weight: np.ndarray | None = None,
+    most: int = 15_000,
+) -> np.ndarray:
+    """Return the Gram matrix: how much two items have in common, summed over persons.
+
+    Parameters
+    ----------
+    seen : csr_array
+        (P, I)
+    weight : np.ndarray | None, default None
+        of each person (P,)
+    most : int, default 15000
+        items beyond which the dense matrix is refused
+
+    Returns
+    -------
+    np.ndarray
+        (I, I)
+    """
     if seen.shape[1] > most:
         raise RecommendError(
             f"{seen.shape[1]} items: the matrices between them would take {3 * 8e-9 * seen.shape[1] ** 2:.1f} GB. Keep the most bought with history(most_items=...), at most {most}."
@@ -247,10 +403,25 @@ def together(
 # %% ../../nbs/people/07_recommend.ipynb #cell-035
 def item_item(
     past: History,
-    neighbours: int = 100,  # kept for each item
-    shrink: float = 10.0,  # persons
+    neighbours: int = 100,
+    shrink: float = 10.0,
 ) -> Recommender:
-    """Score items by their cosine to what the person bought."""
+    """Score items by their cosine to what the person bought.
+
+    Parameters
+    ----------
+    past : History
+    neighbours : int, default 100
+        kept for each item
+    shrink : float, default 10.0
+        persons
+
+    Examples
+    --------
+    >>> near = item_item(past, shrink=0.0).weights
+    >>> assert np.allclose(near[0, 1], 2 / 3) and near[0, 2] == 0
+    >>> pd.DataFrame(near.round(3), past.items, past.items)
+    """
     if neighbours < 1 or shrink < 0:
         raise RecommendError(
             f"neighbours is {neighbours} and shrink {shrink}; give 1 neighbour or more, and a shrinkage of 0 or more"
@@ -266,10 +437,23 @@ def item_item(
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-039
 def rebuild(
-    common: np.ndarray,  # Gram matrix of the items (I, I)
-    penalty: float,  # $\lambda$, in the unit of the Gram matrix, persons
-) -> np.ndarray:  # $B$ (I, I)
-    """Return the weights of EASE from a Gram matrix."""
+    common: np.ndarray,
+    penalty: float,
+) -> np.ndarray:
+    r"""Return the weights of EASE from a Gram matrix.
+
+    Parameters
+    ----------
+    common : np.ndarray
+        Gram matrix of the items (I, I)
+    penalty : float
+        $\lambda$, in the unit of the Gram matrix, persons
+
+    Returns
+    -------
+    np.ndarray
+        $B$ (I, I)
+    """
     if not penalty > 0:
         raise RecommendError(f"penalty is {penalty}; it must be above 0, or rare items cannot be told apart")
     half, _ = dpotrf(common + penalty * np.eye(len(common)), lower=1)
@@ -281,7 +465,15 @@ def rebuild(
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-040
 def ease(past: History, penalty: float = 200.0) -> Recommender:
-    """Score items by the regression that best rebuilds baskets."""
+    """Score items by the regression that best rebuilds baskets.
+
+    Examples
+    --------
+    >>> hand = ease(past, penalty=1.0)
+    >>> assert np.allclose(hand.weights, [[0, 4 / 8, -2 / 12], [4 / 7, 0, 4 / 12], [-2 / 7, 4 / 8, 0]])
+    >>> assert past.items[lists(hand, np.array([3]), k=1)[0, 0]] == "cheese"
+    >>> pd.DataFrame(hand.weights.round(3), past.items, past.items)
+    """
     seen = bought(past)
     return Recommender("EASE", past, np.zeros(past.shape[1]), seen, rebuild(together(seen), penalty))
 
@@ -307,9 +499,30 @@ def recommend(
     model: Recommender,
     persons: Sequence[str],
     k: int = 10,
-    repeats: bool = False,  # may show what the person bought before
-) -> pd.DataFrame:  # person, rank, item, score
-    """Return the list of each person, best first."""
+    repeats: bool = False,
+) -> pd.DataFrame:
+    """Return the list of each person, best first.
+
+    Parameters
+    ----------
+    model : Recommender
+    persons : Sequence[str]
+    k : int, default 10
+    repeats : bool, default False
+        may show what the person bought before
+
+    Returns
+    -------
+    pd.DataFrame
+        person, rank, item, score
+
+    Examples
+    --------
+    >>> why = because(hand, "cem", "bread")
+    >>> assert np.isclose(why["contribution"].sum(), scores(hand, np.array([2]))[0, 0])
+    >>> print(recommend(hand, ["cem"], 1).to_string(index=False), "|", reason(why))
+    >>> why
+    """
     rows = find(model.history.persons, persons, "person", NEWCOMER)
     shown = lists(model, rows, k, repeats)
     who, rank = np.nonzero(shown >= 0)
@@ -336,8 +549,21 @@ def because(
     model: Recommender,
     person: str,
     item: str,
-) -> pd.DataFrame:  # reason, item, contribution; contributions add up to the score
-    """Take the score of one item for one person apart, largest term first."""
+) -> pd.DataFrame:
+    """Take the score of one item for one person apart, largest term first.
+
+    Returns
+    -------
+    pd.DataFrame
+        reason, item, contribution; contributions add up to the score
+
+    Examples
+    --------
+    >>> why = because(hand, "cem", "bread")
+    >>> assert np.isclose(why["contribution"].sum(), scores(hand, np.array([2]))[0, 0])
+    >>> print(recommend(hand, ["cem"], 1).to_string(index=False), "|", reason(why))
+    >>> why
+    """
     u = find(model.history.persons, [person], "person", NEWCOMER)[0]
     i = find(model.history.items, [item], "item", UNSEEN)[0]
     rows = []
@@ -354,11 +580,27 @@ def because(
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-049
 def reason(
-    parts: pd.DataFrame,  # as `because` returns them
-    names: Mapping[str, str] | None = None,  # what to call an item
+    parts: pd.DataFrame,
+    names: Mapping[str, str] | None = None,
     most: int = 2,
 ) -> str:
-    """Say the largest reasons in one sentence."""
+    """Say the largest reasons in one sentence.
+
+    Parameters
+    ----------
+    parts : pd.DataFrame
+        as `because` returns them
+    names : Mapping[str, str] | None, default None
+        what to call an item
+    most : int, default 2
+
+    Examples
+    --------
+    >>> why = because(hand, "cem", "bread")
+    >>> assert np.isclose(why["contribution"].sum(), scores(hand, np.array([2]))[0, 0])
+    >>> print(recommend(hand, ["cem"], 1).to_string(index=False), "|", reason(why))
+    >>> why
+    """
     called = lambda item: str((names or {}).get(item, item))
     best = parts[parts["contribution"] > 0].head(most)
     past = [called(item) for item in best.loc[best["reason"] == BECAUSE[0], "item"]]
@@ -371,9 +613,22 @@ def reason(
 def later(
     lines: pd.DataFrame,
     past: History,
-    end: object = None,  # first day that no longer counts; None takes all
-) -> csr_array:  # 1 where a known person bought a known item after the cut (P, I)
-    """Return what was bought from the cut on, by known persons and among known items."""
+    end: object = None,
+) -> csr_array:
+    """Return what was bought from the cut on, by known persons and among known items.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+    past : History
+    end : object, default None
+        first day that no longer counts; None takes all
+
+    Returns
+    -------
+    csr_array
+        1 where a known person bought a known item after the cut (P, I)
+    """
     kept, _ = purchases(lines)
     kept = kept[(kept["day"] >= past.until) & ((kept["day"] < pd.Timestamp(end)) if end is not None else True)]
     u, i = past.persons.get_indexer(kept["person"]), past.items.get_indexer(kept["item"])
@@ -386,11 +641,26 @@ def later(
 # %% ../../nbs/people/07_recommend.ipynb #cell-054
 def per_person(
     model: Recommender,
-    relevant: csr_array,  # as `later` returns it (P, I)
+    relevant: csr_array,
     k: int = 10,
-    repeats: bool = False,  # judge what was bought before too
-) -> tuple[pd.DataFrame, np.ndarray]:  # person, relevant, hits, recall, ndcg; the lists (R, k)
-    """Judge the list of everybody who has something to be found."""
+    repeats: bool = False,
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Judge the list of everybody who has something to be found.
+
+    Parameters
+    ----------
+    model : Recommender
+    relevant : csr_array
+        as `later` returns it (P, I)
+    k : int, default 10
+    repeats : bool, default False
+        judge what was bought before too
+
+    Returns
+    -------
+    tuple[pd.DataFrame, np.ndarray]
+        person, relevant, hits, recall, ndcg; the lists (R, k)
+    """
     wanted = relevant if repeats else relevant - relevant.multiply(bought(model.history))
     wanted = csr_array(wanted)
     wanted.eliminate_zeros()
@@ -438,9 +708,25 @@ def difference(
     relevant: csr_array,
     k: int = 10,
     repeats: bool = False,
-    of: str = "recall",  # recall, ndcg or hits
-) -> pd.Series:  # mean, low and high of a 95% interval
-    """Return how much better one method is than another on the same persons."""
+    of: str = "recall",
+) -> pd.Series:
+    """Return how much better one method is than another on the same persons.
+
+    Parameters
+    ----------
+    model : Recommender
+    against : Recommender
+    relevant : csr_array
+    k : int, default 10
+    repeats : bool, default False
+    of : str, default 'recall'
+        recall, ndcg or hits
+
+    Returns
+    -------
+    pd.Series
+        mean, low and high of a 95% interval
+    """
     gap = (per_person(model, relevant, k, repeats)[0][of] - per_person(against, relevant, k, repeats)[0][of]).to_numpy(
         float
     )
@@ -453,10 +739,26 @@ def taste_world(
     items: int = 200,
     fashions: int = 10,
     days: int = 360,
-    trips: float = 5.0,  # mean number of shopping days of a person
+    trips: float = 5.0,
     seed: int = 0,
-) -> tuple[pd.DataFrame, pd.DataFrame]:  # lines; truth: probability of each item on a shopping day (persons, items)
-    """Simulate people who shop by taste."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Simulate people who shop by taste.
+
+    Parameters
+    ----------
+    persons : int, default 1000
+    items : int, default 200
+    fashions : int, default 10
+    days : int, default 360
+    trips : float, default 5.0
+        mean number of shopping days of a person
+    seed : int, default 0
+
+    Returns
+    -------
+    tuple[pd.DataFrame, pd.DataFrame]
+        lines; truth: probability of each item on a shopping day (persons, items)
+    """
     draw = np.random.default_rng(seed)
     popular = draw.gamma(1.0, 1.0, items)
     fashion = draw.gamma(0.1, 1.0, (fashions, items)) * popular
@@ -481,10 +783,18 @@ def taste_world(
 # %% ../../nbs/people/07_recommend.ipynb #cell-063
 def knowing(
     past: History,
-    liking: pd.DataFrame,  # the more, the likelier: persons down, items across
+    liking: pd.DataFrame,
     name: str = "best possible",
 ) -> Recommender:
-    """Recommend by known tastes: a bar that no method can expect to pass."""
+    """Recommend by known tastes: a bar that no method can expect to pass.
+
+    Parameters
+    ----------
+    past : History
+    liking : pd.DataFrame
+        the more, the likelier: persons down, items across
+    name : str, default 'best possible'
+    """
     known = liking.reindex(index=past.persons, columns=past.items).fillna(0.0).to_numpy(float)
     return Recommender(name, past, np.zeros(past.shape[1]), own=csr_array(known))
 
@@ -494,6 +804,12 @@ def compare(
     relevant: csr_array,
     k: int = 10,
     repeats: bool = False,
-) -> pd.DataFrame:  # one row a method
-    """Judge several methods on the same persons."""
+) -> pd.DataFrame:
+    """Judge several methods on the same persons.
+
+    Returns
+    -------
+    pd.DataFrame
+        one row a method
+    """
     return pd.DataFrame([judge(model, relevant, k, repeats) for model in models]).rename_axis("method")

@@ -19,9 +19,20 @@ from .profiles import ProfileError, large_enough
 
 # %% ../../nbs/people/04_segments.ipynb #cell-008
 def features(
-    people: pd.DataFrame,  # profiles of persons with a visit
-) -> pd.DataFrame:  # the same rows, in standard deviations from the mean, -2.5 to 2.5
-    """Bring the traits that segments are made of to one scale."""
+    people: pd.DataFrame,
+) -> pd.DataFrame:
+    """Bring the traits that segments are made of to one scale.
+
+    Parameters
+    ----------
+    people : pd.DataFrame
+        profiles of persons with a visit
+
+    Returns
+    -------
+    pd.DataFrame
+        the same rows, in standard deviations from the mean, -2.5 to 2.5
+    """
     raw = pd.DataFrame(
         {
             "silence": np.log1p(people["silence"]),
@@ -39,7 +50,17 @@ def features(
 
 @dataclass(frozen=True)
 class Segments:
-    """Hold a segmentation, and how well each number of segments survived resampling."""
+    """Hold a segmentation, and how well each number of segments survived resampling.
+
+    Attributes
+    ----------
+    of : pd.Series
+        person -> segment name
+    stability : pd.DataFrame
+        index k: mean and lowest adjusted Rand index over resamples
+    chosen : int
+        number of segments, without those set apart
+    """
 
     of: pd.Series  # person -> segment name
     stability: pd.DataFrame  # index k: mean and lowest adjusted Rand index over resamples
@@ -53,13 +74,30 @@ def cluster(scaled: np.ndarray, k: int, seed: int, starts: int) -> KMeans:
 
 
 def stability(
-    scaled: np.ndarray,  # features (P, F)
-    numbers: Sequence[int],  # numbers of segments to try
+    scaled: np.ndarray,
+    numbers: Sequence[int],
     resamples: int = 10,
     seed: int = 0,
-    most: int = 3_000,  # persons drawn at a time, at most
-) -> pd.DataFrame:  # index k: mean, lowest adjusted Rand index
-    """Return how well clusterings of bootstrap resamples agree with that of everybody, by number of clusters."""
+    most: int = 3_000,
+) -> pd.DataFrame:
+    """Return how well clusterings of bootstrap resamples agree with that of everybody, by number of clusters.
+
+    Parameters
+    ----------
+    scaled : np.ndarray
+        features (P, F)
+    numbers : Sequence[int]
+        numbers of segments to try
+    resamples : int, default 10
+    seed : int, default 0
+    most : int, default 3000
+        persons drawn at a time, at most
+
+    Returns
+    -------
+    pd.DataFrame
+        index k: mean, lowest adjusted Rand index
+    """
     rng, rows = np.random.default_rng(seed), {}
     for k in [k for k in numbers if k < len(np.unique(scaled, axis=0))]:
         whole, found = cluster(scaled, k, seed, 4).labels_, []
@@ -71,10 +109,18 @@ def stability(
 
 # %% ../../nbs/people/04_segments.ipynb #cell-012
 def segment_name(
-    part: pd.DataFrame,  # profiles of one segment
-    people: pd.DataFrame,  # profiles of everybody
+    part: pd.DataFrame,
+    people: pd.DataFrame,
 ) -> str:
-    """Name a segment by what sets it apart."""
+    """Name a segment by what sets it apart.
+
+    Parameters
+    ----------
+    part : pd.DataFrame
+        profiles of one segment
+    people : pd.DataFrame
+        profiles of everybody
+    """
     often = people["gap"].median() / part["gap"].median()
     pace = (
         "lapsed"
@@ -102,13 +148,32 @@ def segment_name(
 
 # %% ../../nbs/people/04_segments.ipynb #cell-013
 def segments(
-    people: pd.DataFrame,  # profiles
-    numbers: Sequence[int] = range(2, 8),  # numbers of segments to try
-    threshold: float = 0.8,  # least adjusted Rand index of any resample
+    people: pd.DataFrame,
+    numbers: Sequence[int] = range(2, 8),
+    threshold: float = 0.8,
     resamples: int = 10,
     seed: int = 0,
 ) -> Segments:
-    """Cluster persons into the largest stable number of segments, and name them; those with returns only are set apart."""
+    """Cluster persons into the largest stable number of segments, and name them; those with returns only are set apart.
+
+    Parameters
+    ----------
+    people : pd.DataFrame
+        profiles
+    numbers : Sequence[int], default range(2, 8)
+        numbers of segments to try
+    threshold : float, default 0.8
+        least adjusted Rand index of any resample
+    resamples : int, default 10
+    seed : int, default 0
+
+    Examples
+    --------
+    >>> found = segments(people)
+    >>> agreement = adjusted_rand_score(kinds.reindex(people.index), found.of)
+    >>> assert found.chosen == 4 and agreement > 0.9
+    >>> found.of.value_counts(), round(agreement, 3)
+    """
     real = people[people["frequency"] > 0]
     scaled = features(real).to_numpy()
     tried = stability(scaled, numbers, resamples, seed)
@@ -127,13 +192,33 @@ def segments(
 
 # %% ../../nbs/people/04_segments.ipynb #cell-019
 def value_by(
-    people: pd.DataFrame,  # profiles
-    group: pd.Series,  # person -> name of its group
-    days: int = 365,  # length of the time that the money belongs to
-    least: int = 10,  # fewest persons in a row; smaller groups are merged
-    ahead: pd.Series | None = None,  # person -> expected worth, money; for a column `ahead`, its mean
-) -> pd.DataFrame:  # index group: persons, share_of_persons, value (money), share_of_value, per_person_year (money), visits and basket (money), silent and returned (shares)
-    """Return what each group of persons brings, dearest first; raise `ProfileError` for a time without days."""
+    people: pd.DataFrame,
+    group: pd.Series,
+    days: int = 365,
+    least: int = 10,
+    ahead: pd.Series | None = None,
+) -> pd.DataFrame:
+    """Return what each group of persons brings, dearest first; raise `ProfileError` for a time without days.
+
+    Parameters
+    ----------
+    people : pd.DataFrame
+        profiles
+    group : pd.Series
+        person -> name of its group
+    days : int, default 365
+        length of the time that the money belongs to
+    least : int, default 10
+        fewest persons in a row; smaller groups are merged
+    ahead : pd.Series | None, default None
+        person -> expected worth, money; for a column `ahead`, its mean
+
+    Returns
+    -------
+    pd.DataFrame
+        index group: persons, share_of_persons, value (money), share_of_value, per_person_year (money), visits
+        and basket (money), silent and returned (shares)
+    """
     if days < 1:
         raise ProfileError(f"days is {days}; give the length of the time that the money belongs to, 1 or more")
     merged = large_enough(group.reindex(people.index), least)

@@ -36,12 +36,28 @@ from .profiles import ProfileError
 
 # %% ../../nbs/people/06_worth.ipynb #cell-006
 def period(
-    days: pd.DataFrame,  # of `profiles.visits`
-    people: pd.Index,  # persons
+    days: pd.DataFrame,
+    people: pd.Index,
     start: pd.Timestamp,
-    end: pd.Timestamp,  # the first day after it
-) -> tuple[np.ndarray, np.ndarray]:  # visits (P,), money net of returns (P,)
-    """Count what each person did from `start` until before `end`."""
+    end: pd.Timestamp,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count what each person did from `start` until before `end`.
+
+    Parameters
+    ----------
+    days : pd.DataFrame
+        of `profiles.visits`
+    people : pd.Index
+        persons
+    start : pd.Timestamp
+    end : pd.Timestamp
+        the first day after it
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        visits (P,), money net of returns (P,)
+    """
     inside = days[(days["date"] >= start) & (days["date"] < end)]
     came = inside[inside["bought"]].groupby("person", observed=True).size()
     return tuple(
@@ -52,7 +68,19 @@ def period(
 # %% ../../nbs/people/06_worth.ipynb #cell-007
 @dataclass(frozen=True)
 class Morning:
-    """Hold what is known of every customer on one morning, and the models fitted to it."""
+    """Hold what is known of every customer on one morning, and the models fitted to it.
+
+    Attributes
+    ----------
+    history : pd.DataFrame
+        of `buying_history`, with last, last_value, before, before_value, model, model_value
+    visit_model : BetaGeometric
+    spend_model : GammaGamma
+    start : pd.Timestamp
+        the first day not known
+    days : int
+        length of a period
+    """
 
     history: pd.DataFrame  # of `buying_history`, with last, last_value, before, before_value, model, model_value
     visit_model: BetaGeometric
@@ -62,11 +90,21 @@ class Morning:
 
 # %% ../../nbs/people/06_worth.ipynb #cell-008
 def morning(
-    days: pd.DataFrame,  # of `profiles.visits`
-    start: pd.Timestamp,  # the first day not known any more
-    length: int,  # days of the period to forecast, and of those looked back on
+    days: pd.DataFrame,
+    start: pd.Timestamp,
+    length: int,
 ) -> Morning:
-    """Fit both models to everything before `start`; raise `ProfileError` where that is too little, or the period has no days."""
+    """Fit both models to everything before `start`; raise `ProfileError` where that is too little, or the period has no days.
+
+    Parameters
+    ----------
+    days : pd.DataFrame
+        of `profiles.visits`
+    start : pd.Timestamp
+        the first day not known any more
+    length : int
+        days of the period to forecast, and of those looked back on
+    """
     if length < 1:
         raise ProfileError(f"a period of {length} days cannot be forecast; give 1 day or more")
     history, span = buying_history(days, start), pd.Timedelta(days=length)
@@ -91,21 +129,49 @@ TERMS = {"visits": ("model", "last", "before"), "value": ("model_value", "last_v
 
 
 def blend_weights(
-    past: pd.DataFrame,  # history of a morning whose outcome is known
-    outcome: np.ndarray,  # (P,)
-    what: str,  # visits or value
-) -> np.ndarray:  # weights of 0 or more, of model, last and before (3,)
-    """Weigh the terms by least squares; customers with large forecasts are noisier and count for less."""
+    past: pd.DataFrame,
+    outcome: np.ndarray,
+    what: str,
+) -> np.ndarray:
+    """Weigh the terms by least squares; customers with large forecasts are noisier and count for less.
+
+    Parameters
+    ----------
+    past : pd.DataFrame
+        history of a morning whose outcome is known
+    outcome : np.ndarray
+        (P,)
+    what : str
+        visits or value
+
+    Returns
+    -------
+    np.ndarray
+        weights of 0 or more, of model, last and before (3,)
+    """
     terms = past[list(TERMS[what])].to_numpy(float)
     scale = 1 / np.sqrt(np.maximum(terms[:, 0], 0.1 * max(terms[:, 0].mean(), 1e-9)))
     return nnls(terms * scale[:, None], outcome * scale)[0]
 
 # %% ../../nbs/people/06_worth.ipynb #cell-011
 def traits(
-    history: pd.DataFrame,  # of a morning
-    what: str,  # visits or value
-) -> np.ndarray:  # (P, F)
-    """Return the logarithms that the regression sees."""
+    history: pd.DataFrame,
+    what: str,
+) -> np.ndarray:
+    """Return the logarithms that the regression sees.
+
+    Parameters
+    ----------
+    history : pd.DataFrame
+        of a morning
+    what : str
+        visits or value
+
+    Returns
+    -------
+    np.ndarray
+        (P, F)
+    """
     columns = ["model", "last", "before", "visits"] + (
         [] if what == "visits" else ["model_value", "last_value", "before_value", "spend"]
     )
@@ -114,12 +180,29 @@ def traits(
 
 
 def regression(
-    past: pd.DataFrame,  # history of a morning whose outcome is known
-    outcome: np.ndarray,  # (P,)
-    now: pd.DataFrame,  # history of the morning to forecast from
-    what: str,  # visits or value
-) -> np.ndarray:  # (P,)
-    """Fit a Poisson regression on the earlier morning and apply it to this one."""
+    past: pd.DataFrame,
+    outcome: np.ndarray,
+    now: pd.DataFrame,
+    what: str,
+) -> np.ndarray:
+    """Fit a Poisson regression on the earlier morning and apply it to this one.
+
+    Parameters
+    ----------
+    past : pd.DataFrame
+        history of a morning whose outcome is known
+    outcome : np.ndarray
+        (P,)
+    now : pd.DataFrame
+        history of the morning to forecast from
+    what : str
+        visits or value
+
+    Returns
+    -------
+    np.ndarray
+        (P,)
+    """
     seen, unit = traits(past, what), max(float(outcome.mean()), 1e-9)
     mean, spread = seen.mean(axis=0), np.maximum(seen.std(axis=0), 1e-9)
     fitted = PoissonRegressor(alpha=0.01 if what == "visits" else 0.1, solver="newton-cholesky", max_iter=100).fit(
@@ -129,11 +212,26 @@ def regression(
 
 # %% ../../nbs/people/06_worth.ipynb #cell-013
 def forecasts(
-    now: Morning,  # the morning to forecast from
-    past: Morning | None,  # one period earlier; None where the records do not reach back
-    outcome: tuple[np.ndarray, np.ndarray] | None = None,  # visits and money of the period after `past`
-) -> dict[str, pd.DataFrame]:  # name -> visits, value (index person)
-    """Make every forecast of the coming period that the records allow."""
+    now: Morning,
+    past: Morning | None,
+    outcome: tuple[np.ndarray, np.ndarray] | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Make every forecast of the coming period that the records allow.
+
+    Parameters
+    ----------
+    now : Morning
+        the morning to forecast from
+    past : Morning | None
+        one period earlier; None where the records do not reach back
+    outcome : tuple[np.ndarray, np.ndarray] | None, default None
+        visits and money of the period after `past`
+
+    Returns
+    -------
+    dict[str, pd.DataFrame]
+        name -> visits, value (index person)
+    """
     h, out = now.history, {}
     known = h.index if past is None else past.history.index
     for i, (what, (model, last, before)) in enumerate(TERMS.items()):
@@ -154,10 +252,23 @@ def forecasts(
 
 # %% ../../nbs/people/06_worth.ipynb #cell-015
 def judge(
-    made: Mapping[str, pd.DataFrame],  # name -> visits, value
-    outcome: tuple[np.ndarray, np.ndarray],  # visits and money that followed (P,), (P,)
-) -> pd.DataFrame:  # index name: visits_MAE, visits_RMSE, value_MAE, value_RMSE
-    """Score forecasts of visits and money by person."""
+    made: Mapping[str, pd.DataFrame],
+    outcome: tuple[np.ndarray, np.ndarray],
+) -> pd.DataFrame:
+    """Score forecasts of visits and money by person.
+
+    Parameters
+    ----------
+    made : Mapping[str, pd.DataFrame]
+        name -> visits, value
+    outcome : tuple[np.ndarray, np.ndarray]
+        visits and money that followed (P,), (P,)
+
+    Returns
+    -------
+    pd.DataFrame
+        index name: visits_MAE, visits_RMSE, value_MAE, value_RMSE
+    """
     rows = {}
     for name, table in made.items():
         miss = {what: table[what].to_numpy(float) - outcome[i] for i, what in enumerate(TERMS)}
@@ -170,16 +281,41 @@ def judge(
 
 # %% ../../nbs/people/06_worth.ipynb #cell-016
 def choose(
-    scores: pd.DataFrame,  # of `judge`
-) -> str:  # a name of its index
-    """Return the forecast with the smallest product of errors relative to the last period, the two free ones apart."""
+    scores: pd.DataFrame,
+) -> str:
+    """Return the forecast with the smallest product of errors relative to the last period, the two free ones apart.
+
+    Parameters
+    ----------
+    scores : pd.DataFrame
+        of `judge`
+
+    Returns
+    -------
+    str
+        a name of its index
+    """
     relative = (scores / scores.loc["same as the last period"].replace(0, 1)).prod(axis=1)
     return str(relative.drop(["mean of all", "same as the last period"]).idxmin())
 
 # %% ../../nbs/people/06_worth.ipynb #cell-017
 @dataclass(frozen=True)
 class HeldOut:
-    """Hold what was forecast on one morning and what came."""
+    """Hold what was forecast on one morning and what came.
+
+    Attributes
+    ----------
+    morning : Morning
+    forecasts : dict[str, pd.DataFrame]
+    chosen : str
+        the forecast chosen on the period before
+    outcome : tuple[np.ndarray, np.ndarray]
+        visits and money that came (P,), (P,)
+    scores : pd.DataFrame
+        of `judge`
+    said : np.ndarray
+        probability of at least one visit, corrected on the period before (P,)
+    """
 
     morning: Morning
     forecasts: dict[str, pd.DataFrame]
@@ -195,11 +331,26 @@ class HeldOut:
 
 # %% ../../nbs/people/06_worth.ipynb #cell-019
 def corrected(
-    past_said: np.ndarray,  # probabilities given a period ago
-    past_came: np.ndarray,  # and what came of them, bool
-    said: np.ndarray,  # probabilities given now
-) -> np.ndarray:  # probabilities (P,)
-    """Shift and stretch the log-odds of probabilities so that those of the period before would have been true."""
+    past_said: np.ndarray,
+    past_came: np.ndarray,
+    said: np.ndarray,
+) -> np.ndarray:
+    """Shift and stretch the log-odds of probabilities so that those of the period before would have been true.
+
+    Parameters
+    ----------
+    past_said : np.ndarray
+        probabilities given a period ago
+    past_came : np.ndarray
+        and what came of them, bool
+    said : np.ndarray
+        probabilities given now
+
+    Returns
+    -------
+    np.ndarray
+        probabilities (P,)
+    """
     odds = lambda p: logit(np.clip(p, 1e-4, 1 - 1e-4))
     if past_came.all() or not past_came.any():
         return said
@@ -208,20 +359,44 @@ def corrected(
 
 # %% ../../nbs/people/06_worth.ipynb #cell-020
 def outcome_after(
-    days: pd.DataFrame,  # of `profiles.visits`
+    days: pd.DataFrame,
     made: Morning,
-) -> tuple[np.ndarray, np.ndarray]:  # visits (P,), money net of returns (P,)
-    """Return visits and money of the period after a morning."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return visits and money of the period after a morning.
+
+    Parameters
+    ----------
+    days : pd.DataFrame
+        of `profiles.visits`
+    made : Morning
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        visits (P,), money net of returns (P,)
+    """
     return period(days, made.history.index, made.start, made.start + pd.Timedelta(days=made.days))
 
 # %% ../../nbs/people/06_worth.ipynb #cell-021
 def held_out(
-    days: pd.DataFrame,  # of `profiles.visits`
-    start: pd.Timestamp,  # the morning of the forecast
-    length: int,  # days of the period
-    least: int = 50,  # customers who came twice that a morning needs
+    days: pd.DataFrame,
+    start: pd.Timestamp,
+    length: int,
+    least: int = 50,
 ) -> HeldOut:
-    """Forecast the period after `start` from what was known before, and judge it; raise `ProfileError` where there is too little before it, or nothing after."""
+    """Forecast the period after `start` from what was known before, and judge it; raise `ProfileError` where there is too little before it, or nothing after.
+
+    Parameters
+    ----------
+    days : pd.DataFrame
+        of `profiles.visits`
+    start : pd.Timestamp
+        the morning of the forecast
+    length : int
+        days of the period
+    least : int, default 50
+        customers who came twice that a morning needs
+    """
     if not (days["date"] >= start).any():
         raise ProfileError(
             f"the lines end on {days['date'].max():%Y-%m-%d}, so nothing tells what came from {start:%Y-%m-%d} on; take an earlier day"
@@ -247,21 +422,50 @@ def held_out(
 # %% ../../nbs/people/06_worth.ipynb #cell-026
 def median_visits(
     made: Morning,
-    forecast: pd.DataFrame,  # visits: the mean of each customer
-    n: int = 200,  # draws
+    forecast: pd.DataFrame,
+    n: int = 200,
     seed: int = 0,
-) -> np.ndarray:  # (P,)
-    """Return the median of each customer's visits, drawn at the level of a mean forecast."""
+) -> np.ndarray:
+    """Return the median of each customer's visits, drawn at the level of a mean forecast.
+
+    Parameters
+    ----------
+    made : Morning
+    forecast : pd.DataFrame
+        visits: the mean of each customer
+    n : int, default 200
+        draws
+    seed : int, default 0
+
+    Returns
+    -------
+    np.ndarray
+        (P,)
+    """
     level = forecast["visits"].to_numpy(float) / np.maximum(made.history["model"].to_numpy(float), 1e-9)
     return np.median(draw_visits(made.visit_model, made.history, made.days / 7, n, seed, np.clip(level, 0, 20)), axis=0)
 
 # %% ../../nbs/people/06_worth.ipynb #cell-029
 def calibration(
-    probability: np.ndarray,  # (P,)
-    happened: np.ndarray,  # bool (P,)
+    probability: np.ndarray,
+    happened: np.ndarray,
     bins: int = 10,
-) -> pd.DataFrame:  # one row a bin: customers, said, came
-    """Return what was said and what came, in bins of equally many customers."""
+) -> pd.DataFrame:
+    """Return what was said and what came, in bins of equally many customers.
+
+    Parameters
+    ----------
+    probability : np.ndarray
+        (P,)
+    happened : np.ndarray
+        bool (P,)
+    bins : int, default 10
+
+    Returns
+    -------
+    pd.DataFrame
+        one row a bin: customers, said, came
+    """
     order = pd.Series(probability).rank(method="first", pct=True)
     rows = pd.DataFrame(
         {"said": probability, "came": np.asarray(happened, float), "bin": np.ceil(order * bins).astype(int)}
@@ -276,10 +480,30 @@ def calibration_error(table: pd.DataFrame) -> float:
 # %% ../../nbs/people/06_worth.ipynb #cell-032
 def against_truth(
     made: Morning,
-    active: np.ndarray,  # truly still a customer, bool (P,)
-    true_rate: np.ndarray,  # visits a week while active (P,)
+    active: np.ndarray,
+    true_rate: np.ndarray,
 ) -> pd.Series:
-    """Score the probability of being active and the visit rate against the truth."""
+    """Score the probability of being active and the visit rate against the truth.
+
+    Parameters
+    ----------
+    made : Morning
+    active : np.ndarray
+        truly still a customer, bool (P,)
+    true_rate : np.ndarray
+        visits a week while active (P,)
+
+    Examples
+    --------
+    >>> persons = data.truth.people.persons.set_index("person").loc[result.morning.history.index]
+    >>> truth = against_truth(result.morning, ~(persons["lost"] < start).to_numpy(), persons["rate"].to_numpy())
+    >>> assert (
+    ...     truth["AUC"] > 0.9
+    ...     and truth["Brier"] < 0.5 * truth["Brier of the mean"]
+    ...     and truth["log error of the rate"] < truth["log error of visits over weeks"]
+    ... )
+    >>> truth.round(3)
+    """
     said, h = alive(made.visit_model, made.history), made.history
     off = lambda guess: float(np.sqrt(np.mean(np.log(guess / true_rate) ** 2)))
     return pd.Series(
@@ -296,11 +520,26 @@ def against_truth(
 
 # %% ../../nbs/people/06_worth.ipynb #cell-035
 def margin_share(
-    lines: pd.DataFrame,  # person, item, units, price
-    items: pd.DataFrame,  # item, cost (money per unit)
-    trust: float = 50.0,  # money: for a person who bought for this much, the own share and everybody's weigh the same
-) -> pd.Series:  # person -> margin per money of sales
-    """Return the share of each person's money that is margin, drawn towards everybody's; raise `ProfileError` where nothing bought has a cost and a price."""
+    lines: pd.DataFrame,
+    items: pd.DataFrame,
+    trust: float = 50.0,
+) -> pd.Series:
+    """Return the share of each person's money that is margin, drawn towards everybody's; raise `ProfileError` where nothing bought has a cost and a price.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        person, item, units, price
+    items : pd.DataFrame
+        item, cost (money per unit)
+    trust : float, default 50.0
+        money: for a person who bought for this much, the own share and everybody's weigh the same
+
+    Returns
+    -------
+    pd.Series
+        person -> margin per money of sales
+    """
     cost = lines["item"].map(items.drop_duplicates("item").set_index("item")["cost"])
     kept = lines[cost.notna() & (lines["units"] > 0)]
     if kept.empty:
@@ -322,10 +561,23 @@ def margin_share(
 
 
 def margin_of(
-    margin: pd.Series | float,  # margin per money of sales, of each person or of all
-    people: pd.Index,  # persons
-) -> np.ndarray:  # (P,)
-    """Return everybody's margin; a person without one of their own gets the mean."""
+    margin: pd.Series | float,
+    people: pd.Index,
+) -> np.ndarray:
+    """Return everybody's margin; a person without one of their own gets the mean.
+
+    Parameters
+    ----------
+    margin : pd.Series | float
+        margin per money of sales, of each person or of all
+    people : pd.Index
+        persons
+
+    Returns
+    -------
+    np.ndarray
+        (P,)
+    """
     if not isinstance(margin, pd.Series):
         if isinstance(margin, (str, bool)) or not np.isscalar(margin) or not np.isfinite(margin):
             raise ProfileError(
@@ -337,13 +589,33 @@ def margin_of(
 # %% ../../nbs/people/06_worth.ipynb #cell-037
 def lifetime_value(
     made: Morning,
-    margin: pd.Series | float,  # margin per money of sales, of each person or of all
-    weeks: int = 104,  # how far ahead
-    yearly_rate: float = 0.1,  # discount rate a year
-    step: int = 4,  # weeks between two points of the sum
-    history: pd.DataFrame | None = None,  # other histories of the same persons, for a what-if
-) -> pd.Series:  # person -> money today
-    """Return the discounted margin that each customer is expected to bring; raise `ProfileError` for a time or a rate that cannot be."""
+    margin: pd.Series | float,
+    weeks: int = 104,
+    yearly_rate: float = 0.1,
+    step: int = 4,
+    history: pd.DataFrame | None = None,
+) -> pd.Series:
+    """Return the discounted margin that each customer is expected to bring; raise `ProfileError` for a time or a rate that cannot be.
+
+    Parameters
+    ----------
+    made : Morning
+    margin : pd.Series | float
+        margin per money of sales, of each person or of all
+    weeks : int, default 104
+        how far ahead
+    yearly_rate : float, default 0.1
+        discount rate a year
+    step : int, default 4
+        weeks between two points of the sum
+    history : pd.DataFrame | None, default None
+        other histories of the same persons, for a what-if
+
+    Returns
+    -------
+    pd.Series
+        person -> money today
+    """
     if weeks <= 0 or step <= 0 or yearly_rate <= -1:
         raise ProfileError(
             f"weeks is {weeks}, step {step}, yearly_rate {yearly_rate}; weeks and step must be above 0, the rate above -1"
@@ -358,11 +630,25 @@ def lifetime_value(
 
 # %% ../../nbs/people/06_worth.ipynb #cell-040
 def value_check(
-    worth: pd.Series,  # person -> expected money
-    came: np.ndarray,  # money that came (P,)
+    worth: pd.Series,
+    came: np.ndarray,
     bins: int = 5,
-) -> pd.DataFrame:  # index fifth, the best first: customers, expected and came (money a customer), share_of_came
-    """Return expected and actual money of customers, in bins of equally many by what was expected."""
+) -> pd.DataFrame:
+    """Return expected and actual money of customers, in bins of equally many by what was expected.
+
+    Parameters
+    ----------
+    worth : pd.Series
+        person -> expected money
+    came : np.ndarray
+        money that came (P,)
+    bins : int, default 5
+
+    Returns
+    -------
+    pd.DataFrame
+        index fifth, the best first: customers, expected and came (money a customer), share_of_came
+    """
     rank = np.ceil(worth.rank(method="first", ascending=False, pct=True) * bins).astype(int)
     rows = pd.DataFrame({"fifth": rank, "expected": worth, "came": came})
     out = rows.groupby("fifth").agg(
@@ -373,7 +659,15 @@ def value_check(
 # %% ../../nbs/people/06_worth.ipynb #cell-043
 @dataclass(frozen=True)
 class WinBack:
-    """Hold whom to write to, and what is expected of it."""
+    """Hold whom to write to, and what is expected of it.
+
+    Attributes
+    ----------
+    people : pd.DataFrame
+        index person: comes_anyway, worth_now, worth_back, prize, outlay, gain, break_even, write (bool)
+    response : float
+        assumed share of those staying away who come because of the letter, just after their last visit
+    """
 
     people: (
         pd.DataFrame
@@ -394,16 +688,37 @@ class WinBack:
 # %% ../../nbs/people/06_worth.ipynb #cell-044
 def win_back(
     made: Morning,
-    margin: pd.Series | float,  # margin per money of sales
-    response: float = 0.05,  # of those staying away, just after their last visit, $\rho$
-    half_life: float = 26.0,  # weeks of silence in which the response halves
-    letter: float = 0.5,  # money a letter, $c$
-    gift: float = 2.0,  # money a gift taken, $g$
-    weeks: float = 8.0,  # how long the offer lasts
-    consent: pd.Series | None = None,  # person -> may be written to; nobody else is. None takes everybody for agreed
-    worth_weeks: int = 52,  # weeks ahead that a customer's worth is counted
+    margin: pd.Series | float,
+    response: float = 0.05,
+    half_life: float = 26.0,
+    letter: float = 0.5,
+    gift: float = 2.0,
+    weeks: float = 8.0,
+    consent: pd.Series | None = None,
+    worth_weeks: int = 52,
 ) -> WinBack:
-    """Choose the customers whose letter is expected to pay; raise `ProfileError` for a response that is no share, or costs below 0."""
+    r"""Choose the customers whose letter is expected to pay; raise `ProfileError` for a response that is no share, or costs below 0.
+
+    Parameters
+    ----------
+    made : Morning
+    margin : pd.Series | float
+        margin per money of sales
+    response : float, default 0.05
+        of those staying away, just after their last visit, $\rho$
+    half_life : float, default 26.0
+        weeks of silence in which the response halves
+    letter : float, default 0.5
+        money a letter, $c$
+    gift : float, default 2.0
+        money a gift taken, $g$
+    weeks : float, default 8.0
+        how long the offer lasts
+    consent : pd.Series | None, default None
+        person -> may be written to; nobody else is. None takes everybody for agreed
+    worth_weeks : int, default 52
+        weeks ahead that a customer's worth is counted
+    """
     if not (0 < response <= 1 and letter >= 0 and gift >= 0 and half_life > 0):
         raise ProfileError(
             f"response is {response}, letter {letter}, gift {gift}, half_life {half_life}; response must be above 0 and at most 1, the costs 0 or more, half_life above 0"
@@ -434,10 +749,23 @@ def win_back(
 
 # %% ../../nbs/people/06_worth.ipynb #cell-046
 def consents(
-    contacts: pd.DataFrame,  # channel, record, consent (yes or no; may be empty)
-    identity: pd.DataFrame,  # channel, record, person
-) -> pd.Series:  # person -> agreed in every account
-    """Return who may be written to: those who agreed in every account they have."""
+    contacts: pd.DataFrame,
+    identity: pd.DataFrame,
+) -> pd.Series:
+    """Return who may be written to: those who agreed in every account they have.
+
+    Parameters
+    ----------
+    contacts : pd.DataFrame
+        channel, record, consent (yes or no; may be empty)
+    identity : pd.DataFrame
+        channel, record, person
+
+    Returns
+    -------
+    pd.Series
+        person -> agreed in every account
+    """
     keys = ["channel", "record"]
     said = contacts.astype({key: str for key in keys}).merge(identity.astype({key: str for key in keys}), on=keys)
     agreed = said["consent"].map(lambda answer: str(answer).strip().lower() in ("true", "yes", "1", "1.0"))

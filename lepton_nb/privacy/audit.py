@@ -24,11 +24,26 @@ UNKNOWN = "unknown"
 
 
 def born_in(
-    contacts: pd.DataFrame,  # channel, record and perhaps birth_date
-    identity: pd.DataFrame,  # channel, record, person
-    persons: pd.Series,  # whose decade is wanted
-) -> pd.Series:  # "1980s", or unknown
-    """Give the decade in which each person was born."""
+    contacts: pd.DataFrame,
+    identity: pd.DataFrame,
+    persons: pd.Series,
+) -> pd.Series:
+    """Give the decade in which each person was born.
+
+    Parameters
+    ----------
+    contacts : pd.DataFrame
+        channel, record and perhaps birth_date
+    identity : pd.DataFrame
+        channel, record, person
+    persons : pd.Series
+        whose decade is wanted
+
+    Returns
+    -------
+    pd.Series
+        "1980s", or unknown
+    """
     if "birth_date" not in contacts:
         return pd.Series(UNKNOWN, index=persons.index)
     birth = (
@@ -43,12 +58,27 @@ def born_in(
 
 
 def by_store_and_age(
-    lines: pd.DataFrame,  # person, store, units, price, ..
+    lines: pd.DataFrame,
     contacts: pd.DataFrame,
     identity: pd.DataFrame,
-    k: int = 5,  # least number of people in a cell
-) -> tuple[Guarded, float]:  # the table, fit to be published; share of money in cells that are not shown
-    """Count people and money by store and decade of birth, with totals, guarded."""
+    k: int = 5,
+) -> tuple[Guarded, float]:
+    """Count people and money by store and decade of birth, with totals, guarded.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        person, store, units, price, ..
+    contacts : pd.DataFrame
+    identity : pd.DataFrame
+    k : int, default 5
+        least number of people in a cell
+
+    Returns
+    -------
+    tuple[Guarded, float]
+        the table, fit to be published; share of money in cells that are not shown
+    """
     used = lines.assign(born=born_in(contacts, identity, lines["person"]), money=lines["units"] * lines["price"])[
         ["person", "store", "born", "money"]
     ]
@@ -62,7 +92,24 @@ def by_store_and_age(
 # %% ../../nbs/privacy/07_audit.ipynb #cell-010
 @dataclass(frozen=True)
 class Audit:
-    """Hold what was measured."""
+    """Hold what was measured.
+
+    Attributes
+    ----------
+    table : pd.DataFrame
+        safeguard, measured, what it means
+    held : Guarded
+        people and money by store and decade of birth
+    lost : float
+        share of money in suppressed cells
+    answer : pd.DataFrame
+        private counts by store
+    budget : Budget
+    receipt : Receipt
+        of the trial erasure
+    left : int
+        places that still named the person after it
+    """
 
     table: pd.DataFrame  # safeguard, measured, what it means
     held: Guarded  # people and money by store and decade of birth
@@ -90,16 +137,35 @@ def sealed_whole(contacts: pd.DataFrame, key: Key) -> int:
 
 # %% ../../nbs/privacy/07_audit.ipynb #cell-011
 def audit(
-    frames: Mapping[str, pd.DataFrame],  # contacts, identity, lines, and whatever else names people
-    stores: Sequence[str],  # all stores of the chain, known beforehand
+    frames: Mapping[str, pd.DataFrame],
+    stores: Sequence[str],
     key: Key,
-    budget: Budget,  # charged with epsilon
-    epsilon: float = 0.5,  # of the private counts
-    k: int = 5,  # least number of people in a cell
-    period: int = 730,  # retention tried, days before the last purchase
-    invented: bool = False,  # whether the people are simulated, so that true counts may be shown
+    budget: Budget,
+    epsilon: float = 0.5,
+    k: int = 5,
+    period: int = 730,
+    invented: bool = False,
 ) -> Audit:
-    """Run every safeguard once on the data of a run; raise PrivacyError where contacts, identity or lines are missing or empty."""
+    """Run every safeguard once on the data of a run; raise PrivacyError where contacts, identity or lines are missing or empty.
+
+    Parameters
+    ----------
+    frames : Mapping[str, pd.DataFrame]
+        contacts, identity, lines, and whatever else names people
+    stores : Sequence[str]
+        all stores of the chain, known beforehand
+    key : Key
+    budget : Budget
+        charged with epsilon
+    epsilon : float, default 0.5
+        of the private counts
+    k : int, default 5
+        least number of people in a cell
+    period : int, default 730
+        retention tried, days before the last purchase
+    invented : bool, default False
+        whether the people are simulated, so that true counts may be shown
+    """
     if missing := [name for name in ("contacts", "identity", "lines") if not len(frames.get(name, ()))]:
         raise PrivacyError(
             f"frames has no rows of {missing[0]}: the audit measures contacts, identity and lines. Leave the audit out where nobody is known."

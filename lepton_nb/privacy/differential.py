@@ -27,7 +27,27 @@ class BudgetError(PrivacyError):
 
 @dataclass
 class Budget:
-    """Keep the ledger of what was spent."""
+    r"""Keep the ledger of what was spent.
+
+    Attributes
+    ----------
+    total : float
+        $\varepsilon$ of all answers together
+    file : str | Path | None, default None
+        where the ledger is kept; None for one process only
+    entries : list[dict]
+
+    Examples
+    --------
+    >>> rows = [("web", 19), ("till", 39), ("app", 21)]
+    >>> shop = pd.DataFrame(
+    ...     [(f"p{channel}{i}", channel) for channel, n in rows for i in range(n)], columns=["person", "channel"]
+    ... )
+    >>> budget = Budget(1.0)
+    >>> answer = private_counts(shop, "channel", ["app", "till", "web", "none"], budget, epsilon=0.5)
+    >>> assert budget.left == 0.5
+    >>> answer
+    """
 
     total: float  # $\varepsilon$ of all answers together
     file: str | Path | None = None  # where the ledger is kept; None for one process only
@@ -74,11 +94,21 @@ def read_ledger(budget: Budget, path: Path) -> list[dict]:
 
 
 def spend(
-    budget: Budget,  # changed, and its file with it
-    question: str,  # what is asked, for the ledger
-    epsilon: float,  # $\varepsilon$ of the answer
+    budget: Budget,
+    question: str,
+    epsilon: float,
 ) -> None:
-    """Book an answer before it is given; raise BudgetError where it is not covered."""
+    r"""Book an answer before it is given; raise BudgetError where it is not covered.
+
+    Parameters
+    ----------
+    budget : Budget
+        changed, and its file with it
+    question : str
+        what is asked, for the ledger
+    epsilon : float
+        $\varepsilon$ of the answer
+    """
     if not isinstance(epsilon, Real) or not 0 < epsilon < np.inf:
         raise BudgetError(f"{question}: an epsilon of {epsilon!r} was asked for; it must be a number above 0.")
     if budget.file is None:
@@ -118,7 +148,16 @@ def bounded(lines: pd.DataFrame, by: str, groups: Sequence[str], contributions: 
 
 
 def laplace_counts(groups: Sequence[str], epsilon: float, contributions: int):
-    """Build the OpenDP measurement that counts by group within epsilon; return it with its scale."""
+    """Build the OpenDP measurement that counts by group within epsilon; return it with its scale.
+
+    Examples
+    --------
+    >>> measure, scale = laplace_counts(["app"], 0.5, 1)
+    >>> errors = np.abs(np.array([measure(["app"] * 50)[0] for _ in range(2000)]) - 50)
+    >>> assert measure.map(1) <= 0.5 and abs(errors.mean() - mean_error(0.5)) < 0.3
+    >>> assert np.mean(errors <= answer["within"][0]) > 0.93
+    >>> errors.mean(), mean_error(0.5)
+    """
     import opendp.domains as domains
     import opendp.measurements as measurements
     import opendp.metrics as metrics
@@ -141,15 +180,48 @@ def laplace_counts(groups: Sequence[str], epsilon: float, contributions: int):
 
 # %% ../../nbs/privacy/04_differential.ipynb #cell-011
 def private_counts(
-    lines: pd.DataFrame,  # person and the column of groups
-    by: str,  # column of groups, text
-    groups: Sequence[str],  # known beforehand, not taken from the lines
-    budget: Budget,  # charged before the answer is drawn
-    epsilon: float,  # $\varepsilon$
-    contributions: int = 1,  # groups that one person may count in, $m$
+    lines: pd.DataFrame,
+    by: str,
+    groups: Sequence[str],
+    budget: Budget,
+    epsilon: float,
+    contributions: int = 1,
     person: str = "person",
-) -> pd.DataFrame:  # group, persons, within (95 of 100 answers err by less)
-    """Count different people by group with differential privacy against adding or removing one person."""
+) -> pd.DataFrame:
+    r"""Count different people by group with differential privacy against adding or removing one person.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        person and the column of groups
+    by : str
+        column of groups, text
+    groups : Sequence[str]
+        known beforehand, not taken from the lines
+    budget : Budget
+        charged before the answer is drawn
+    epsilon : float
+        $\varepsilon$
+    contributions : int, default 1
+        groups that one person may count in, $m$
+    person : str, default 'person'
+
+    Returns
+    -------
+    pd.DataFrame
+        group, persons, within (95 of 100 answers err by less)
+
+    Examples
+    --------
+    >>> rows = [("web", 19), ("till", 39), ("app", 21)]
+    >>> shop = pd.DataFrame(
+    ...     [(f"p{channel}{i}", channel) for channel, n in rows for i in range(n)], columns=["person", "channel"]
+    ... )
+    >>> budget = Budget(1.0)
+    >>> answer = private_counts(shop, "channel", ["app", "till", "web", "none"], budget, epsilon=0.5)
+    >>> assert budget.left == 0.5
+    >>> answer
+    """
     from opendp.accuracy import discrete_laplacian_scale_to_accuracy
 
     if missing := [name for name in (by, person) if name not in lines]:
@@ -177,17 +249,40 @@ def private_counts(
 
 # %% ../../nbs/privacy/04_differential.ipynb #cell-016
 def against_truth(
-    answer: pd.DataFrame,  # from `private_counts`
-    lines: pd.DataFrame,  # of invented people
+    answer: pd.DataFrame,
+    lines: pd.DataFrame,
     by: str,
     person: str = "person",
 ) -> pd.DataFrame:
-    """Set private counts beside the true ones; never publish it for real people."""
+    """Set private counts beside the true ones; never publish it for real people.
+
+    Parameters
+    ----------
+    answer : pd.DataFrame
+        from `private_counts`
+    lines : pd.DataFrame
+        of invented people
+    by : str
+    person : str, default 'person'
+
+    Examples
+    --------
+    >>> against_truth(answer, shop, "channel")
+    """
     true = lines.groupby(lines[by].astype(str))[person].nunique().reindex(answer[by], fill_value=0).to_numpy()
     return answer.assign(true=true, error=answer["persons"] - true)
 
 
 def mean_error(epsilon: float, contributions: int = 1) -> float:
-    """Return the mean absolute error of the noise."""
+    """Return the mean absolute error of the noise.
+
+    Examples
+    --------
+    >>> measure, scale = laplace_counts(["app"], 0.5, 1)
+    >>> errors = np.abs(np.array([measure(["app"] * 50)[0] for _ in range(2000)]) - 50)
+    >>> assert measure.map(1) <= 0.5 and abs(errors.mean() - mean_error(0.5)) < 0.3
+    >>> assert np.mean(errors <= answer["within"][0]) > 0.93
+    >>> errors.mean(), mean_error(0.5)
+    """
     alpha = np.exp(-epsilon / contributions)
     return float(2 * alpha / (1 - alpha**2))

@@ -26,7 +26,18 @@ class DisclosureError(PrivacyError):
 # %% ../../nbs/privacy/03_disclosure.ipynb #cell-006
 @dataclass(frozen=True)
 class Anonymity:
-    """Hold how well the rows of a table hide among each other."""
+    """Hold how well the rows of a table hide among each other.
+
+    Attributes
+    ----------
+    k : int
+        size of the smallest class
+    alone : int
+        rows that nobody shares a class with
+    below : int
+        rows in classes smaller than asked
+    rows : int
+    """
 
     k: int  # size of the smallest class
     alone: int  # rows that nobody shares a class with
@@ -35,11 +46,21 @@ class Anonymity:
 
 
 def k_anonymity(
-    frame: pd.DataFrame,  # one row a person
-    quasi: Sequence[str],  # columns that others may know
-    least: int = 5,  # size of a class asked for
+    frame: pd.DataFrame,
+    quasi: Sequence[str],
+    least: int = 5,
 ) -> Anonymity:
-    """Measure k-anonymity; a missing value is a value like any other."""
+    """Measure k-anonymity; a missing value is a value like any other.
+
+    Parameters
+    ----------
+    frame : pd.DataFrame
+        one row a person
+    quasi : Sequence[str]
+        columns that others may know
+    least : int, default 5
+        size of a class asked for
+    """
     if missing := [name for name in quasi if name not in frame]:
         raise DisclosureError(f"The table has no column {missing[0]}: it has {', '.join(map(str, frame.columns))}.")
     if not len(quasi):
@@ -69,13 +90,31 @@ def check_labels(lines: pd.DataFrame, by: Sequence[str], sums: Sequence[str], pe
 
 # %% ../../nbs/privacy/03_disclosure.ipynb #cell-011
 def cells(
-    lines: pd.DataFrame,  # person and the columns named, one row a receipt line
-    by: Sequence[str],  # columns to count by, one to three
-    sums: Sequence[str] = (),  # columns to add up; the first decides who contributes most
+    lines: pd.DataFrame,
+    by: Sequence[str],
+    sums: Sequence[str] = (),
     person: str = "person",
-    total: str = "all",  # label of totals
-) -> pd.DataFrame:  # by.., persons, sums.., largest (share of the largest contributor)
-    """Count different people and add up columns in each cell and each total."""
+    total: str = "all",
+) -> pd.DataFrame:
+    """Count different people and add up columns in each cell and each total.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+        person and the columns named, one row a receipt line
+    by : Sequence[str]
+        columns to count by, one to three
+    sums : Sequence[str], default ()
+        columns to add up; the first decides who contributes most
+    person : str, default 'person'
+    total : str, default 'all'
+        label of totals
+
+    Returns
+    -------
+    pd.DataFrame
+        by.., persons, sums.., largest (share of the largest contributor)
+    """
     by, sums = list(by), list(sums)
     check_labels(lines, by, sums, person, total)
     each = (
@@ -106,11 +145,32 @@ def cells(
 
 # %% ../../nbs/privacy/03_disclosure.ipynb #cell-015
 def relations(
-    table: pd.DataFrame,  # with the columns of by
+    table: pd.DataFrame,
     by: Sequence[str],
     total: str = "all",
-) -> list[tuple[int, np.ndarray]]:  # position of the total, positions of its members
-    """Find which cells add up to which total."""
+) -> list[tuple[int, np.ndarray]]:
+    """Find which cells add up to which total.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        with the columns of by
+    by : Sequence[str]
+    total : str, default 'all'
+
+    Returns
+    -------
+    list[tuple[int, np.ndarray]]
+        position of the total, positions of its members
+
+    Examples
+    --------
+    >>> lines_ = relations(counted, ["age", "channel"])
+    >>> alone = ((counted["age"] == "old") & (counted["channel"] == "app")).to_numpy()
+    >>> seen = intervals(counted["persons"].to_numpy(), alone, lines_)
+    >>> assert np.allclose(seen, 1)
+    >>> seen
+    """
     found, place = [], np.arange(len(table))
     for axis in by:
         others = [name for name in by if name != axis]
@@ -139,11 +199,26 @@ def added_up(
 
 # %% ../../nbs/privacy/03_disclosure.ipynb #cell-016
 def equations(
-    count: np.ndarray,  # people in each cell, totals added up (n,)
-    hidden: np.ndarray,  # which are not shown (n,)
-    lines: list[tuple[int, np.ndarray]],  # as `relations` gives them
-) -> tuple[np.ndarray, np.ndarray]:  # matrix (lines, hidden cells), right-hand side
-    """Write what the published cells say about the hidden ones."""
+    count: np.ndarray,
+    hidden: np.ndarray,
+    lines: list[tuple[int, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Write what the published cells say about the hidden ones.
+
+    Parameters
+    ----------
+    count : np.ndarray
+        people in each cell, totals added up (n,)
+    hidden : np.ndarray
+        which are not shown (n,)
+    lines : list[tuple[int, np.ndarray]]
+        as `relations` gives them
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        matrix (lines, hidden cells), right-hand side
+    """
     column = np.cumsum(hidden) - 1
     matrix, right = np.zeros((len(lines), int(hidden.sum()))), np.zeros(len(lines))
     for row, (t, members) in enumerate(lines):
@@ -167,12 +242,37 @@ def extreme(matrix: np.ndarray, right: np.ndarray, cell: int, sign: int) -> np.n
 
 
 def intervals(
-    count: np.ndarray,  # people in each cell, totals added up (n,)
-    hidden: np.ndarray,  # which are not shown (n,)
-    lines: list[tuple[int, np.ndarray]],  # as `relations` gives them
-    enough: float = np.inf,  # width from which on a cell need not be known better
-) -> np.ndarray:  # least and most, for each hidden cell (h, 2)
-    """Work out what a reader can know about each hidden cell."""
+    count: np.ndarray,
+    hidden: np.ndarray,
+    lines: list[tuple[int, np.ndarray]],
+    enough: float = np.inf,
+) -> np.ndarray:
+    """Work out what a reader can know about each hidden cell.
+
+    Parameters
+    ----------
+    count : np.ndarray
+        people in each cell, totals added up (n,)
+    hidden : np.ndarray
+        which are not shown (n,)
+    lines : list[tuple[int, np.ndarray]]
+        as `relations` gives them
+    enough : float, default np.inf
+        width from which on a cell need not be known better
+
+    Returns
+    -------
+    np.ndarray
+        least and most, for each hidden cell (h, 2)
+
+    Examples
+    --------
+    >>> lines_ = relations(counted, ["age", "channel"])
+    >>> alone = ((counted["age"] == "old") & (counted["channel"] == "app")).to_numpy()
+    >>> seen = intervals(counted["persons"].to_numpy(), alone, lines_)
+    >>> assert np.allclose(seen, 1)
+    >>> seen
+    """
     matrix, right = equations(count, hidden, lines)
     seen = np.repeat(count[hidden, None].astype(float), 2, axis=1)
     for cell in range(len(seen)):
@@ -189,7 +289,19 @@ def intervals(
 # %% ../../nbs/privacy/03_disclosure.ipynb #cell-020
 @dataclass(frozen=True)
 class Guarded:
-    """Hold a table that may be published, and what it cost."""
+    """Hold a table that may be published, and what it cost.
+
+    Attributes
+    ----------
+    frame : pd.DataFrame
+        suppressed cells are missing
+    small : int
+        cells with too few people, or one who dominates
+    more : int
+        cells suppressed so that those cannot be worked out
+    cells : int
+    k : int
+    """
 
     frame: pd.DataFrame  # suppressed cells are missing
     small: int  # cells with too few people, or one who dominates
@@ -224,13 +336,31 @@ def complete_lines(hidden: np.ndarray, lines: list, order: np.ndarray, count: np
 
 # %% ../../nbs/privacy/03_disclosure.ipynb #cell-021
 def suppress(
-    count: np.ndarray,  # people in each cell, totals added up (n,)
-    first: np.ndarray,  # cells that must not be shown (n,)
+    count: np.ndarray,
+    first: np.ndarray,
     lines: list[tuple[int, np.ndarray]],
-    order: np.ndarray,  # 0 for cells, more for totals: lower is hidden first (n,)
-    k: int,  # least width of what a reader may know
-) -> np.ndarray:  # cells to hide (n,)
-    """Add cells to those hidden until no hidden cell can be worked out to within k people."""
+    order: np.ndarray,
+    k: int,
+) -> np.ndarray:
+    """Add cells to those hidden until no hidden cell can be worked out to within k people.
+
+    Parameters
+    ----------
+    count : np.ndarray
+        people in each cell, totals added up (n,)
+    first : np.ndarray
+        cells that must not be shown (n,)
+    lines : list[tuple[int, np.ndarray]]
+    order : np.ndarray
+        0 for cells, more for totals: lower is hidden first (n,)
+    k : int
+        least width of what a reader may know
+
+    Returns
+    -------
+    np.ndarray
+        cells to hide (n,)
+    """
     hidden = first.copy()
     while True:
         complete_lines(hidden, lines, order, count)
@@ -272,14 +402,36 @@ def check_cells(table: pd.DataFrame, by: Sequence[str], count: str, k: int) -> n
 
 
 def guard(
-    table: pd.DataFrame,  # one row a cell, totals included, as `cells` gives it
-    by: Sequence[str],  # columns that name the cell
-    count: str = "persons",  # column that counts people
-    k: int = 5,  # least number of people in a cell
-    dominance: float = 0.8,  # largest share that one person may have of a cell (column `largest`, if there is one)
-    total: str = "all",  # label of totals in the columns of by
+    table: pd.DataFrame,
+    by: Sequence[str],
+    count: str = "persons",
+    k: int = 5,
+    dominance: float = 0.8,
+    total: str = "all",
 ) -> Guarded:
-    """Suppress what tells on few people, and what would give that away; raise DisclosureError where the table is no table of cells."""
+    """Suppress what tells on few people, and what would give that away; raise DisclosureError where the table is no table of cells.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        one row a cell, totals included, as `cells` gives it
+    by : Sequence[str]
+        columns that name the cell
+    count : str, default 'persons'
+        column that counts people
+    k : int, default 5
+        least number of people in a cell
+    dominance : float, default 0.8
+        largest share that one person may have of a cell (column `largest`, if there is one)
+    total : str, default 'all'
+        label of totals in the columns of by
+
+    Examples
+    --------
+    >>> held = guard(counted, ["age", "channel"])
+    >>> print(held.sentence)
+    >>> held.frame.pivot(index="age", columns="channel", values="persons")
+    """
     by, table = list(by), table.reset_index(drop=True)
     number = check_cells(table, by, count, k)
     first = (number > 0) & (number < k)
@@ -376,13 +528,32 @@ def small_rows(frame: pd.DataFrame, count: str, k: int) -> list[str]:
 
 
 def publishable(
-    frame: pd.DataFrame,  # about to be shown or offered as CSV
-    count: str | None,  # column that counts the people behind each row; None where no row is about people
-    k: int = 5,  # least number of people in a row
-    people: Collection[str] = (),  # identifiers that must not occur: persons, accounts, records
-    allow: Collection[str] = (),  # columns that only sound like people, such as the name of an item
-) -> pd.DataFrame:  # the frame itself
-    """Return a frame that may be published; raise DisclosureError that says why it may not, without repeating its content."""
+    frame: pd.DataFrame,
+    count: str | None,
+    k: int = 5,
+    people: Collection[str] = (),
+    allow: Collection[str] = (),
+) -> pd.DataFrame:
+    """Return a frame that may be published; raise DisclosureError that says why it may not, without repeating its content.
+
+    Parameters
+    ----------
+    frame : pd.DataFrame
+        about to be shown or offered as CSV
+    count : str | None
+        column that counts the people behind each row; None where no row is about people
+    k : int, default 5
+        least number of people in a row
+    people : Collection[str], default ()
+        identifiers that must not occur: persons, accounts, records
+    allow : Collection[str], default ()
+        columns that only sound like people, such as the name of an item
+
+    Returns
+    -------
+    pd.DataFrame
+        the frame itself
+    """
     flat = (frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(allow_duplicates=True)).reset_index(
         drop=True
     )

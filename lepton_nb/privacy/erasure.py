@@ -34,7 +34,17 @@ class ErasureError(PrivacyError):
 
 @dataclass(frozen=True)
 class Subject:
-    """Hold every name of one person."""
+    """Hold every name of one person.
+
+    Attributes
+    ----------
+    person : str
+        as identity calls the person
+    accounts : tuple[str, ...]
+        "channel/record"
+    aliases : tuple[str, ...]
+        pseudonyms
+    """
 
     person: str  # as identity calls the person
     accounts: tuple[str, ...]  # "channel/record"
@@ -57,12 +67,33 @@ def owners(identity: pd.DataFrame) -> pd.Series:
 
 
 def find_subject(
-    who: str,  # a person, or an account as "channel/record"
-    identity: pd.DataFrame,  # channel, record, person
-    key: Key,  # under which pseudonyms were given out
-    contexts: Sequence[str] = ("analysis",),  # recipients that have pseudonyms
+    who: str,
+    identity: pd.DataFrame,
+    key: Key,
+    contexts: Sequence[str] = ("analysis",),
 ) -> Subject:
-    """Find all names of a person; raise ErasureError where nobody has this one."""
+    """Find all names of a person; raise ErasureError where nobody has this one.
+
+    Parameters
+    ----------
+    who : str
+        a person, or an account as "channel/record"
+    identity : pd.DataFrame
+        channel, record, person
+    key : Key
+        under which pseudonyms were given out
+    contexts : Sequence[str], default ('analysis',)
+        recipients that have pseudonyms
+
+    Examples
+    --------
+    >>> ana = find_subject("p1", identity, key)
+    >>> world = {"identity": identity, "contacts": contacts, "purchases": purchases, "lines": lines, "profiles": profiles}
+    >>> hidden = pd.DataFrame({"note": ["call till/17 back"], "who": pd.Categorical(["p2"], categories=["p1", "p2"])})
+    >>> assert set(remains({"hidden": hidden}, ana).column) == {"note", "who"}
+    >>> assert [int(rows_of(frame, ana).sum()) for frame in world.values()] == [2, 2, 2, 2, 1]
+    >>> remains(world, ana)
+    """
     account, person = accounts(identity), owners(identity)
     found = person[(account == who) | (person == who)].unique()
     if not len(found):
@@ -155,8 +186,23 @@ def texts_in(frame: pd.DataFrame) -> dict[str, pd.Index]:
 def remains(
     frames: Mapping[str, pd.DataFrame],
     subject: Subject,
-) -> pd.DataFrame:  # table, column, texts: empty where nothing is left
-    """Find every place that still names a person."""
+) -> pd.DataFrame:
+    """Find every place that still names a person.
+
+    Returns
+    -------
+    pd.DataFrame
+        table, column, texts: empty where nothing is left
+
+    Examples
+    --------
+    >>> ana = find_subject("p1", identity, key)
+    >>> world = {"identity": identity, "contacts": contacts, "purchases": purchases, "lines": lines, "profiles": profiles}
+    >>> hidden = pd.DataFrame({"note": ["call till/17 back"], "who": pd.Categorical(["p2"], categories=["p1", "p2"])})
+    >>> assert set(remains({"hidden": hidden}, ana).column) == {"note", "who"}
+    >>> assert [int(rows_of(frame, ana).sum()) for frame in world.values()] == [2, 2, 2, 2, 1]
+    >>> remains(world, ana)
+    """
     words = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, sorted(subject.names))) + r")(?!\w)")
     found = []
     for table, frame in frames.items():
@@ -170,7 +216,21 @@ def remains(
 # %% ../../nbs/privacy/06_erasure.ipynb #cell-015
 @dataclass(frozen=True)
 class Receipt:
-    """Prove an erasure without naming the person."""
+    """Prove an erasure without naming the person.
+
+    Attributes
+    ----------
+    subject : tuple[str, ...]
+        keyed hashes of the person and the accounts
+    key_id : str
+        fingerprint of the key of these hashes
+    at : str
+        when, as the caller says
+    tables : pd.DataFrame
+        table, rows_before, rows_after, erased, sha256_before, sha256_after
+    shared : int
+        addresses and telephone numbers that others have too, and that stay with them
+    """
 
     subject: tuple[str, ...]  # keyed hashes of the person and the accounts
     key_id: str  # fingerprint of the key of these hashes
@@ -276,15 +336,42 @@ def check_frames(frames: Mapping[str, pd.DataFrame], who: str) -> None:
 
 
 def erase(
-    frames: Mapping[str, pd.DataFrame],  # everything that may hold the person; `identity` among them
-    who: str,  # a person, or an account as "channel/record"
+    frames: Mapping[str, pd.DataFrame],
+    who: str,
     key: Key,
-    at: str,  # when, for the receipt
-    vault: str | Path | None = None,  # sealed table of identities, erased too
-    contexts: Sequence[str] = ("analysis",),  # recipients that have pseudonyms
-    receipts: Collection[Receipt] = (),  # of earlier erasures, for a clear answer to a second request
+    at: str,
+    vault: str | Path | None = None,
+    contexts: Sequence[str] = ("analysis",),
+    receipts: Collection[Receipt] = (),
 ) -> tuple[dict[str, pd.DataFrame], Receipt]:
-    """Erase one person everywhere; raise ErasureError where the person is unknown or something is left."""
+    """Erase one person everywhere; raise ErasureError where the person is unknown or something is left.
+
+    Parameters
+    ----------
+    frames : Mapping[str, pd.DataFrame]
+        everything that may hold the person; `identity` among them
+    who : str
+        a person, or an account as "channel/record"
+    key : Key
+    at : str
+        when, for the receipt
+    vault : str | Path | None, default None
+        sealed table of identities, erased too
+    contexts : Sequence[str], default ('analysis',)
+        recipients that have pseudonyms
+    receipts : Collection[Receipt], default ()
+        of earlier erasures, for a clear answer to a second request
+
+    Examples
+    --------
+    >>> bought = lines.pivot_table(index="person", columns="item", values="units", aggfunc="sum", fill_value=0)
+    >>> forgotten, proof = erase({"identity": identity, "model input": bought}, "p1", key, at="2025-06-01")
+    >>> x = bought.loc[["p1"]].to_numpy()
+    >>> gram, rest = bought.to_numpy().T @ bought.to_numpy(), forgotten["model input"].to_numpy()
+    >>> assert np.array_equal(gram - x.T @ x, rest.T @ rest)
+    >>> assert left["profiles"].equals(left["lines"].groupby("person").units.agg(["sum", "size"]))
+    >>> rest.T @ rest
+    """
     check_frames(frames, who)
     known = who in set(owners(frames["identity"])) | set(accounts(frames["identity"]))
     if not known and (earlier := erased_before(who, receipts, key)):
@@ -308,11 +395,32 @@ def erase(
 
 # %% ../../nbs/privacy/06_erasure.ipynb #cell-026
 def reappeared(
-    identity: pd.DataFrame,  # channel, record, person, as restored
+    identity: pd.DataFrame,
     receipts: Collection[Receipt],
     key: Key,
-) -> pd.Series:  # accounts that were erased once
-    """Find accounts that came back after an erasure; raise PrivacyError where the receipts were made with another key."""
+) -> pd.Series:
+    """Find accounts that came back after an erasure; raise PrivacyError where the receipts were made with another key.
+
+    Parameters
+    ----------
+    identity : pd.DataFrame
+        channel, record, person, as restored
+    receipts : Collection[Receipt]
+    key : Key
+
+    Returns
+    -------
+    pd.Series
+        accounts that were erased once
+
+    Examples
+    --------
+    >>> assert reappeared(left["identity"], [receipt], key).empty and reappeared(identity, [receipt], key).tolist() == [
+    ...     "till/17",
+    ...     "web/a9",
+    ... ]
+    >>> reappeared(identity, [receipt], key).tolist()
+    """
     if foreign := [receipt for receipt in receipts if receipt.key_id != key.id]:
         raise PrivacyError(
             f"The receipt of {foreign[0].at} was made with key {foreign[0].key_id}, and the key given is {key.id}. Give the right key."
@@ -396,13 +504,26 @@ def personal_files(folder: Path) -> dict[str, Path]:
 
 
 def erase_from_folder(
-    folder: str | Path,  # own data: contacts and purchases as CSV or Parquet
-    who: str,  # a person, or an account as "channel/record"
-    identity: pd.DataFrame,  # channel, record, person
+    folder: str | Path,
+    who: str,
+    identity: pd.DataFrame,
     key: Key,
-    at: str,  # when, for the receipt
+    at: str,
 ) -> Receipt:
-    """Erase one person from the files of a folder; raise ErasureError where the person is unknown or a file cannot be read."""
+    """Erase one person from the files of a folder; raise ErasureError where the person is unknown or a file cannot be read.
+
+    Parameters
+    ----------
+    folder : str | Path
+        own data: contacts and purchases as CSV or Parquet
+    who : str
+        a person, or an account as "channel/record"
+    identity : pd.DataFrame
+        channel, record, person
+    key : Key
+    at : str
+        when, for the receipt
+    """
     files = personal_files(Path(folder))
     raw = {name: read_as_is(path) for name, path in files.items()}
     tables = {name: named_alike(frame) for name, (frame, _) in raw.items()}
@@ -417,11 +538,26 @@ def erase_from_folder(
 
 # %% ../../nbs/privacy/06_erasure.ipynb #cell-033
 def access(
-    frames: Mapping[str, pd.DataFrame],  # everything that may hold the person; `identity` among them
-    who: str,  # a person, or an account as "channel/record"
+    frames: Mapping[str, pd.DataFrame],
+    who: str,
     key: Key,
 ) -> str:
-    """Write all rows about one person as JSON, table by table."""
+    """Write all rows about one person as JSON, table by table.
+
+    Parameters
+    ----------
+    frames : Mapping[str, pd.DataFrame]
+        everything that may hold the person; `identity` among them
+    who : str
+        a person, or an account as "channel/record"
+    key : Key
+
+    Examples
+    --------
+    >>> copy = json.loads(access(world, "p3", key))
+    >>> assert copy["contacts"][0]["name"] == "王小明" and len(copy["purchases"]) == 1 and "Ana" not in str(copy)
+    >>> list(copy)
+    """
     check_frames(frames, who)
     subject = find_subject(who, frames["identity"], key)
     mine = {name: flat(frame)[rows_of(frame, subject)] for name, frame in frames.items()}
@@ -452,12 +588,29 @@ def check_period(frame: pd.DataFrame, name: str, column: str, days: int, today: 
 
 
 def retain(
-    purchases: pd.DataFrame,  # date, channel, record, ..
-    contacts: pd.DataFrame,  # channel, record, since, ..
-    days: int,  # how long records are kept
-    today: pd.Timestamp,  # the day from which they are counted back
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:  # purchases, contacts, log
-    """Drop what is older than the retention period; the log says what and why."""
+    purchases: pd.DataFrame,
+    contacts: pd.DataFrame,
+    days: int,
+    today: pd.Timestamp,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Drop what is older than the retention period; the log says what and why.
+
+    Parameters
+    ----------
+    purchases : pd.DataFrame
+        date, channel, record, ..
+    contacts : pd.DataFrame
+        channel, record, since, ..
+    days : int
+        how long records are kept
+    today : pd.Timestamp
+        the day from which they are counted back
+
+    Returns
+    -------
+    tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+        purchases, contacts, log
+    """
     first, since = (
         check_period(purchases, "purchases", "date", days, today),
         check_period(contacts, "contacts", "since", days, today),

@@ -37,7 +37,15 @@ class KeyProblem(PrivacyError):
 
 @dataclass(frozen=True)
 class Key:
-    """Hold a secret; printing it shows only its fingerprint."""
+    """Hold a secret; printing it shows only its fingerprint.
+
+    Attributes
+    ----------
+    secret : bytes
+        32 bytes
+    origin : str
+        where it was read, in words
+    """
 
     secret: bytes = field(repr=False)  # 32 bytes
     origin: str = field(default="", repr=False)  # where it was read, in words
@@ -56,15 +64,41 @@ MAKE = 'Make one with: python -c "from lepton_nb.privacy.pseudonyms import new_k
 
 
 def new_key() -> str:
-    """Make a key from the randomness of the machine, as text of 44 characters."""
+    """Make a key from the randomness of the machine, as text of 44 characters.
+
+    Examples
+    --------
+    >>> key, other = parse_key(new_key(), "here"), parse_key(new_key(), "there")
+    >>> assert key.id != other.id and key.derive("a") != key.derive("b") != key.secret
+    >>> assert key.secret.hex() not in repr(key) and "secret" not in repr(key)
+    """
     return base64.urlsafe_b64encode(secrets.token_bytes(SIZE)).decode()
 
 
 def parse_key(
-    text: str,  # base64 (44 characters) or hexadecimal (64)
-    origin: str,  # where it came from, for the message
+    text: str,
+    origin: str,
 ) -> Key:
-    """Read a key from text; raise KeyProblem without ever repeating the text."""
+    """Read a key from text; raise KeyProblem without ever repeating the text.
+
+    Parameters
+    ----------
+    text : str
+        base64 (44 characters) or hexadecimal (64)
+    origin : str
+        where it came from, for the message
+
+    Examples
+    --------
+    >>> for text in ["", "tomato", "A" * 43 + "=", "correct horse battery staple, correct horse battery"]:
+    ...     try:
+    ...         parse_key(text, "The environment variable LEPTON_NB_KEY")
+    ...     except KeyProblem as problem:
+    ...         assert "tomato" not in str(problem) and "horse" not in str(problem)
+    ...         print(str(problem).split(" Make one")[0])
+    ...     else:
+    ...         raise AssertionError("a bad key was accepted")
+    """
     bare = text.strip()
     try:
         raw = (
@@ -97,10 +131,18 @@ def readable_by_others(file: Path) -> bool:
 
 
 def read_key(
-    file: str | Path | None = None,  # key file; where there is none, the environment variable is read
-    variable: str = VARIABLE,  # name of the environment variable
+    file: str | Path | None = None,
+    variable: str = VARIABLE,
 ) -> Key:
-    """Read the key; raise KeyProblem in words where it is missing, too short, weak or lies open."""
+    """Read the key; raise KeyProblem in words where it is missing, too short, weak or lies open.
+
+    Parameters
+    ----------
+    file : str | Path | None, default None
+        key file; where there is none, the environment variable is read
+    variable : str, default VARIABLE
+        name of the environment variable
+    """
     if file is None:
         if variable not in os.environ:
             raise KeyProblem(f"No key: the environment variable {variable} is not set and no key file is given. {MAKE}")
@@ -124,10 +166,28 @@ def read_key(
 # %% ../../nbs/privacy/01_pseudonyms.ipynb #cell-015
 def require_key(
     key: Key,
-    made_with: str,  # fingerprint kept with the data
-    what: str,  # the data, in words
+    made_with: str,
+    what: str,
 ) -> None:
-    """Raise KeyProblem unless the data were made with this key."""
+    """Raise KeyProblem unless the data were made with this key.
+
+    Parameters
+    ----------
+    key : Key
+    made_with : str
+        fingerprint kept with the data
+    what : str
+        the data, in words
+
+    Examples
+    --------
+    >>> try:
+    ...     require_key(other, key.id, "The table of pseudonyms")
+    >>> except KeyProblem as problem:
+    ...     print(problem)
+    >>> else:
+    ...     raise AssertionError("a wrong key was accepted")
+    """
     if not hmac.compare_digest(key.id, made_with):
         raise KeyProblem(
             f"{what} was made with key {made_with}, and {key.origin or 'the key given'} is key {key.id}. Give the right key; nothing was changed."
@@ -138,32 +198,84 @@ BITS = 80
 
 
 def collision_probability(
-    people: int,  # $n$
-    bits: int = BITS,  # $b$
+    people: int,
+    bits: int = BITS,
 ) -> float:
-    """Return the probability that any two of n people share a pseudonym."""
+    """Return the probability that any two of n people share a pseudonym.
+
+    Parameters
+    ----------
+    people : int
+        $n$
+    bits : int, default BITS
+        $b$
+
+    Examples
+    --------
+    >>> assert collision_probability(23, bits=8) > 0.5 and collision_probability(1) == 0
+    >>> share = {n: collision_probability(n) for n in (6_000, 1_000_000, 100_000_000)}
+    >>> pseudonym("till/0017", key), share
+    """
     return float(0.0 - np.expm1(-people * (people - 1) / 2.0 ** (bits + 1)))
 
 
 def pseudonym(
-    who: str,  # the true identifier
+    who: str,
     key: Key,
-    context: str = "analysis",  # for whom it is made
-    bits: int = BITS,  # kept of the 256, a multiple of 5
+    context: str = "analysis",
+    bits: int = BITS,
 ) -> str:
-    """Make the pseudonym of one person."""
+    """Make the pseudonym of one person.
+
+    Parameters
+    ----------
+    who : str
+        the true identifier
+    key : Key
+    context : str, default 'analysis'
+        for whom it is made
+    bits : int, default BITS
+        kept of the 256, a multiple of 5
+
+    Examples
+    --------
+    >>> assert collision_probability(23, bits=8) > 0.5 and collision_probability(1) == 0
+    >>> share = {n: collision_probability(n) for n in (6_000, 1_000_000, 100_000_000)}
+    >>> pseudonym("till/0017", key), share
+    """
     secret = key.derive("pseudonym/" + context)
     digest = hmac.new(secret, who.encode(), hashlib.sha256).digest()
     return "p" + base64.b32encode(digest).decode().lower()[: bits // 5]
 
 # %% ../../nbs/privacy/01_pseudonyms.ipynb #cell-023
 def pseudonymise(
-    who: pd.Series,  # identifiers, text; a person may occur often
+    who: pd.Series,
     key: Key,
-    context: str = "analysis",  # for whom it is made
-    bits: int = BITS,  # kept of the 256
+    context: str = "analysis",
+    bits: int = BITS,
 ) -> pd.Series:
-    """Replace identifiers by pseudonyms; raise PrivacyError where one is missing or two people collide."""
+    """Replace identifiers by pseudonyms; raise PrivacyError where one is missing or two people collide.
+
+    Parameters
+    ----------
+    who : pd.Series
+        identifiers, text; a person may occur often
+    key : Key
+    context : str, default 'analysis'
+        for whom it is made
+    bits : int, default BITS
+        kept of the 256
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"channel": ["till", "web", "till", "app"], "record": ["17", "17", "17", "王🦩"]})
+    >>> mine = pseudonymise(accounts(rows), key)
+    >>> assert mine[0] == mine[2] != mine[1] and mine.nunique() == 3
+    >>> assert not set(mine) & set(pseudonymise(accounts(rows), other)) and not set(mine) & set(
+    ...     pseudonymise(accounts(rows), key, context="partner")
+    ... )
+    >>> mine.tolist()
+    """
     if not 20 <= bits <= 255 or bits % 5:
         raise PrivacyError(f"bits is {bits}: give a multiple of 5 from 20 to 255")
     codes, names = pd.factorize(who.astype(object).map(str, na_action="ignore").replace("", None))
@@ -180,9 +292,30 @@ def pseudonymise(
 
 
 def accounts(
-    frame: pd.DataFrame,  # with columns channel and record
-) -> pd.Series:  # "channel/record"; missing where there is no record or no channel
-    """Name the account of each row; ids that collide across channels stay apart. Raise PrivacyError without these columns."""
+    frame: pd.DataFrame,
+) -> pd.Series:
+    """Name the account of each row; ids that collide across channels stay apart. Raise PrivacyError without these columns.
+
+    Parameters
+    ----------
+    frame : pd.DataFrame
+        with columns channel and record
+
+    Returns
+    -------
+    pd.Series
+        "channel/record"; missing where there is no record or no channel
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"channel": ["till", "web", "till", "app"], "record": ["17", "17", "17", "王🦩"]})
+    >>> mine = pseudonymise(accounts(rows), key)
+    >>> assert mine[0] == mine[2] != mine[1] and mine.nunique() == 3
+    >>> assert not set(mine) & set(pseudonymise(accounts(rows), other)) and not set(mine) & set(
+    ...     pseudonymise(accounts(rows), key, context="partner")
+    ... )
+    >>> mine.tolist()
+    """
     if missing := [name for name in ("channel", "record") if name not in frame]:
         raise PrivacyError(
             f"The table has no column {missing[0]}: it has {', '.join(map(str, frame.columns))}. An account is named by channel and record."
@@ -192,18 +325,45 @@ def accounts(
 
 # %% ../../nbs/privacy/01_pseudonyms.ipynb #cell-028
 def run_key(variable: str = VARIABLE) -> Key:
-    """Read the key of the environment, or make one that ends with this process."""
+    """Read the key of the environment, or make one that ends with this process.
+
+    Examples
+    --------
+    >>> assert run_key("NO_SUCH_VARIABLE").id != run_key("NO_SUCH_VARIABLE").id
+    >>> run_key("NO_SUCH_VARIABLE")
+    """
     return read_key(variable=variable) if variable in os.environ else parse_key(new_key(), "a key made for this run")
 
 # %% ../../nbs/privacy/01_pseudonyms.ipynb #cell-031
 def rekey(
-    pseudonyms: pd.Series,  # made with the old key
-    who: pd.Series,  # every true identifier that may occur among them
+    pseudonyms: pd.Series,
+    who: pd.Series,
     old: Key,
     new: Key,
     context: str = "analysis",
 ) -> pd.Series:
-    """Carry pseudonyms over to a new key; raise KeyProblem where one was not made with the old key."""
+    """Carry pseudonyms over to a new key; raise KeyProblem where one was not made with the old key.
+
+    Parameters
+    ----------
+    pseudonyms : pd.Series
+        made with the old key
+    who : pd.Series
+        every true identifier that may occur among them
+    old : Key
+    new : Key
+    context : str, default 'analysis'
+
+    Examples
+    --------
+    >>> assert rekey(mine, accounts(rows), key, other).equals(pseudonymise(accounts(rows), other))
+    >>> try:
+    ...     rekey(mine, accounts(rows), other, key)
+    >>> except KeyProblem as problem:
+    ...     print(problem)
+    >>> else:
+    ...     raise AssertionError("a wrong old key was accepted")
+    """
     known = pd.Series(pd.unique(who.dropna()))
     carry = dict(zip(pseudonymise(known, old, context), pseudonymise(known, new, context)))
     carried = pseudonyms.map(carry)

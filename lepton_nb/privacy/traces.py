@@ -63,9 +63,16 @@ def from_base64(text: str) -> str:
 # %% ../../nbs/privacy/05_traces.ipynb #cell-007
 def layers(
     text: str,
-    depth: int = 4,  # how often it is undone
+    depth: int = 4,
 ) -> Iterator[str]:
-    """Give a text, and what it becomes when escapes, entities, percent signs and base64 are undone, again and again."""
+    """Give a text, and what it becomes when escapes, entities, percent signs and base64 are undone, again and again.
+
+    Parameters
+    ----------
+    text : str
+    depth : int, default 4
+        how often it is undone
+    """
     yield text
     for _ in range(depth):
         undone = unquote(html.unescape(without_escapes(text)), errors="ignore")
@@ -93,9 +100,21 @@ def folded(text: str) -> str:
 
 def search_text(
     text: str,
-    needles: Collection[str],  # what must not be there
-) -> list[tuple[str, str]]:  # needle, form
-    """Search a text and everything it hides."""
+    needles: Collection[str],
+) -> list[tuple[str, str]]:
+    """Search a text and everything it hides.
+
+    Parameters
+    ----------
+    text : str
+    needles : Collection[str]
+        what must not be there
+
+    Returns
+    -------
+    list[tuple[str, str]]
+        needle, form
+    """
     found, undone, bare = set(), [folded(layer) for layer in layers(text)], folded(text)
     for needle in needles:
         if any(folded(needle) in layer for layer in undone):
@@ -139,10 +158,23 @@ def opened(file: Path) -> list[str]:
 
 
 def traces(
-    places: Iterable[str | Path],  # files and folders
-    needles: Collection[str],  # texts of people: names, addresses, identifiers, pseudonyms
-) -> pd.DataFrame:  # file, needle, form: empty where nothing was found
-    """Search files for people in every disguise; raise PrivacyError where there is nothing to search."""
+    places: Iterable[str | Path],
+    needles: Collection[str],
+) -> pd.DataFrame:
+    """Search files for people in every disguise; raise PrivacyError where there is nothing to search.
+
+    Parameters
+    ----------
+    places : Iterable[str | Path]
+        files and folders
+    needles : Collection[str]
+        texts of people: names, addresses, identifiers, pseudonyms
+
+    Returns
+    -------
+    pd.DataFrame
+        file, needle, form: empty where nothing was found
+    """
     roots = [Path(place) for place in places]
     if gone := [root for root in roots if not root.exists()]:
         raise PrivacyError(f"{gone[0]}: there is no such file or folder to search.")
@@ -163,9 +195,20 @@ LINK = re.compile(r'download="([^"]*)" href="data:text/csv;charset=utf-8,([^"]*)
 
 
 def published_tables(
-    page: str | Path,  # report.html
-) -> list[tuple[str, pd.DataFrame]]:  # name of the download, table
-    """Read back every table that a report offers."""
+    page: str | Path,
+) -> list[tuple[str, pd.DataFrame]]:
+    """Read back every table that a report offers.
+
+    Parameters
+    ----------
+    page : str | Path
+        report.html
+
+    Returns
+    -------
+    list[tuple[str, pd.DataFrame]]
+        name of the download, table
+    """
     found = LINK.findall(Path(page).read_text(encoding="utf-8"))
     return [
         (name, pd.read_csv(io.StringIO(unquote(html.unescape(text))), keep_default_na=False, na_values=[""]))
@@ -175,13 +218,32 @@ def published_tables(
 
 
 def check_tables(
-    page: str | Path,  # report.html
-    count: str = "persons",  # columns that count people have this name
-    k: int = 5,  # least number of people in a row
-    people: Collection[str] = (),  # identifiers that must not occur
-    allow: Collection[str] = ("name",),  # columns that only sound like people
-) -> pd.DataFrame:  # table, problem: empty where every table may be published
-    """Hold every table of a report to the rules of `publishable`."""
+    page: str | Path,
+    count: str = "persons",
+    k: int = 5,
+    people: Collection[str] = (),
+    allow: Collection[str] = ("name",),
+) -> pd.DataFrame:
+    """Hold every table of a report to the rules of `publishable`.
+
+    Parameters
+    ----------
+    page : str | Path
+        report.html
+    count : str, default 'persons'
+        columns that count people have this name
+    k : int, default 5
+        least number of people in a row
+    people : Collection[str], default ()
+        identifiers that must not occur
+    allow : Collection[str], default ('name',)
+        columns that only sound like people
+
+    Returns
+    -------
+    pd.DataFrame
+        table, problem: empty where every table may be published
+    """
     found = []
     for name, frame in published_tables(page):
         try:

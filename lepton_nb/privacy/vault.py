@@ -33,10 +33,17 @@ class VaultError(PrivacyError):
 
 
 def seal(
-    table: pd.DataFrame,  # personal data, any columns
+    table: pd.DataFrame,
     key: Key,
 ) -> bytes:
-    """Encrypt a table, its index left out; raise VaultError where a column cannot be stored."""
+    """Encrypt a table, its index left out; raise VaultError where a column cannot be stored.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        personal data, any columns
+    key : Key
+    """
     buffer = io.BytesIO()
     try:
         table.to_parquet(buffer, index=False)
@@ -51,9 +58,27 @@ def seal(
 def unseal(
     sealed: bytes,
     key: Key,
-    name: str = "The vault",  # what to call it in a message
+    name: str = "The vault",
 ) -> pd.DataFrame:
-    """Decrypt a table; raise VaultError or KeyProblem where it is no vault, made with another key, or changed since."""
+    r"""Decrypt a table; raise VaultError or KeyProblem where it is no vault, made with another key, or changed since.
+
+    Parameters
+    ----------
+    sealed : bytes
+    key : Key
+    name : str, default 'The vault'
+        what to call it in a message
+
+    Examples
+    --------
+    >>> for bytes_, with_ in [(sealed, other), (b"name,email\n", key), (sealed[:-1] + bytes([sealed[-1] ^ 1]), key)]:
+    ...     try:
+    ...         unseal(bytes_, with_)
+    ...     except PrivacyError as problem:
+    ...         print(type(problem).__name__ + ":", problem)
+    ...     else:
+    ...         raise AssertionError("a bad vault was opened")
+    """
     if len(sealed) < HEADER.size + 16 or sealed[: len(MAGIC)] != MAGIC:
         raise VaultError(
             f"{name} is not a vault, or was cut off: {len(sealed):,} bytes that do not begin like one. Restore it from a backup."
@@ -121,11 +146,24 @@ def replace_file(path: Path, content: bytes) -> None:
 
 # %% ../../nbs/privacy/02_vault.ipynb #cell-016
 def write_vault(
-    path: str | Path,  # replaced if it exists and was made with the same key
+    path: str | Path,
     table: pd.DataFrame,
     key: Key,
-) -> str:  # SHA-256 of the file
-    """Seal a table into a file; raise KeyProblem rather than overwrite a vault of another key."""
+) -> str:
+    """Seal a table into a file; raise KeyProblem rather than overwrite a vault of another key.
+
+    Parameters
+    ----------
+    path : str | Path
+        replaced if it exists and was made with the same key
+    table : pd.DataFrame
+    key : Key
+
+    Returns
+    -------
+    str
+        SHA-256 of the file
+    """
     path = Path(path)
     with disk(path):
         if path.exists():
@@ -147,10 +185,23 @@ def read_vault(
 # %% ../../nbs/privacy/02_vault.ipynb #cell-022
 def remove_from_vault(
     path: str | Path,
-    accounts_: set[str],  # "channel/record" of the rows to remove
+    accounts_: set[str],
     key: Key,
-) -> int:  # rows removed
-    """Remove the rows of accounts from a vault with columns channel and record."""
+) -> int:
+    """Remove the rows of accounts from a vault with columns channel and record.
+
+    Parameters
+    ----------
+    path : str | Path
+    accounts_ : set[str]
+        "channel/record" of the rows to remove
+    key : Key
+
+    Returns
+    -------
+    int
+        rows removed
+    """
     path = Path(path)
     with disk(path):
         table = unseal(path.read_bytes(), key, str(path))
@@ -164,8 +215,14 @@ def rotate(
     path: str | Path,
     old: Key,
     new: Key,
-) -> str:  # SHA-256 of the file
-    """Seal a vault with a new key; with the old one it can no longer be opened."""
+) -> str:
+    """Seal a vault with a new key; with the old one it can no longer be opened.
+
+    Returns
+    -------
+    str
+        SHA-256 of the file
+    """
     path = Path(path)
     with disk(path):
         sealed = seal(unseal(path.read_bytes(), old, str(path)), new)

@@ -31,7 +31,44 @@ except ImportError:  # OR-Tools was loaded first: it brings its own HiGHS, of an
 # %% ../../nbs/solve/02_engines.ipynb #cell-006
 @dataclass(frozen=True)
 class Arrays:
-    """A problem as arrays: minimise cost'x + offset, row_low <= Ax <= row_up, low <= x <= up."""
+    """A problem as arrays: minimise cost'x + offset, row_low <= Ax <= row_up, low <= x <= up.
+
+    Attributes
+    ----------
+    name : str
+    sign : float
+        1 minimise, -1 maximise (then cost is turned round)
+    offset : float
+        constant of the objective, in the problem's own sense
+    cost : np.ndarray
+        (n,)
+    low : np.ndarray
+        (n,)
+    up : np.ndarray
+        (n,)
+    integer : np.ndarray
+        (n,) bool
+    row_low : np.ndarray
+        (m,)
+    row_up : np.ndarray
+        (m,)
+    start : np.ndarray
+        (m + 1,) first entry of each row
+    column : np.ndarray
+        (entries,)
+    value : np.ndarray
+        (entries,)
+    variables : list
+        n LpVariable
+    rows : list
+        m LpConstraint
+    names : list
+        n
+    row_names : list
+        m
+    places : dict
+        filled when a name is first looked up
+    """
 
     name: str
     sign: float  # 1 minimise, -1 maximise (then cost is turned round)
@@ -88,7 +125,19 @@ def _number_columns(entries: list) -> tuple[list, np.ndarray]:
 
 
 def to_arrays(problem: pulp.LpProblem) -> Arrays:
-    """Turn a PuLP problem into arrays, in one pass over its dictionaries."""
+    """Turn a PuLP problem into arrays, in one pass over its dictionaries.
+
+    Examples
+    --------
+    >>> small = pulp.LpProblem("small", pulp.LpMaximize)
+    >>> packs = small.add_variable("packs", 0, 9, "Integer")
+    >>> balance = small.add_variable("balance")
+    >>> small += 3 * packs + balance + 10
+    >>> small += 2 * packs + balance + 1 <= 8, "room"
+    >>> small += balance == 1, "fixed"
+    >>> a = to_arrays(small)
+    >>> a
+    """
     if problem.sos1 or problem.sos2:
         raise UserError(
             f"Problem {problem.name}: special ordered sets are not supported. Write them with binary variables."
@@ -222,7 +271,25 @@ CUT = {"kTimeLimit", "kIterationLimit", "kSolutionLimit", "kInterrupt", "kHighsI
 
 @dataclass(frozen=True)
 class Options:
-    """How a problem is solved."""
+    """How a problem is solved.
+
+    Attributes
+    ----------
+    time_limit : float, default 60.0
+        seconds
+    gap : float, default 0.0001
+        relative, for whole numbers
+    threads : int, default 1
+    seed : int, default 0
+
+    Examples
+    --------
+    >>> lp = replace(a, integer=np.zeros(2, bool))
+    >>> answer = run_highs(load_highs(lp, Options()), lp, Options())
+    >>> assert answer.status == "optimal" and (answer.x == [3, 1]).all()
+    >>> assert answer.bound == lp.cost @ answer.x == -10  # proven from the prices
+    >>> answer
+    """
 
     time_limit: float = 60.0  # seconds
     gap: float = 1e-4  # relative, for whole numbers
@@ -245,7 +312,18 @@ class Options:
 
 @dataclass
 class Raw:
-    """What a solver said, in the sense of the arrays (minimise)."""
+    """What a solver said, in the sense of the arrays (minimise).
+
+    Attributes
+    ----------
+    status : str
+        optimal | feasible (cut off) | infeasible | unbounded | limit | error
+    x : np.ndarray | None, default None
+    row_dual : np.ndarray | None, default None
+    column_dual : np.ndarray | None, default None
+    bound : float
+    message : str, default ''
+    """
 
     status: str  # optimal | feasible (cut off) | infeasible | unbounded | limit | error
     x: np.ndarray | None = None
@@ -256,7 +334,16 @@ class Raw:
 
 # %% ../../nbs/solve/02_engines.ipynb #cell-025
 def load_highs(a: Arrays, options: Options) -> "highspy.Highs":
-    """Pass a whole model to a new HiGHS."""
+    """Pass a whole model to a new HiGHS.
+
+    Examples
+    --------
+    >>> lp = replace(a, integer=np.zeros(2, bool))
+    >>> answer = run_highs(load_highs(lp, Options()), lp, Options())
+    >>> assert answer.status == "optimal" and (answer.x == [3, 1]).all()
+    >>> assert answer.bound == lp.cost @ answer.x == -10  # proven from the prices
+    >>> answer
+    """
     if highspy is None:
         why = (
             "OR-Tools is loaded in this Python process and cannot share it with HiGHS"
@@ -324,7 +411,16 @@ def _has_plan(a: Arrays, options: Options) -> str:
 
 
 def run_highs(highs: "highspy.Highs", a: Arrays, options: Options) -> Raw:
-    """Solve what is loaded and read the answer back in bulk."""
+    """Solve what is loaded and read the answer back in bulk.
+
+    Examples
+    --------
+    >>> lp = replace(a, integer=np.zeros(2, bool))
+    >>> answer = run_highs(load_highs(lp, Options()), lp, Options())
+    >>> assert answer.status == "optimal" and (answer.x == [3, 1]).all()
+    >>> assert answer.bound == lp.cost @ answer.x == -10  # proven from the prices
+    >>> answer
+    """
     status = _start(highs, options)
     raw = Raw("error", message=f"HiGHS: {highs.modelStatusToString(highs.getModelStatus())}")
     mixed = bool(a.integer.any())
@@ -416,7 +512,15 @@ def _call_cbc(a: Arrays, options: Options) -> tuple[list[str], str]:
 
 # %% ../../nbs/solve/02_engines.ipynb #cell-036
 def run_cbc(a: Arrays, options: Options) -> Raw:
-    """Solve with CBC in a process of its own."""
+    """Solve with CBC in a process of its own.
+
+    Examples
+    --------
+    >>> second = run_cbc(lp, Options())
+    >>> assert second.status == "optimal" and np.allclose(second.x, answer.x)
+    >>> assert np.allclose(second.row_dual, answer.row_dual) and np.allclose(second.column_dual, answer.column_dual)
+    >>> second
+    """
     if not len(a.cost):  # CBC reads no file without columns
         empty = ((a.row_low <= 0) & (a.row_up >= 0)).all()
         return Raw("optimal", *(np.zeros(count) for count in (0, len(a.row_low), 0))) if empty else Raw("infeasible")

@@ -33,7 +33,19 @@ ROW_LOW, ROW_UP, LOW, UP = range(4)  # the four sides on which a limit can stand
 
 @dataclass(frozen=True)
 class Limits:
-    """Sides of rows and bounds, as arrays of equal length."""
+    """Sides of rows and bounds, as arrays of equal length.
+
+    Attributes
+    ----------
+    side : np.ndarray
+        ROW_LOW, ROW_UP, LOW or UP
+    at : np.ndarray
+        number of the row or variable
+    amount : np.ndarray
+        right-hand side or bound
+    given : np.ndarray
+        bool: not up for discussion
+    """
 
     side: np.ndarray  # ROW_LOW, ROW_UP, LOW or UP
     at: np.ndarray  # number of the row or variable
@@ -119,10 +131,17 @@ def suspects(a: Arrays, limits: Limits, options: Options) -> np.ndarray | None:
 
 # %% ../../nbs/solve/04_infeasible.ipynb #cell-009
 def smallest_core(
-    collides: Callable[[list[int]], bool],  # do these limits, with what is given, leave no plan?
+    collides: Callable[[list[int]], bool],
     limits: list[int],
 ) -> list[int]:
-    """Find limits that collide although any of them dropped leaves the rest possible."""
+    """Find limits that collide although any of them dropped leaves the rest possible.
+
+    Parameters
+    ----------
+    collides : Callable[[list[int]], bool]
+        do these limits, with what is given, leave no plan?
+    limits : list[int]
+    """
     if collides([]):
         return []
 
@@ -166,7 +185,20 @@ def part(a: Arrays, rows: np.ndarray, columns: np.ndarray) -> Arrays:
 
 @dataclass
 class Trial:
-    """Tell whether a choice of limits leaves no plan; HiGHS keeps the model from one trial to the next."""
+    """Tell whether a choice of limits leaves no plan; HiGHS keeps the model from one trial to the next.
+
+    Attributes
+    ----------
+    a : Arrays
+    limits : Limits
+    fixed : np.ndarray
+        bool: limits that stay in every trial
+    options : Options
+    deadline : float
+    sure : bool, default True
+        no trial ran out of time
+    seen : dict
+    """
 
     a: Arrays
     limits: Limits
@@ -198,9 +230,23 @@ def find_core(
     a: Arrays,
     limits: Limits,
     options: Options,
-    deadline: float,  # on the clock of time.perf_counter
-) -> tuple[np.ndarray, bool]:  # numbers of the limits in a core; is it surely the smallest?
-    """Find limits that collide although any of them dropped leaves the rest possible."""
+    deadline: float,
+) -> tuple[np.ndarray, bool]:
+    """Find limits that collide although any of them dropped leaves the rest possible.
+
+    Parameters
+    ----------
+    a : Arrays
+    limits : Limits
+    options : Options
+    deadline : float
+        on the clock of time.perf_counter
+
+    Returns
+    -------
+    tuple[np.ndarray, bool]
+        numbers of the limits in a core; is it surely the smallest?
+    """
     suspected = suspects(a, limits, options)
     if suspected is None:  # parts of units would do, so the whole numbers take part and every limit may
         if not a.integer.any():
@@ -297,9 +343,23 @@ def explain_arrays(a: Arrays, time_limit: float = 60.0) -> pd.DataFrame:
 # %% ../../nbs/solve/04_infeasible.ipynb #cell-018
 def say_collision(
     problem: str,
-    limits: pd.DataFrame,  # of explain_arrays
+    limits: pd.DataFrame,
 ) -> str:
-    """Say in words which limits collide and what would help."""
+    """Say in words which limits collide and what would help.
+
+    Parameters
+    ----------
+    problem : str
+    limits : pd.DataFrame
+        of explain_arrays
+
+    Examples
+    --------
+    >>> collide = set(table.name[table.collides])
+    >>> assert collide in ({"oven_hours", "bread_ordered", "cake_ordered"}, {"shelf_places", "bread_ordered", "cake_ordered"})
+    >>> assert table.set_index("name").gives_alone["bread_ordered"] == 3
+    >>> say_collision(bakery.name, table)
+    """
     if not len(limits):
         return f"Problem {problem} has no plan, but which limits collide could not be found within the time limit."
     say = lambda line, amount: f"{line.limit} {'lowered' if line.demands == 'at least' else 'raised'} by {amount:,.6g}"

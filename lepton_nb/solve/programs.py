@@ -46,7 +46,37 @@ class InfeasibleError(UserError):
 
 @dataclass(frozen=True)
 class Solution:
-    """What a solver found; prices are changes of the optimal objective for one unit more of a right-hand side."""
+    """What a solver found; prices are changes of the optimal objective for one unit more of a right-hand side.
+
+    Attributes
+    ----------
+    status : str
+        optimal | feasible | limit | infeasible | unbounded | error
+    objective : float
+        of the plan, NaN without one
+    bound : float
+        no plan is better than this, NaN if unknown
+    gap : float
+        |objective - bound| / |objective|, NaN if unknown
+    solver : str
+        highs | cbc
+    max_violation : float
+        the largest miss of a row, a bound or a whole number
+    worst : str
+        name of the row or variable where that is
+    transfer_seconds : float
+    solve_seconds : float
+    read_seconds : float
+    message : str
+        the solver's own words
+    arrays : Arrays
+    x : np.ndarray | None
+        (n,) in the order of arrays.names
+    row_dual : np.ndarray | None
+        (m,)
+    column_dual : np.ndarray | None
+        (n,)
+    """
 
     status: str  # optimal | feasible | limit | infeasible | unbounded | error
     objective: float  # of the plan, NaN without one
@@ -208,15 +238,38 @@ def _write(problem: pulp.LpProblem, solution: Solution) -> None:
 
 
 def solve(
-    problem: pulp.LpProblem,  # any PuLP model
-    time_limit: float = 60.0,  # seconds for the solver
-    gap: float = 1e-4,  # relative gap at which a program with whole numbers is called optimal
-    threads: int = 1,  # fixed, so that a run can be repeated
-    solver: str = "highs",  # or "cbc", which is also asked when HiGHS fails
-    seed: int = 0,  # of the solver's random choices
-    fixed_duals: bool = False,  # shadow prices with the whole numbers fixed at the plan
+    problem: pulp.LpProblem,
+    time_limit: float = 60.0,
+    gap: float = 1e-4,
+    threads: int = 1,
+    solver: str = "highs",
+    seed: int = 0,
+    fixed_duals: bool = False,
 ) -> Solution:
-    """Solve a problem and say what is true of the result."""
+    """Solve a problem and say what is true of the result.
+
+    Parameters
+    ----------
+    problem : pulp.LpProblem
+        any PuLP model
+    time_limit : float, default 60.0
+        seconds for the solver
+    gap : float, default 0.0001
+        relative gap at which a program with whole numbers is called optimal
+    threads : int, default 1
+        fixed, so that a run can be repeated
+    solver : str, default 'highs'
+        or "cbc", which is also asked when HiGHS fails
+    seed : int, default 0
+        of the solver's random choices
+    fixed_duals : bool, default False
+        shadow prices with the whole numbers fixed at the plan
+
+    Examples
+    --------
+    >>> plan = solve(bakery)
+    >>> plan
+    """
     if solver not in ("highs", "cbc"):
         raise UserError(f"Unknown solver {solver!r}; it must be 'highs' or 'cbc'.")
     begin = time.perf_counter()
@@ -253,12 +306,24 @@ class KeptModel:
 
     def resolve(
         self,
-        rhs: Mapping[str, float] | None = None,  # {name of row: right-hand side}
-        objective: Mapping | None = None,  # {variable or its name: money per unit}
-        bounds: Mapping | None = None,  # {variable or its name: (low, up)}, None: no bound
-        write: bool = True,  # put the values into PuLP's variables
+        rhs: Mapping[str, float] | None = None,
+        objective: Mapping | None = None,
+        bounds: Mapping | None = None,
+        write: bool = True,
     ) -> Solution:
-        """Solve the problem as it was written but for these numbers."""
+        """Solve the problem as it was written but for these numbers.
+
+        Parameters
+        ----------
+        rhs : Mapping[str, float] | None, default None
+            {name of row: right-hand side}
+        objective : Mapping | None, default None
+            {variable or its name: money per unit}
+        bounds : Mapping | None, default None
+            {variable or its name: (low, up)}, None: no bound
+        write : bool, default True
+            put the values into PuLP's variables
+        """
         begin = time.perf_counter()
         changed = _changed(self.written, rhs or {}, objective or {}, bounds or {})
         pass_changes(self.highs, self.arrays, changed)
@@ -299,12 +364,35 @@ def _changed(a: Arrays, rhs: Mapping, objective: Mapping, bounds: Mapping) -> Ar
 # %% ../../nbs/solve/03_programs.ipynb #cell-024
 def scan(
     problem: pulp.LpProblem | KeptModel,
-    row: str,  # name of the limit to vary
-    values: Iterable[float],  # its right-hand sides
-    watch: Mapping | None = None,  # {column: variable or expression} to be read at each
-    **options,  # of KeptModel
-) -> pd.DataFrame:  # right_hand_side, status, objective, shadow_price, watched columns
-    """Solve a problem for many right-hand sides of one row."""
+    row: str,
+    values: Iterable[float],
+    watch: Mapping | None = None,
+    **options,
+) -> pd.DataFrame:
+    """Solve a problem for many right-hand sides of one row.
+
+    Parameters
+    ----------
+    problem : pulp.LpProblem | KeptModel
+    row : str
+        name of the limit to vary
+    values : Iterable[float]
+        its right-hand sides
+    watch : Mapping | None, default None
+        {column: variable or expression} to be read at each
+    **options
+        of KeptModel
+
+    Returns
+    -------
+    pd.DataFrame
+        right_hand_side, status, objective, shadow_price, watched columns
+
+    Examples
+    --------
+    >>> hours = scan(bakery, "oven hours", [4, 8, 10, 12, 14, 16, 18], watch=trays)
+    >>> hours
+    """
     kept = problem if isinstance(problem, KeptModel) else KeptModel(problem, **options)
     at, values, lines = place(kept.written, "row", row), [float(number) for number in values], {}
     for i in sorted(range(len(values)), key=values.__getitem__):  # from one to the next it is the shortest way
@@ -328,7 +416,18 @@ def size(problem: pulp.LpProblem) -> dict[str, int]:
 
 # %% ../../nbs/solve/03_programs.ipynb #cell-029
 def explain_infeasible(problem: pulp.LpProblem, time_limit: float = 60.0) -> pd.DataFrame:
-    """List the smallest set of limits that collide, and by how much each must give."""
+    """List the smallest set of limits that collide, and by how much each must give.
+
+    Examples
+    --------
+    >>> ordered = bakery.copy()
+    >>> add_rows(
+    ...     ordered, [row({trays["bread"]: 1}, ">=", 7, "bread ordered"), row({trays["cake"]: 1}, ">=", 4, "cake ordered")]
+    ... )
+    >>> nothing = solve(ordered)
+    >>> assert nothing.status == "infeasible" and trays["bread"].varValue is None and not nothing.ok
+    >>> explain_infeasible(ordered)
+    """
     from lepton_nb.solve.infeasible import explain_arrays
 
     return explain_arrays(to_arrays(problem), time_limit)

@@ -73,27 +73,71 @@ def _new_variables(name: str, names: list[str], low, up, integer: bool) -> list[
 
 # %% ../../nbs/solve/01_rows.ipynb #cell-008
 def variables(
-    name: str,  # prefix; the variable of label bread is called name_bread
-    *index: Iterable,  # one or more lists of labels; several give all combinations, keyed by tuples
-    low: float | None = 0.0,  # smallest value, None: no limit
-    up: float | None = None,  # largest value, None: no limit; low and up may be arrays, one number a variable
-    integer: bool = False,  # whole numbers only
+    name: str,
+    *index: Iterable,
+    low: float | None = 0.0,
+    up: float | None = None,
+    integer: bool = False,
 ) -> dict:
-    """Make a dictionary of variables, one for each label."""
+    """Make a dictionary of variables, one for each label.
+
+    Parameters
+    ----------
+    name : str
+        prefix; the variable of label bread is called name_bread
+    *index : Iterable
+        one or more lists of labels; several give all combinations, keyed by tuples
+    low : float | None, default 0.0
+        smallest value, None: no limit
+    up : float | None, default None
+        largest value, None: no limit; low and up may be arrays, one number a variable
+    integer : bool, default False
+        whole numbers only
+    """
     index = [list(labels) for labels in index]
     keys = index[0] if len(index) == 1 else pd.MultiIndex.from_product(index).tolist()
     return dict(zip(keys, _new_variables(name, _names(name, index), low, up, integer)))
 
 
 def variable_array(
-    name: str,  # prefix; the variable of cell (2, 5) is called name_2_5
+    name: str,
     shape: int | tuple[int, ...],
-    low=0.0,  # smallest value: a number, an array that broadcasts to the shape, or None
-    up=None,  # largest value, likewise
-    integer: bool = False,  # whole numbers only
-    labels: Sequence[Iterable] | None = None,  # names instead of numbers, a list for each axis
-) -> np.ndarray:  # of LpVariable
-    """Make an array of variables."""
+    low=0.0,
+    up=None,
+    integer: bool = False,
+    labels: Sequence[Iterable] | None = None,
+) -> np.ndarray:
+    r"""Make an array of variables.
+
+    Parameters
+    ----------
+    name : str
+        prefix; the variable of cell (2, 5) is called name_2_5
+    shape : int | tuple[int, ...]
+    low : default 0.0
+        smallest value: a number, an array that broadcasts to the shape, or None
+    up : default None
+        largest value, likewise
+    integer : bool, default False
+        whole numbers only
+    labels : Sequence[Iterable] | None, default None
+        names instead of numbers, a list for each axis
+
+    Returns
+    -------
+    np.ndarray
+        of LpVariable
+
+    Examples
+    --------
+    >>> buy, stock = variable_array("buy", (2, 3)), variable_array("stock", (2, 3))
+    >>> before = np.concatenate([np.full((2, 1), None), stock[:, :-1]], axis=1)
+    >>> balance = row_array("balance", [(before, 1), (buy, 1), (stock, -1)], "==", [[5, 7, 6], [1, 2, 0]])
+    >>> budget = row_array("budget", [(buy.T, [2.0, 10.0])], "<=", [20, 20, 20])
+    >>> print(*balance[:2], *budget[:1], sep="\n")
+    >>> assert str(balance[1]) == "buy_0_1 + stock_0_0 - stock_0_1 = 7.0"
+    >>> assert str(budget[2]) == "2.0*buy_0_2 + 10.0*buy_1_2 <= 20.0"
+    """
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     spread = lambda bound: None if bound is None else np.broadcast_to(np.asarray(bound, float), shape).ravel()
     made = np.empty(math.prod(shape), dtype=object)
@@ -122,29 +166,59 @@ def _new_rows(names: list[str], coefficients: list[dict], sense: str, rhs: list[
 
 
 def row(
-    coefficients: Mapping,  # {variable: coefficient}
-    sense: str,  # "<=", "==" or ">="
-    rhs: float,  # right-hand side
-    name: str,  # of the limit, for people
+    coefficients: Mapping,
+    sense: str,
+    rhs: float,
+    name: str,
 ) -> pulp.LpConstraint:
-    """Make one limit from a dictionary."""
+    """Make one limit from a dictionary.
+
+    Parameters
+    ----------
+    coefficients : Mapping
+        {variable: coefficient}
+    sense : str
+        "<=", "==" or ">="
+    rhs : float
+        right-hand side
+    name : str
+        of the limit, for people
+    """
     if not math.isfinite(rhs):
         raise UserError(f"Row {name}: the right-hand side is {rhs}; it must be a finite number.")
     return _new_rows(_names(name, ()), [dict(coefficients)], sense, [float(rhs)])[0]
 
 
 def objective(
-    coefficients: Mapping,  # {variable: money per unit}
-    constant: float = 0.0,  # money that does not depend on the plan
+    coefficients: Mapping,
+    constant: float = 0.0,
 ) -> pulp.LpAffineExpression:
-    """Make an objective from a dictionary."""
+    """Make an objective from a dictionary.
+
+    Parameters
+    ----------
+    coefficients : Mapping
+        {variable: money per unit}
+    constant : float, default 0.0
+        money that does not depend on the plan
+    """
     made = pulp.LpAffineExpression(constant=float(constant))
     made.update(coefficients)
     return made
 
 # %% ../../nbs/solve/01_rows.ipynb #cell-011
 def add_rows(problem: pulp.LpProblem, rows: Iterable[pulp.LpConstraint]) -> None:
-    """Add many limits at once, each under its name."""
+    """Add many limits at once, each under its name.
+
+    Examples
+    --------
+    >>> try:
+    ...     add_rows(quick, budget)
+    >>> except UserError as error:
+    ...     said = str(error)
+    >>> assert said == "Problem stock: two rows are called budget_0. Give each row its own name."
+    >>> said
+    """
     rows = list(rows)
     named = {limit.name: limit for limit in rows}
     taken = sorted(named.keys() & problem._constraints.keys())
@@ -155,13 +229,37 @@ def add_rows(problem: pulp.LpProblem, rows: Iterable[pulp.LpConstraint]) -> None
 
 # %% ../../nbs/solve/01_rows.ipynb #cell-013
 def row_array(
-    name: str,  # prefix; the row of cell (2, 5) is called name_2_5
-    terms: Sequence[tuple],  # (array of variables, coefficients): None in the array leaves the term out
-    sense: str,  # "<=", "==" or ">="
-    rhs,  # array of right-hand sides; its shape is that of the rows
-    labels: Sequence[Iterable] | None = None,  # names instead of numbers, a list for each axis
+    name: str,
+    terms: Sequence[tuple],
+    sense: str,
+    rhs,
+    labels: Sequence[Iterable] | None = None,
 ) -> list[pulp.LpConstraint]:
-    """Make a row for each cell of rhs; axes of a term beyond those of rhs are summed over."""
+    r"""Make a row for each cell of rhs; axes of a term beyond those of rhs are summed over.
+
+    Parameters
+    ----------
+    name : str
+        prefix; the row of cell (2, 5) is called name_2_5
+    terms : Sequence[tuple]
+        (array of variables, coefficients): None in the array leaves the term out
+    sense : str
+        "<=", "==" or ">="
+    rhs
+        array of right-hand sides; its shape is that of the rows
+    labels : Sequence[Iterable] | None, default None
+        names instead of numbers, a list for each axis
+
+    Examples
+    --------
+    >>> buy, stock = variable_array("buy", (2, 3)), variable_array("stock", (2, 3))
+    >>> before = np.concatenate([np.full((2, 1), None), stock[:, :-1]], axis=1)
+    >>> balance = row_array("balance", [(before, 1), (buy, 1), (stock, -1)], "==", [[5, 7, 6], [1, 2, 0]])
+    >>> budget = row_array("budget", [(buy.T, [2.0, 10.0])], "<=", [20, 20, 20])
+    >>> print(*balance[:2], *budget[:1], sep="\n")
+    >>> assert str(balance[1]) == "buy_0_1 + stock_0_0 - stock_0_1 = 7.0"
+    >>> assert str(budget[2]) == "2.0*buy_0_2 + 10.0*buy_1_2 <= 20.0"
+    """
     rhs = np.asarray(rhs, dtype=float)
     names, blocks, weights = _names(name, labels or map(range, rhs.shape)), [], []
     if not np.isfinite(rhs).all():

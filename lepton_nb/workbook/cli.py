@@ -34,9 +34,19 @@ from lepton_nb.workbook.parameters import (
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-005
 def take_parameters(
-    words: list[str],  # words of the command line
+    words: list[str],
 ) -> tuple[list[tuple[str, str]], list[str]]:
-    """Split `-p NAME VALUE` and `-p NAME=VALUE` from the other words."""
+    """Split `-p NAME VALUE` and `-p NAME=VALUE` from the other words.
+
+    Parameters
+    ----------
+    words : list[str]
+        words of the command line
+
+    Examples
+    --------
+    >>> take_parameters(["run", "retail", "-p", "horizon", "14", "--force", "-p", "growth", "-0.1", "-p", "source=own:my data"])
+    """
     pairs, rest, words = [], [], list(words)
     while words:
         word = words.pop(0)
@@ -59,10 +69,25 @@ def _fit(wide: list[int], room: int) -> list[int]:
 
 
 def text_table(
-    table: pd.DataFrame,  # what to show
-    width: int | None = None,  # characters of a line; those of the terminal if not given
+    table: pd.DataFrame,
+    width: int | None = None,
 ) -> str:
-    """Set a table in plain text."""
+    """Set a table in plain text.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        what to show
+    width : int | None, default None
+        characters of a line; those of the terminal if not given
+
+    Examples
+    --------
+    >>> shown = pd.DataFrame(
+    ...     {"name": ["horizon", "weekend"], "value": [28, True], "meaning": ["days planned ahead " * 4, "open"]}
+    ... )
+    >>> print(text_table(shown, width=60))
+    """
     width = width or max(60, shutil.get_terminal_size((120, 24)).columns)
     cells = [[str(c) for c in table.columns]] + [[to_text(v) for v in row] for row in table.itertuples(index=False)]
     natural = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
@@ -325,7 +350,12 @@ COMMANDS = {
 
 
 def parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Describe the command line.
+
+    Examples
+    --------
+    >>> print(parser().format_help())
+    """
     top = _Parser(
         prog="lepton-nb",
         description="Business cases from raw data to a decision to money.",
@@ -358,10 +388,18 @@ def _end(number, frame):
 
 
 def dispatch(
-    words: list[str],  # words of the command line
-    place: dict[str, Any],  # where cases are looked for: folder and module of `run_case`
+    words: list[str],
+    place: dict[str, Any],
 ) -> int:
-    """Do what the words say. Raises `UserError` for words that make no sense."""
+    """Do what the words say. Raises `UserError` for words that make no sense.
+
+    Parameters
+    ----------
+    words : list[str]
+        words of the command line
+    place : dict[str, Any]
+        where cases are looked for: folder and module of `run_case`
+    """
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         near = nearest(words[0], COMMANDS)
         hint = f"did you mean {near}? " if near else ""
@@ -375,10 +413,29 @@ def dispatch(
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-028
 def main(
-    words: list[str] | None = None,  # words of the command line; those of the process if not given
-    **place: Any,  # where cases are looked for: folder and module of `run_case`
+    words: list[str] | None = None,
+    **place: Any,
 ) -> int:
-    """Run `lepton-nb` and give its exit code."""
+    """Run `lepton-nb` and give its exit code.
+
+    Parameters
+    ----------
+    words : list[str] | None, default None
+        words of the command line; those of the process if not given
+    **place : Any
+        where cases are looked for: folder and module of `run_case`
+
+    Examples
+    --------
+    >>> def answer(*words):
+    ...     with contextlib.redirect_stderr(io.StringIO()) as said:
+    ...         code = main(list(words), folder=os.devnull)
+    ...     return code, said.getvalue().strip()
+    ...
+    ...
+    >>> for words in (["rum", "retail"], ["run", "retial"], ["cases", "-p", "horizon", "3"]):
+    ...     print(*answer(*words))
+    """
     before = {}
     try:
         for name in ("SIGTERM", "SIGHUP"):

@@ -113,10 +113,18 @@ def rasterise(ax, most: int = 800) -> None:
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-017
 def lighten(
-    packed: str,  # an image as PNG in base64
-    most: int = 100_000,  # size above which it is drawn coarser, in bytes
+    packed: str,
+    most: int = 100_000,
 ) -> str:
-    """Write an image with at most 256 colours, and coarser where it is still large."""
+    """Write an image with at most 256 colours, and coarser where it is still large.
+
+    Parameters
+    ----------
+    packed : str
+        an image as PNG in base64
+    most : int, default 100000
+        size above which it is drawn coarser, in bytes
+    """
     image = Image.open(io.BytesIO(base64.b64decode(packed)))
     for share in (1, 0.7, 0.5):
         small = (
@@ -212,11 +220,21 @@ def drop_bare_groups(svg: str) -> str:
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-022
 def tidy(
-    svg: str,  # what matplotlib wrote
-    title: str,  # read aloud as the name of the drawing
-    alt: str,  # read aloud instead of the drawing
+    svg: str,
+    title: str,
+    alt: str,
 ) -> str:
-    """Turn matplotlib's SVG file into one that can stand in a page beside others."""
+    """Turn matplotlib's SVG file into one that can stand in a page beside others.
+
+    Parameters
+    ----------
+    svg : str
+        what matplotlib wrote
+    title : str
+        read aloud as the name of the drawing
+    alt : str
+        read aloud instead of the drawing
+    """
     svg = shorten(recolour(svg[svg.index("<svg") :]))
     key = "f" + hashlib.sha256((svg + title + alt).encode()).hexdigest()[:7]
     svg = gather(drop_bare_groups(unique(svg, key))).replace("<defs></defs>", "")

@@ -51,9 +51,19 @@ TAGS = {
 
 
 def directives(
-    source: str,  # text of a code cell
+    source: str,
 ) -> tuple[dict[str, str], str]:
-    """Split the directive lines at the head of a cell from the rest."""
+    r"""Split the directive lines at the head of a cell from the rest.
+
+    Parameters
+    ----------
+    source : str
+        text of a code cell
+
+    Examples
+    --------
+    >>> directives("#| hide\n#| eval: false\nx = 1\n# a comment\ny = 2")
+    """
     lines, found = source.splitlines(), {}
     while lines and (match := DIRECTIVE.match(lines[0])):
         found[match[1].lower()] = match[2].lower()
@@ -83,9 +93,22 @@ def _nbdev_only(source: str) -> bool:
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-009
 def prune(
-    notebook: nbformat.NotebookNode,  # a notebook as it is written
+    notebook: nbformat.NotebookNode,
 ) -> nbformat.NotebookNode:
-    """Give the notebook as it is run: without the cells of nbdev, directives turned into tags."""
+    """Give the notebook as it is run: without the cells of nbdev, directives turned into tags.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        a notebook as it is written
+
+    Examples
+    --------
+    >>> parameters = new_code_cell("times = 2  # how often", metadata={"tags": ["parameters"]})
+    >>> notebook = prune(new_notebook(cells=[new_markdown_cell("# Ring"), parameters, new_code_cell("'ding ' * times")]))
+    >>> run = execute(notebook, {"times": 3}, threads=1)
+    >>> run.notebook.cells[-1].outputs[0].data["text/plain"]
+    """
     pruned = deepcopy(notebook)
     pruned.cells = []
     for cell in deepcopy(notebook.cells):
@@ -108,9 +131,15 @@ def prune(
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-014
 def sections(
-    notebook: nbformat.NotebookNode,  # a notebook
+    notebook: nbformat.NotebookNode,
 ) -> list[str]:
-    """Give for every cell the heading it stands under."""
+    """Give for every cell the heading it stands under.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        a notebook
+    """
     current, headings = "", []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -148,10 +177,28 @@ def default_threads() -> int:
 
 
 def kernel_environment(
-    threads: int,  # cap on the threads of each numerical library; linear algebra keeps to one
-    folder: str | Path,  # private folder, used for IPython's own files
+    threads: int,
+    folder: str | Path,
 ) -> dict[str, str]:
-    """Give the environment of a kernel: the user's, with threads capped and nothing taken from a profile."""
+    """Give the environment of a kernel: the user's, with threads capped and nothing taken from a profile.
+
+    Parameters
+    ----------
+    threads : int
+        cap on the threads of each numerical library; linear algebra keeps to one
+    folder : str | Path
+        private folder, used for IPython's own files
+
+    Examples
+    --------
+    >>> env = kernel_environment(threads=3, folder="/tmp/private")
+    >>> assert (
+    ...     {env[name] for name in THREAD_VARIABLES} == {"3"}
+    ...     and {env[name] for name in ONE_THREAD} == {"1"}
+    ...     and env["PATH"] == os.environ["PATH"]
+    ... )
+    >>> assert "OMP_NUM_THREADS" in env and default_threads() >= 1
+    """
     env = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)), **dict.fromkeys(ONE_THREAD, "1")}
     env |= {
         "PYTHONHASHSEED": "0",
@@ -171,7 +218,22 @@ def kernel_environment(
 # %% ../../nbs/workbook/06_execute.ipynb #cell-022
 @dataclass
 class Meter:
-    """Watch a process and those it started: peak memory in bytes, processor time in seconds."""
+    """Watch a process and those it started: peak memory in bytes, processor time in seconds.
+
+    Attributes
+    ----------
+    pid : int
+    tick : Callable[[int], None]
+        called with the memory in use after every sample
+    peak_memory : int, default 0
+    processor_seconds : float, default 0.0
+
+    Examples
+    --------
+    >>> with Meter(os.getpid()) as meter:
+    ...     block = bytearray(50_000_000)
+    >>> assert meter.peak_memory > 50_000_000 and meter.processor_seconds > 0
+    """
 
     pid: int
     tick: Callable[[int], None] = lambda memory: None  # called with the memory in use after every sample
@@ -212,7 +274,24 @@ class Meter:
 # %% ../../nbs/workbook/06_execute.ipynb #cell-025
 @dataclass(frozen=True)
 class Failure:
-    """Say what failed, where, and what to do."""
+    """Say what failed, where, and what to do.
+
+    Attributes
+    ----------
+    section : str
+        heading the cell stands under
+    cell : int
+        number of the cell in the executed notebook, from 1; 0 where no cell is to blame
+    error : str
+        name of the exception
+    message : str
+        what it said
+    mend : str
+        what to change
+    by_user : bool
+        whether the user can mend it (a UserError)
+    traceback : tuple[str, ...]
+    """
 
     section: str  # heading the cell stands under
     cell: int  # number of the cell in the executed notebook, from 1; 0 where no cell is to blame
@@ -231,7 +310,19 @@ class Failure:
 # %% ../../nbs/workbook/06_execute.ipynb #cell-027
 @dataclass(frozen=True)
 class Execution:
-    """Hold an executed notebook and what its run took."""
+    """Hold an executed notebook and what its run took.
+
+    Attributes
+    ----------
+    notebook : nbformat.NotebookNode
+    started : datetime
+    ended : datetime
+    processor_seconds : float
+        of the kernel and what it started
+    peak_memory : int
+        bytes, likewise
+    failure : Failure | None, default None
+    """
 
     notebook: nbformat.NotebookNode
     started: datetime
@@ -264,10 +355,18 @@ def _advice(error: str, cell: int, changed: list[str]) -> str:
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-029
 def find_failure(
-    notebook: nbformat.NotebookNode,  # an executed notebook
-    changed: list[str],  # names of the parameters that are not at their default
+    notebook: nbformat.NotebookNode,
+    changed: list[str],
 ) -> Failure | None:
-    """Find the cell that stopped a run."""
+    """Find the cell that stopped a run.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        an executed notebook
+    changed : list[str]
+        names of the parameters that are not at their default
+    """
     ansi = re.compile(r"\x1b\[[0-9;]*m")
     for i, (cell, section) in enumerate(zip(notebook.cells, sections(notebook)), 1):
         for output in cell.get("outputs", []):
@@ -351,12 +450,31 @@ BAR = {  # no bar where nobody is watching: `disable` None asks whether this is 
 
 
 def execute(
-    notebook: nbformat.NotebookNode,  # the notebook to run, pruned
-    parameters: dict[str, Any] | None = None,  # names and typed values to put after its parameters cell
-    threads: int | None = None,  # cap on the threads of each numerical library
-    progress: bool = False,  # show a bar with the section now running
+    notebook: nbformat.NotebookNode,
+    parameters: dict[str, Any] | None = None,
+    threads: int | None = None,
+    progress: bool = False,
 ) -> Execution:
-    """Run a notebook in a kernel of its own. A failing notebook is an `Execution` with a `failure`, not an exception."""
+    """Run a notebook in a kernel of its own. A failing notebook is an `Execution` with a `failure`, not an exception.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        the notebook to run, pruned
+    parameters : dict[str, Any] | None, default None
+        names and typed values to put after its parameters cell
+    threads : int | None, default None
+        cap on the threads of each numerical library
+    progress : bool, default False
+        show a bar with the section now running
+
+    Examples
+    --------
+    >>> parameters = new_code_cell("times = 2  # how often", metadata={"tags": ["parameters"]})
+    >>> notebook = prune(new_notebook(cells=[new_markdown_cell("# Ring"), parameters, new_code_cell("'ding ' * times")]))
+    >>> run = execute(notebook, {"times": 3}, threads=1)
+    >>> run.notebook.cells[-1].outputs[0].data["text/plain"]
+    """
     account: dict[str, Any] = {}
     started, problem = datetime.now(timezone.utc), None
     bar = BAR if progress else False

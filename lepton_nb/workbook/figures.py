@@ -77,10 +77,27 @@ def label_lines(ax) -> None:
 
 
 def spread(
-    wanted: Sequence[float],  # heights that the labels want, in pixels
-    gap: float = 15,  # least distance between two of them
-) -> np.ndarray:  # heights that they get, in the same order
-    """Move labels apart as little as possible, in pairs of neighbours that share the distance."""
+    wanted: Sequence[float],
+    gap: float = 15,
+) -> np.ndarray:
+    """Move labels apart as little as possible, in pairs of neighbours that share the distance.
+
+    Parameters
+    ----------
+    wanted : Sequence[float]
+        heights that the labels want, in pixels
+    gap : float, default 15
+        least distance between two of them
+
+    Returns
+    -------
+    np.ndarray
+        heights that they get, in the same order
+
+    Examples
+    --------
+    >>> spread([100, 104, 106, 200])
+    """
     order, place = np.argsort(wanted, kind="stable"), np.sort(np.asarray(wanted, float))
     for _ in range(100):
         short = np.maximum(gap - np.diff(place), 0) / 2
@@ -140,7 +157,41 @@ def drawn_data(axes: Sequence) -> pd.DataFrame:
 # %% ../../nbs/workbook/04_figures.ipynb #cell-015
 @dataclass
 class Figure:
-    """Draw a figure in a `with` block; it is shown when the block ends."""
+    """Draw a figure in a `with` block; it is shown when the block ends.
+
+    Attributes
+    ----------
+    title : str, default ''
+        what the figure shows, in a few words
+    x : str | Sequence[str], default ''
+        label of the horizontal axis with its unit; one for each panel where they differ
+    y : str | Sequence[str], default ''
+        label of the vertical axis with its unit
+    alt : str, default ''
+        what a reader who cannot see it should know
+    caption : str, default ''
+        what to notice
+    data : pd.DataFrame | None, default None
+        table behind the figure; by default what was drawn
+    panels : tuple[int, int]
+        rows and columns of panels
+    height : float | None, default None
+        of the whole figure, in pixels of a drawing 720 wide
+    sharex : bool, default False
+        one horizontal scale for all panels
+    sharey : bool, default False
+        one vertical scale for all panels
+    slot : str | None, default None
+        placeholder to fill instead of showing it here
+    canvas : Canvas | None
+
+    Examples
+    --------
+    >>> try:
+    ...     Figure(title="Sales", x="day", y="units per day")
+    >>> except ValueError as error:
+    ...     print(error)
+    """
 
     title: str = ""  # what the figure shows, in a few words
     x: str | Sequence[str] = ""  # label of the horizontal axis with its unit; one for each panel where they differ
@@ -277,15 +328,38 @@ def column_text(values: pd.Series, digits: int | None = None) -> list[str]:
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-031
 def table_html(
-    df: pd.DataFrame,  # rows to show; an index that is not just a count becomes the first column
-    caption: str,  # what the table says
-    units: Mapping[str, str] | None = None,  # column: unit
-    digits: Mapping[str, int] | int | None = None,  # column: digits after the point
-    data: pd.DataFrame | None = None,  # fuller table for the CSV
-    max_rows: int = 40,  # rows shown; the CSV has more
-    marked: Sequence[bool] | None = None,  # rows to set apart
+    df: pd.DataFrame,
+    caption: str,
+    units: Mapping[str, str] | None = None,
+    digits: Mapping[str, int] | int | None = None,
+    data: pd.DataFrame | None = None,
+    max_rows: int = 40,
+    marked: Sequence[bool] | None = None,
 ) -> str:
-    """Write an accessible HTML table with its data as CSV."""
+    """Write an accessible HTML table with its data as CSV.
+
+    Parameters
+    ----------
+    df : pd.DataFrame
+        rows to show; an index that is not just a count becomes the first column
+    caption : str
+        what the table says
+    units : Mapping[str, str] | None, default None
+        column: unit
+    digits : Mapping[str, int] | int | None, default None
+        column: digits after the point
+    data : pd.DataFrame | None, default None
+        fuller table for the CSV
+    max_rows : int, default 40
+        rows shown; the CSV has more
+    marked : Sequence[bool] | None, default None
+        rows to set apart
+
+    Examples
+    --------
+    >>> written = table_html(pd.DataFrame({"<b>": ["<i>", None], "n": [1.5, np.nan]}), caption="Odd names.")
+    >>> assert "&lt;b&gt;" in written and "<i>" not in written and written.count("n/a") == 2 and 'scope="row"' in written
+    """
     if not str(caption or "").strip():
         raise ValueError("A table needs caption: one sentence that says what it shows.")
     shown = df if isinstance(df.index, pd.RangeIndex) else df.reset_index()
@@ -325,13 +399,39 @@ def table_cells(shown: pd.DataFrame, units: dict, digits, marked: list[bool]) ->
 def table(
     df: pd.DataFrame, caption: str, units=None, digits=None, data=None, max_rows: int = 40, slot: str | None = None
 ) -> None:
-    """Show a table; the arguments are those of `table_html`, and `slot` names a placeholder to fill instead."""
+    """Show a table; the arguments are those of `table_html`, and `slot` names a placeholder to fill instead.
+
+    Examples
+    --------
+    >>> plans = pd.DataFrame(
+    ...     {
+    ...         "plan": ["rule of thumb", "plan", "perfect foresight"],
+    ...         "profit": [81234.5, 84120.25, 90002.0],
+    ...         "fill rate": [0.941, 0.962, 1.0],
+    ...     }
+    ... )
+    >>> table(plans, caption="What each plan earns in eight weeks.", units={"profit": "EUR", "fill rate": "share of demand"})
+    """
     show(HTML(table_html(df, caption, units, digits, data, max_rows)), slot)
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-036
 @dataclass(frozen=True)
 class Kpi:
-    """One key number."""
+    """One key number.
+
+    Attributes
+    ----------
+    label : str
+        what it is
+    value : object
+        number, or text that is already written
+    unit : str, default ''
+        shown after the value
+    note : str, default ''
+        what to hold it against
+    good : bool | None, default None
+        True favourable, False unfavourable, None neither
+    """
 
     label: str  # what it is
     value: object  # number, or text that is already written
@@ -361,21 +461,39 @@ def kpis(cards: Sequence[Kpi], slot: str | None = None) -> None:
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-037
 def answer(
-    kpis: Sequence[Kpi] = (),  # key numbers, at most four or five
-    bullets: Sequence[str] = (),  # sentences with numbers from the run; **bold** and `code` have a meaning
-    slot: str | None = None,  # placeholder to fill instead
+    kpis: Sequence[Kpi] = (),
+    bullets: Sequence[str] = (),
+    slot: str | None = None,
 ) -> None:
-    """Show the answer: key numbers and the sentences that carry the decision."""
+    """Show the answer: key numbers and the sentences that carry the decision.
+
+    Parameters
+    ----------
+    kpis : Sequence[Kpi], default ()
+        key numbers, at most four or five
+    bullets : Sequence[str], default ()
+        sentences with numbers from the run; **bold** and `code` have a meaning
+    slot : str | None, default None
+        placeholder to fill instead
+    """
     points = "".join(f"<li>{inline(bullet)}</li>" for bullet in bullets)
     cards = kpi_html(kpis) if kpis else ""
     show(HTML(f'<div class="lnb-answer">{cards}{f"<ul>{points}</ul>" if points else ""}</div>'), slot)
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-042
 def parameters_card(
-    params: object,  # a case's parameters, or their table with the columns name, value, default, changed, unit, range, meaning
-    slot: str | None = None,  # placeholder to fill instead
+    params: object,
+    slot: str | None = None,
 ) -> None:
-    """Show the parameters of the run, with those that were changed marked."""
+    """Show the parameters of the run, with those that were changed marked.
+
+    Parameters
+    ----------
+    params : object
+        a case's parameters, or their table with the columns name, value, default, changed, unit, range, meaning
+    slot : str | None, default None
+        placeholder to fill instead
+    """
     if isinstance(params, pd.DataFrame):
         frame = params
     else:

@@ -26,25 +26,56 @@ from .parameters import CaseParameters, UserError, changed_values, command, to_t
 
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-005
 def sha256(
-    content: bytes | str,  # what is hashed
+    content: bytes | str,
 ) -> str:
-    """Give the SHA-256 of bytes or of a text in UTF-8."""
+    """Give the SHA-256 of bytes or of a text in UTF-8.
+
+    Parameters
+    ----------
+    content : bytes | str
+        what is hashed
+
+    Examples
+    --------
+    >>> at = datetime(2026, 11, 2, 8, tzinfo=timezone.utc)
+    >>> execution = Execution(notebook, at, at.replace(minute=1), processor_seconds=71.5, peak_memory=512_000_000)
+    >>> sales = {"name": "sales", "sha256": sha256("sales"), "source": "embedded", "licence": "CC0"}
+    >>> m = manifest("shop", key, CaseParameters(), execution, named, hashes, [sales], {}, threads=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / "results.json").write_text("{}")
+    ...     made = crate(m, folder)
+    >>> {e["name"]: e["value"] for e in made["@graph"] if e["@id"].startswith("#measure")}
+    """
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
 def file_sha256(
-    path: str | Path,  # file to hash, read in pieces
+    path: str | Path,
 ) -> str:
-    """Give the SHA-256 of a file."""
+    """Give the SHA-256 of a file.
+
+    Parameters
+    ----------
+    path : str | Path
+        file to hash, read in pieces
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder_sha256(
-    folder: str | Path,  # where the files are
-    patterns: tuple[str, ...] = ("**/*",),  # which of them count
+    folder: str | Path,
+    patterns: tuple[str, ...] = ("**/*",),
 ) -> str:
-    """Give one hash of the names and contents of the files of a folder; hidden ones do not count."""
+    """Give one hash of the names and contents of the files of a folder; hidden ones do not count.
+
+    Parameters
+    ----------
+    folder : str | Path
+        where the files are
+    patterns : tuple[str, ...], default ('**/*',)
+        which of them count
+    """
     folder = Path(folder)
     files = {p for pattern in patterns for p in folder.glob(pattern) if p.is_file()}
     names = sorted((p.relative_to(folder).as_posix(), p) for p in files)
@@ -55,9 +86,26 @@ def folder_sha256(
 
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-009
 def notebook_sha256(
-    notebook: nbformat.NotebookNode,  # a notebook
+    notebook: nbformat.NotebookNode,
 ) -> str:
-    """Give the hash of the cells: kind, tags and text."""
+    """Give the hash of the cells: kind, tags and text.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        a notebook
+
+    Examples
+    --------
+    >>> cell = nbformat.v4.new_code_cell("x = 1")
+    >>> notebook = nbformat.v4.new_notebook(cells=[cell])
+    >>> named = notebook_sha256(notebook)
+    >>> cell.execution_count, cell.metadata["scrolled"] = 7, True
+    >>> assert notebook_sha256(notebook) == named
+    >>> cell.source = "x = 2"
+    >>> assert notebook_sha256(notebook) != named
+    >>> assert "pandas" in hashes["requirements"] and "jupyterlab" not in hashes["requirements"]
+    """
     return sha256(json.dumps([[c.cell_type, c.metadata.get("tags", []), c.source] for c in notebook.cells]))
 
 
@@ -72,7 +120,13 @@ def requirements() -> dict[str, str]:
 
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-010
 def code_hashes() -> dict[str, Any]:
-    """Give what a run depends on besides its case: hash of the package and of the lock, versions."""
+    """Give what a run depends on besides its case: hash of the package and of the lock, versions.
+
+    Examples
+    --------
+    >>> hashes = code_hashes()
+    >>> {name: hashes[name] for name in ("version", "lock_is", "python")}
+    """
     package = Path(lepton_nb.__file__).parent
     lock, versions = package.parent / "constraints.txt", requirements()
     in_checkout = lock.exists() and (package.parent / "settings.ini").exists()
@@ -87,9 +141,15 @@ def code_hashes() -> dict[str, Any]:
 
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-014
 def own_folder(
-    source: str,  # the parameter `source`
+    source: str,
 ) -> Path | None:
-    """Give the folder of an own:FOLDER source, None for the others. Raises `UserError` where there is no such folder."""
+    """Give the folder of an own:FOLDER source, None for the others. Raises `UserError` where there is no such folder.
+
+    Parameters
+    ----------
+    source : str
+        the parameter `source`
+    """
     if not source.startswith("own:"):
         return None
     folder = Path(source.removeprefix("own:")).expanduser()
@@ -104,13 +164,27 @@ def own_folder(
 
 
 def run_key(
-    case: str,  # name of the case
-    notebook: str,  # hash of the case notebook
-    code: dict[str, Any],  # as given by `code_hashes`
-    params: CaseParameters,  # the parameters of the run
-    data: str = "",  # hash of the user's own data
+    case: str,
+    notebook: str,
+    code: dict[str, Any],
+    params: CaseParameters,
+    data: str = "",
 ) -> str:
-    """Give the name of a run: 16 hexadecimal digits made of everything it depends on."""
+    """Give the name of a run: 16 hexadecimal digits made of everything it depends on.
+
+    Parameters
+    ----------
+    case : str
+        name of the case
+    notebook : str
+        hash of the case notebook
+    code : dict[str, Any]
+        as given by `code_hashes`
+    params : CaseParameters
+        the parameters of the run
+    data : str, default ''
+        hash of the user's own data
+    """
     python = ".".join(code["python"].split(".")[:2])
     parts = [
         case,
@@ -126,17 +200,50 @@ def run_key(
 
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-017
 def manifest(
-    case: str,  # name of the case
-    key: str,  # name of the run
-    params: CaseParameters,  # its parameters
-    execution: Execution,  # how it went
-    notebook: str,  # hash of the case notebook
-    code: dict[str, Any],  # as given by `code_hashes`
-    data: list[dict],  # data sets as the notebook recorded them: name, sha256, source, licence
-    results: dict[str, dict],  # results as the notebook recorded them
-    threads: int,  # cap on the threads of each library
+    case: str,
+    key: str,
+    params: CaseParameters,
+    execution: Execution,
+    notebook: str,
+    code: dict[str, Any],
+    data: list[dict],
+    results: dict[str, dict],
+    threads: int,
 ) -> dict[str, Any]:
-    """Gather what is known of a run, in types that JSON has."""
+    """Gather what is known of a run, in types that JSON has.
+
+    Parameters
+    ----------
+    case : str
+        name of the case
+    key : str
+        name of the run
+    params : CaseParameters
+        its parameters
+    execution : Execution
+        how it went
+    notebook : str
+        hash of the case notebook
+    code : dict[str, Any]
+        as given by `code_hashes`
+    data : list[dict]
+        data sets as the notebook recorded them: name, sha256, source, licence
+    results : dict[str, dict]
+        results as the notebook recorded them
+    threads : int
+        cap on the threads of each library
+
+    Examples
+    --------
+    >>> at = datetime(2026, 11, 2, 8, tzinfo=timezone.utc)
+    >>> execution = Execution(notebook, at, at.replace(minute=1), processor_seconds=71.5, peak_memory=512_000_000)
+    >>> sales = {"name": "sales", "sha256": sha256("sales"), "source": "embedded", "licence": "CC0"}
+    >>> m = manifest("shop", key, CaseParameters(), execution, named, hashes, [sales], {}, threads=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / "results.json").write_text("{}")
+    ...     made = crate(m, folder)
+    >>> {e["name"]: e["value"] for e in made["@graph"] if e["@id"].startswith("#measure")}
+    """
     failure = execution.failure
     return {
         "case": case,
@@ -266,10 +373,29 @@ def _action(
 
 
 def crate(
-    m: dict[str, Any],  # as given by `manifest`
-    folder: str | Path,  # the run folder, with its files written
+    m: dict[str, Any],
+    folder: str | Path,
 ) -> dict[str, Any]:
-    """Describe a run folder as a Process Run Crate."""
+    """Describe a run folder as a Process Run Crate.
+
+    Parameters
+    ----------
+    m : dict[str, Any]
+        as given by `manifest`
+    folder : str | Path
+        the run folder, with its files written
+
+    Examples
+    --------
+    >>> at = datetime(2026, 11, 2, 8, tzinfo=timezone.utc)
+    >>> execution = Execution(notebook, at, at.replace(minute=1), processor_seconds=71.5, peak_memory=512_000_000)
+    >>> sales = {"name": "sales", "sha256": sha256("sales"), "source": "embedded", "licence": "CC0"}
+    >>> m = manifest("shop", key, CaseParameters(), execution, named, hashes, [sales], {}, threads=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / "results.json").write_text("{}")
+    ...     made = crate(m, folder)
+    >>> {e["name"]: e["value"] for e in made["@graph"] if e["@id"].startswith("#measure")}
+    """
     outputs, data = _files(Path(folder)), _data_entities(m)
     inputs = _properties("parameter", m["parameters"]) + data
     measures = _properties("measure", {k: m[k] for k in UNITS})

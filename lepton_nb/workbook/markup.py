@@ -24,10 +24,22 @@ from .prose import MATH, escape
 
 # %% ../../nbs/workbook/09_markup.ipynb #cell-007
 def mathml(
-    latex: str,  # without the dollar signs
-    block: bool = False,  # on a line of its own
+    latex: str,
+    block: bool = False,
 ) -> str:
-    """Translate LaTeX to MathML; show the source where that is not possible."""
+    r"""Translate LaTeX to MathML; show the source where that is not possible.
+
+    Parameters
+    ----------
+    latex : str
+        without the dollar signs
+    block : bool, default False
+        on a line of its own
+
+    Examples
+    --------
+    >>> HTML(mathml(r"\Pr(D \le Q) = \frac{c_u}{c_u + c_o}", block=True))
+    """
     text = re.sub(
         r"\\operatorname\*?\{([^{}]*)\}", lambda m: r"\text{" + re.sub(r"\\[,;: ]", " ", m[1]) + "}", latex.strip()
     )
@@ -52,7 +64,13 @@ PIECES = re.compile(rf"{CODE}|{BLOCK}|{MATH.pattern.replace('((?:', '(?P<line>(?
 
 
 def set_aside(text: str) -> tuple[str, list[str]]:
-    """Replace formulas by marks that Markdown does not touch; return the text and their MathML."""
+    r"""Replace formulas by marks that Markdown does not touch; return the text and their MathML.
+
+    Examples
+    --------
+    >>> text, formulas = set_aside("From $5 to $10 a piece, `$x$` is code, and $x^2$ is a formula; \\$3 too.")
+    >>> assert len(formulas) == 1 and text == "From $5 to $10 a piece, `$x$` is code, and \ue0000\ue001 is a formula; \\$3 too."
+    """
     kept: list[str] = []
 
     def keep(found: re.Match) -> str:
@@ -66,11 +84,29 @@ def set_aside(text: str) -> tuple[str, list[str]]:
 
 # %% ../../nbs/workbook/09_markup.ipynb #cell-014
 def markdown_html(
-    text: str,  # Markdown with formulas
-    trusted: bool = True,  # written by the author of the notebook; else markup in it is shown as text
-    folder: Path | None = None,  # where pictures that it names are looked for
+    text: str,
+    trusted: bool = True,
+    folder: Path | None = None,
 ) -> str:
-    """Turn Markdown into HTML with MathML."""
+    r"""Turn Markdown into HTML with MathML.
+
+    Parameters
+    ----------
+    text : str
+        Markdown with formulas
+    trusted : bool, default True
+        written by the author of the notebook; else markup in it is shown as text
+    folder : Path | None, default None
+        where pictures that it names are looked for
+
+    Examples
+    --------
+    >>> HTML(
+    ...     markdown_html(
+    ...         "The **newsvendor** orders $Q^* = F^{-1}(\\tau)$ pieces at $5 each.\n\n| symbol | meaning |\n|---|---|\n| $\\tau$ | critical ratio |"
+    ...     )
+    ... )
+    """
     text, formulas = set_aside(text.replace("\ue000", "").replace("\ue001", ""))
     render = mistune.create_markdown(escape=not trusted, plugins=["table", "strikethrough"])
     found = re.sub(r"<p>(\ue000\d+\ue001)</p>", r"\1", mend_markup(render(text), folder))
@@ -197,7 +233,16 @@ def frame_markup(text: str) -> str:
 
 # %% ../../nbs/workbook/09_markup.ipynb #cell-024
 def data_html(data: dict, alt: str) -> str:
-    """Choose the richest form of an output that needs no script."""
+    """Choose the richest form of an output that needs no script.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"units": [3, 4]}, index=["mon", "tue"])
+    >>> written = data_html({"text/html": frame._repr_html_(), "text/plain": "…"}, alt="")
+    >>> assert '<th scope="row">mon' in written and "<style" not in written and 'tabindex="0"' in written
+    >>> assert 'alt="drawn by x"' in data_html({"image/png": "AAAA"}, alt="drawn by x")
+    >>> assert "Messages" in output_html({"output_type": "stream", "name": "stderr", "text": "careful"}, "")
+    """
     join = lambda value: "".join(value) if isinstance(value, list) else str(value)
     if "text/html" in data:
         return frame_markup(join(data["text/html"]))

@@ -35,7 +35,14 @@ class UserError(Exception):
 
 
 class ParameterError(UserError):
-    """Refuse parameters, with one line for each problem in `problems`."""
+    r"""Refuse parameters, with one line for each problem in `problems`.
+
+    Examples
+    --------
+    >>> error = ParameterError(["horizon: found 99 ...", "sevice_level: no such parameter ..."])
+    >>> assert isinstance(error, UserError) and str(error).count("\n") == 1
+    >>> error._render_traceback_()
+    """
 
     def __init__(self, problems: list[str]):
         self.problems = list(problems)
@@ -43,13 +50,25 @@ class ParameterError(UserError):
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-008
 def param(
-    default: Any,  # value when nothing is said
+    default: Any,
     *,
-    unit: str = "",  # shown beside the value: days, EUR, share of demand
-    meaning: str = "",  # one sentence for the reader of the report
-    **bounds: Any,  # ge, gt, le, lt, multiple_of, min_length, max_length, pattern
+    unit: str = "",
+    meaning: str = "",
+    **bounds: Any,
 ) -> Any:
-    """Declare one parameter of a case."""
+    """Declare one parameter of a case.
+
+    Parameters
+    ----------
+    default : Any
+        value when nothing is said
+    unit : str, default ''
+        shown beside the value: days, EUR, share of demand
+    meaning : str, default ''
+        one sentence for the reader of the report
+    **bounds : Any
+        ge, gt, le, lt, multiple_of, min_length, max_length, pattern
+    """
     return Field(default, description=meaning, json_schema_extra={"unit": unit}, **bounds)
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-010
@@ -114,9 +133,19 @@ BOUND_WORDS = {
 
 
 def allowed(
-    field: FieldInfo,  # a value of `Model.model_fields`
+    field: FieldInfo,
 ) -> str:
-    """Say in words which values a field takes."""
+    """Say in words which values a field takes.
+
+    Parameters
+    ----------
+    field : FieldInfo
+        a value of `Model.model_fields`
+
+    Examples
+    --------
+    >>> {name: allowed(field) for name, field in Shop.model_fields.items()}
+    """
     bounds = {k: getattr(m, k) for m in field.metadata for k in BOUND_WORDS if getattr(m, k, None) is not None}
     words = [_kind_words(field.annotation)]
     if {"ge", "le"} <= bounds.keys():
@@ -126,7 +155,15 @@ def allowed(
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-019
 def to_text(value: Any) -> str:
-    """Write a value as it is typed on the command line."""
+    """Write a value as it is typed on the command line.
+
+    Examples
+    --------
+    >>> asked = parse_pairs(Shop, [("weekend", "no"), ("levels", "0.9,0.99"), ("budget", "250"), ("source", "own:my data")])
+    >>> again = {name: to_text(value) for name, value in asked}
+    >>> assert parse_pairs(Shop, again.items()) == asked
+    >>> command("shop", asked)
+    """
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -142,10 +179,18 @@ def _adapter(field: FieldInfo) -> TypeAdapter:
 
 
 def from_text(
-    field: FieldInfo,  # what is declared
-    found: str | list[str],  # what was typed; a list where a file gave one
+    field: FieldInfo,
+    found: str | list[str],
 ) -> Any:
-    """Read a text as the declared type. Raises pydantic's ValidationError."""
+    """Read a text as the declared type. Raises pydantic's ValidationError.
+
+    Parameters
+    ----------
+    field : FieldInfo
+        what is declared
+    found : str | list[str]
+        what was typed; a list where a file gave one
+    """
     kind, optional = _inner(field.annotation)
     if isinstance(found, str) and optional and found.strip().lower() in ("", "none", "null", "~"):
         return None
@@ -161,10 +206,18 @@ def from_text(
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-024
 def from_value(
-    field: FieldInfo,  # what is declared
-    found: Any,  # a Python value
+    field: FieldInfo,
+    found: Any,
 ) -> Any:
-    """Accept a Python value of the declared type; a text is read as on the command line."""
+    """Accept a Python value of the declared type; a text is read as on the command line.
+
+    Parameters
+    ----------
+    field : FieldInfo
+        what is declared
+    found : Any
+        a Python value
+    """
     if isinstance(found, str):
         return from_text(field, found)
     if hasattr(found, "item") and getattr(found, "ndim", None) == 0:
@@ -174,10 +227,18 @@ def from_value(
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-026
 def nearest(
-    name: str,  # what was typed
-    known: Iterable[str],  # what exists
+    name: str,
+    known: Iterable[str],
 ) -> str:
-    """Give the known name closest to a mistyped one, or an empty text."""
+    """Give the known name closest to a mistyped one, or an empty text.
+
+    Parameters
+    ----------
+    name : str
+        what was typed
+    known : Iterable[str]
+        what exists
+    """
     plain = {k.lower().replace("-", "_"): k for k in known}
     close = difflib.get_close_matches(name.lower().replace("-", "_"), plain, n=1, cutoff=0.5)
     return plain[close[0]] if close else ""
@@ -235,18 +296,39 @@ def _build(
 
 
 def default_values(model: type[BaseModel]) -> dict[str, Any]:
-    """Give the default of every parameter."""
+    r"""Give the default of every parameter.
+
+    Examples
+    --------
+    >>> right = "\n".join(f"{name} = {value!r}" for name, value in default_values(Shop).items())
+    >>> assert default_problems(right, Shop) == []
+    >>> assert "service_level: 0.9 in the parameters cell, 0.95 in the model" in default_problems(cell, Shop)
+    >>> assert default_problems("seed = int(7)", Shop)[0] == "seed: the parameters cell must give a plain value"
+    """
     return {name: field.get_default(call_default_factory=True) for name, field in model.model_fields.items()}
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-031
 def parse_pairs(
-    model: type[CaseParameters],  # the parameters of the case
-    pairs: Iterable[tuple[str, str]],  # what was typed: name, text
-    base: Iterable[tuple[str, str | list[str]]] = (),  # what a file says; `pairs` have precedence
+    model: type[CaseParameters],
+    pairs: Iterable[tuple[str, str]],
+    base: Iterable[tuple[str, str | list[str]]] = (),
 ) -> CaseParameters:
     """Build the parameters of a case from texts.
 
     Raises `ParameterError` with every problem: unknown names, names given twice, texts that do not fit, broken rules.
+
+    Parameters
+    ----------
+    model : type[CaseParameters]
+        the parameters of the case
+    pairs : Iterable[tuple[str, str]]
+        what was typed: name, text
+    base : Iterable[tuple[str, str | list[str]]], default ()
+        what a file says; `pairs` have precedence
+
+    Examples
+    --------
+    >>> parse_pairs(Shop, [("service_level", "0.98"), ("weekend", "false"), ("article", "0042")])
     """
     problems, given = [], {}
     for source in (list(base), list(pairs)):
@@ -262,11 +344,16 @@ def parse_pairs(
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-037
 def read_parameter_file(
-    path: str | Path,  # YAML or JSON: one parameter a line, `name: value`
+    path: str | Path,
 ) -> list[tuple[str, str | list[str]]]:
     """Read names and texts of a parameter file, duplicates included.
 
     Raises `ParameterError` for a file that is missing, too large, not text, or not a list of names with values.
+
+    Parameters
+    ----------
+    path : str | Path
+        YAML or JSON: one parameter a line, `name: value`
     """
     path = Path(path)
     try:
@@ -328,10 +415,22 @@ def _meant(namespace: dict[str, Any], fields: Iterable[str]) -> set[str]:
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-042
 def from_namespace(
-    model: type[CaseParameters],  # the parameters of the case
-    namespace: dict[str, Any],  # `globals()` of the notebook, right after its parameters cell
+    model: type[CaseParameters],
+    namespace: dict[str, Any],
 ) -> CaseParameters:
-    """Build the parameters of a case from the names of a notebook; raises `ParameterError` like `parse_pairs`."""
+    """Build the parameters of a case from the names of a notebook; raises `ParameterError` like `parse_pairs`.
+
+    Parameters
+    ----------
+    model : type[CaseParameters]
+        the parameters of the case
+    namespace : dict[str, Any]
+        `globals()` of the notebook, right after its parameters cell
+
+    Examples
+    --------
+    >>> from_namespace(Shop, {"service_level": 0.9, "weekend": "false", "pd": pd})
+    """
     fields = model.model_fields
     problems = [_unknown(name, model) for name in sorted(_meant(namespace, fields) - set(fields))]
     given = {name: namespace[name] for name in fields if name in namespace}
@@ -339,9 +438,20 @@ def from_namespace(
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-046
 def parameter_table(
-    params: CaseParameters | type[CaseParameters],  # the parameters of a run, or the model for its defaults
+    params: CaseParameters | type[CaseParameters],
 ) -> pd.DataFrame:
-    """List parameters: name, value, default, changed, unit, range, meaning."""
+    """List parameters: name, value, default, changed, unit, range, meaning.
+
+    Parameters
+    ----------
+    params : CaseParameters | type[CaseParameters]
+        the parameters of a run, or the model for its defaults
+
+    Examples
+    --------
+    >>> table = parameter_table(parse_pairs(Shop, [("service_level", "0.98"), ("article", "0042")]))
+    >>> table
+    """
     model = params if isinstance(params, type) else type(params)
     defaults = default_values(model)
     values = defaults if isinstance(params, type) else dict(params)
@@ -361,9 +471,22 @@ def parameter_table(
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-050
 def json_schema(
-    model: type[CaseParameters],  # the parameters of a case
+    model: type[CaseParameters],
 ) -> dict[str, Any]:
-    """Describe the parameters of a case as JSON Schema (draft 2020-12)."""
+    """Describe the parameters of a case as JSON Schema (draft 2020-12).
+
+    Parameters
+    ----------
+    model : type[CaseParameters]
+        the parameters of a case
+
+    Examples
+    --------
+    >>> schema = json_schema(Shop)
+    >>> assert schema["additionalProperties"] is False
+    >>> assert schema["properties"]["horizon"]["maximum"] == 56 and schema["properties"]["horizon"]["unit"] == "days"
+    >>> schema["properties"]["service_level"]
+    """
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-053
@@ -374,10 +497,25 @@ def changed_values(params: CaseParameters) -> dict[str, Any]:
 
 
 def command(
-    case: str,  # name of the case
-    params: CaseParameters,  # the parameters of the run
+    case: str,
+    params: CaseParameters,
 ) -> str:
-    """Write the command that repeats a run."""
+    """Write the command that repeats a run.
+
+    Parameters
+    ----------
+    case : str
+        name of the case
+    params : CaseParameters
+        the parameters of the run
+
+    Examples
+    --------
+    >>> asked = parse_pairs(Shop, [("weekend", "no"), ("levels", "0.9,0.99"), ("budget", "250"), ("source", "own:my data")])
+    >>> again = {name: to_text(value) for name, value in asked}
+    >>> assert parse_pairs(Shop, again.items()) == asked
+    >>> command("shop", asked)
+    """
     words = ["lepton-nb", "run", case]
     for name, value in changed_values(params).items():
         words += ["-p", name, to_text(value)]
@@ -385,10 +523,23 @@ def command(
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-056
 def default_problems(
-    source: str,  # text of the cell tagged `parameters`
-    model: type[CaseParameters],  # the parameters of the case
+    source: str,
+    model: type[CaseParameters],
 ) -> list[str]:
-    """List where the parameters cell of a notebook and the model disagree."""
+    r"""List where the parameters cell of a notebook and the model disagree.
+
+    Parameters
+    ----------
+    source : str
+        text of the cell tagged `parameters`
+    model : type[CaseParameters]
+        the parameters of the case
+
+    Examples
+    --------
+    >>> cell = 'source = "embedded"\nseed = 7\nservice_level = 0.9\nhorizont = 28  # days'
+    >>> print("\n".join(default_problems(cell, Shop)))
+    """
     written, defaults, problems = {}, default_values(model), []
     for line in ast.parse(source).body:
         targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]

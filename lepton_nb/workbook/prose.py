@@ -18,10 +18,18 @@ from IPython.display import HTML, Markdown, display, update_display
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-006
 def number(
-    x: float,  # any number; missing and infinite ones are said in words
-    digits: int | None = None,  # after the point; by default about three that mean something
+    x: float,
+    digits: int | None = None,
 ) -> str:
-    """Write a number for prose, such as 12,345 or −0.25."""
+    """Write a number for prose, such as 12,345 or −0.25.
+
+    Parameters
+    ----------
+    x : float
+        any number; missing and infinite ones are said in words
+    digits : int | None, default None
+        after the point; by default about three that mean something
+    """
     if x is None or pd.isna(x):
         return "n/a"
     if np.isinf(x):
@@ -39,11 +47,27 @@ SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 
 
 def money(
-    x: float,  # amount
-    currency: str,  # ISO code; the common ones are written with their sign
-    digits: int | None = None,  # after the point; by default none from 100 upwards, else two
+    x: float,
+    currency: str,
+    digits: int | None = None,
 ) -> str:
-    """Write an amount of money, such as €12,345 or −£0.25."""
+    r"""Write an amount of money, such as €12,345 or −£0.25.
+
+    Parameters
+    ----------
+    x : float
+        amount
+    currency : str
+        ISO code; the common ones are written with their sign
+    digits : int | None, default None
+        after the point; by default none from 100 upwards, else two
+
+    Examples
+    --------
+    >>> say(
+    ...     f"A budget of {money(500, 'USD')} to {money(900, 'USD')} buys **{percent(0.42, 0)}** of what the formula $x^2 \\le b$ allows."
+    ... )
+    """
     if x is None or not np.isfinite(x):
         return number(x)
     text = number(abs(x), (0 if abs(x) >= 100 or x == 0 else 2) if digits is None else digits)
@@ -52,10 +76,24 @@ def money(
 
 
 def percent(
-    x: float,  # a share: 0.25 is 25%
-    digits: int = 1,  # after the point
+    x: float,
+    digits: int = 1,
 ) -> str:
-    """Write a share as a percentage, such as 93.4%."""
+    r"""Write a share as a percentage, such as 93.4%.
+
+    Parameters
+    ----------
+    x : float
+        a share: 0.25 is 25%
+    digits : int, default 1
+        after the point
+
+    Examples
+    --------
+    >>> say(
+    ...     f"A budget of {money(500, 'USD')} to {money(900, 'USD')} buys **{percent(0.42, 0)}** of what the formula $x^2 \\le b$ allows."
+    ... )
+    """
     return number(x) if x is None or not np.isfinite(x) else number(100 * x, digits) + "%"
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-011
@@ -76,10 +114,18 @@ def inline(text: object) -> str:
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-014
 def show(
-    thing: object,  # anything IPython can display
-    slot: str | None = None,  # name of the placeholder to fill instead of showing it here
+    thing: object,
+    slot: str | None = None,
 ) -> None:
-    """Display a thing here, or in the placeholder that an earlier cell left."""
+    """Display a thing here, or in the placeholder that an earlier cell left.
+
+    Parameters
+    ----------
+    thing : object
+        anything IPython can display
+    slot : str | None, default None
+        name of the placeholder to fill instead of showing it here
+    """
     if slot is None:
         display(thing)
     else:
@@ -87,15 +133,32 @@ def show(
 
 
 def slot(name: str) -> None:
-    """Leave an empty place, to be filled by a later cell of the notebook."""
+    """Leave an empty place, to be filled by a later cell of the notebook.
+
+    Examples
+    --------
+    >>> slot("example")
+    """
     display(HTML(f'<div class="lnb-slot" data-slot="{escape(name)}"></div>'), display_id=f"lnb-{name}")
 
 
 def fill(
-    name: str,  # the name given to `slot`
-    content: object,  # HTML text, or anything IPython can display
+    name: str,
+    content: object,
 ) -> None:
-    """Fill the place that `slot` left."""
+    """Fill the place that `slot` left.
+
+    Parameters
+    ----------
+    name : str
+        the name given to `slot`
+    content : object
+        HTML text, or anything IPython can display
+
+    Examples
+    --------
+    >>> fill("example", "<p>This line stands where the slot was left, and was written later.</p>")
+    """
     show(HTML(content) if isinstance(content, str) else content, slot=name)
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-018
@@ -114,19 +177,56 @@ def literal(text: str) -> str:
 
 
 def say(
-    text: str,  # Markdown; numbers in it come from the run
-    slot: str | None = None,  # placeholder to fill instead
+    text: str,
+    slot: str | None = None,
 ) -> None:
-    """Show prose."""
+    r"""Show prose.
+
+    Parameters
+    ----------
+    text : str
+        Markdown; numbers in it come from the run
+    slot : str | None, default None
+        placeholder to fill instead
+
+    Examples
+    --------
+    >>> say(
+    ...     f"A budget of {money(500, 'USD')} to {money(900, 'USD')} buys **{percent(0.42, 0)}** of what the formula $x^2 \\le b$ allows."
+    ... )
+    """
     show(Markdown(literal(text)), slot)
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-022
 def csv_text(
-    data: pd.DataFrame,  # what the reader may download
-    max_rows: int = 2000,  # rows that go into the page
-    max_bytes: int = 100_000,  # size that goes into the page
-) -> tuple[str, int]:  # the text and how many rows it holds
-    """Write a table as CSV within a limit of rows and bytes."""
+    data: pd.DataFrame,
+    max_rows: int = 2000,
+    max_bytes: int = 100_000,
+) -> tuple[str, int]:
+    r"""Write a table as CSV within a limit of rows and bytes.
+
+    Parameters
+    ----------
+    data : pd.DataFrame
+        what the reader may download
+    max_rows : int, default 2000
+        rows that go into the page
+    max_bytes : int, default 100000
+        size that goes into the page
+
+    Returns
+    -------
+    tuple[str, int]
+        the text and how many rows it holds
+
+    Examples
+    --------
+    >>> long = pd.DataFrame({"value": np.arange(5000) / 7})
+    >>> text, rows = csv_text(long)
+    >>> assert rows == 2000 and text.count("\n") == 2001
+    >>> assert "first 2,000 of 5,000 rows" in csv_link(long, "Long")
+    >>> assert len(csv_text(long, max_bytes=500)[0]) <= 500
+    """
     data = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
     keep_index = not isinstance(data.index, pd.RangeIndex)
     text = data.head(max_rows).to_csv(index=keep_index, float_format="%.6g", lineterminator="\n")
@@ -137,10 +237,22 @@ def csv_text(
 
 
 def csv_link(
-    data: pd.DataFrame,  # what the reader may download
-    title: str,  # names the file
+    data: pd.DataFrame,
+    title: str,
 ) -> str:
-    """Make the HTML link that saves a table as CSV, offline."""
+    """Make the HTML link that saves a table as CSV, offline.
+
+    Parameters
+    ----------
+    data : pd.DataFrame
+        what the reader may download
+    title : str
+        names the file
+
+    Examples
+    --------
+    >>> HTML(csv_link(pd.DataFrame({"day": ["mon", "tue"], "units": [3, 5.123456789]}), "Two days"))
+    """
     text, rows = csv_text(data)
     name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "data"
     size = f"{len(data):,} rows" if rows == len(data) else f"first {rows:,} of {len(data):,} rows"

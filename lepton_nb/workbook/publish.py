@@ -38,7 +38,23 @@ from .prose import escape, number
 # %% ../../nbs/workbook/10_publish.ipynb #cell-007
 @dataclass
 class Part:
-    """One piece of the page."""
+    """One piece of the page.
+
+    Attributes
+    ----------
+    text : str
+        HTML
+    detail : bool, default False
+        left out of the brief view
+
+    Examples
+    --------
+    >>> assert reading_minutes([Part("<p>" + "word " * 460 + "</p>"), Part("<figure><svg>lines</svg></figure>" * 5)]) == 3
+    >>> assert (
+    ...     reading_time([Part("<p>" + "word " * 460 + "</p>"), Part("<p>" + "more " * 460 + "</p>", detail=True)])
+    ...     == "4 min, brief view 2 min"
+    ... )
+    """
 
     text: str  # HTML
     detail: bool = False  # left out of the brief view
@@ -289,7 +305,16 @@ def reading_minutes(parts: list[Part]) -> int:
 
 
 def reading_time(parts: list[Part]) -> str:
-    """Say the minutes of the full view, and of the brief one where that is shorter."""
+    """Say the minutes of the full view, and of the brief one where that is shorter.
+
+    Examples
+    --------
+    >>> assert reading_minutes([Part("<p>" + "word " * 460 + "</p>"), Part("<figure><svg>lines</svg></figure>" * 5)]) == 3
+    >>> assert (
+    ...     reading_time([Part("<p>" + "word " * 460 + "</p>"), Part("<p>" + "more " * 460 + "</p>", detail=True)])
+    ...     == "4 min, brief view 2 min"
+    ... )
+    """
     full, brief = reading_minutes(parts), reading_minutes([part for part in parts if not part.detail])
     return f"{full} min" + (f", brief view {brief} min" if brief < full else "")
 
@@ -384,12 +409,28 @@ def describe(notebook: dict, manifest: dict, case: str, folder: Path | None) -> 
 
 
 def render(
-    notebook: str | Path,  # executed notebook
-    html: str | Path,  # page to write
+    notebook: str | Path,
+    html: str | Path,
     manifest: dict
-    | None = None,  # case, title, parameters, changed, started, seconds, peak_memory, data, status, failure, command, verified
-) -> Path:  # the page
-    """Write the self-contained report of an executed notebook; the same notebook and manifest give the same bytes."""
+    | None = None,
+) -> Path:
+    """Write the self-contained report of an executed notebook; the same notebook and manifest give the same bytes.
+
+    Parameters
+    ----------
+    notebook : str | Path
+        executed notebook
+    html : str | Path
+        page to write
+    manifest : dict | None, default None
+        case, title, parameters, changed, started, seconds, peak_memory, data, status, failure, command,
+        verified
+
+    Returns
+    -------
+    Path
+        the page
+    """
     manifest = dict(manifest or {})
     executed = nbformat.read(str(notebook), as_version=4)
     page = describe(executed, manifest, str(manifest.get("case") or Path(notebook).stem), Path(notebook).parent)
@@ -425,9 +466,20 @@ def read_card(page: Path) -> dict | None:
 
 
 def write_index(
-    reports: str | Path = "reports",  # folder of published reports
-) -> Path:  # the front page
-    """Make the front page from the published reports."""
+    reports: str | Path = "reports",
+) -> Path:
+    """Make the front page from the published reports.
+
+    Parameters
+    ----------
+    reports : str | Path, default 'reports'
+        folder of published reports
+
+    Returns
+    -------
+    Path
+        the front page
+    """
     reports = Path(reports)
     pages = [page for page in sorted(reports.glob("*.html")) if page.name != "index.html"]
     cases = [card for card in map(read_card, pages) if card]
@@ -448,10 +500,30 @@ HOME = (
 
 
 def publish(
-    run_folder: str | Path,  # folder of a finished run: report.html and results.json
-    reports: str | Path = "reports",  # folder that is published
-) -> Path:  # the published report
-    """Publish a finished run and make the front page again. Raises `UserError` for a folder that is not one, or a run that failed."""
+    run_folder: str | Path,
+    reports: str | Path = "reports",
+) -> Path:
+    """Publish a finished run and make the front page again. Raises `UserError` for a folder that is not one, or a run that failed.
+
+    Parameters
+    ----------
+    run_folder : str | Path
+        folder of a finished run: report.html and results.json
+    reports : str | Path, default 'reports'
+        folder that is published
+
+    Returns
+    -------
+    Path
+        the published report
+
+    Examples
+    --------
+    >>> try:
+    ...     publish("runs/nowhere")
+    >>> except UserError as error:
+    ...     print(error)
+    """
     run_folder, reports = Path(run_folder), Path(reports)
     report, results = run_folder / "report.html", run_folder / "results.json"
     if not report.is_file():

@@ -85,10 +85,18 @@ def case_folder() -> Path:
 
 
 def cases(
-    folder: str | Path | None = None,  # where the notebooks are; `case_folder()` if not given
-    module: str = CASES,  # package of their modules
+    folder: str | Path | None = None,
+    module: str = CASES,
 ) -> dict[str, Case]:
-    """Find the cases by their notebooks."""
+    """Find the cases by their notebooks.
+
+    Parameters
+    ----------
+    folder : str | Path | None, default None
+        where the notebooks are; `case_folder()` if not given
+    module : str, default CASES
+        package of their modules
+    """
     found = sorted(Path(folder or case_folder()).glob("*.ipynb"))
     return {
         p.stem: Case(p.stem, p.absolute(), f"{module}.{p.stem}") for p in found if not p.stem.startswith((".", "_"))
@@ -96,11 +104,29 @@ def cases(
 
 
 def find_case(
-    name: str,  # name of the case
-    folder: str | Path | None = None,  # where the notebooks are
-    module: str = CASES,  # package of their modules
+    name: str,
+    folder: str | Path | None = None,
+    module: str = CASES,
 ) -> Case:
-    """Give one case. Raises `UserError` with the nearest name where there is none."""
+    """Give one case. Raises `UserError` with the nearest name where there is none.
+
+    Parameters
+    ----------
+    name : str
+        name of the case
+    folder : str | Path | None, default None
+        where the notebooks are
+    module : str, default CASES
+        package of their modules
+
+    Examples
+    --------
+    >>> try:
+    ...     find_case("shopp", **place)
+    >>> except UserError as error:
+    ...     print(error)
+    ...     assert "did you mean shop?" in str(error)
+    """
     known = cases(folder, module)
     if name in known:
         return known[name]
@@ -113,7 +139,18 @@ def find_case(
 # %% ../../nbs/workbook/08_run.ipynb #cell-012
 @dataclass(frozen=True)
 class Plan:
-    """Hold what is known before a run starts."""
+    """Hold what is known before a run starts.
+
+    Attributes
+    ----------
+    case : Case
+    params : CaseParameters
+    notebook : nbformat.NotebookNode
+        pruned
+    notebook_hash : str
+    code : dict[str, Any]
+    key : str
+    """
 
     case: Case
     params: CaseParameters
@@ -124,11 +161,32 @@ class Plan:
 
 
 def plan(
-    case: Case,  # the case to run
-    pairs: Iterable[tuple[str, Any]] = (),  # parameters as typed: name, text
-    base: Iterable[tuple[str, Any]] = (),  # parameters of a file, which `pairs` override
+    case: Case,
+    pairs: Iterable[tuple[str, Any]] = (),
+    base: Iterable[tuple[str, Any]] = (),
 ) -> Plan:
-    """Check everything that can be checked without a kernel. Raises `UserError`."""
+    """Check everything that can be checked without a kernel. Raises `UserError`.
+
+    Parameters
+    ----------
+    case : Case
+        the case to run
+    pairs : Iterable[tuple[str, Any]], default ()
+        parameters as typed: name, text
+    base : Iterable[tuple[str, Any]], default ()
+        parameters of a file, which `pairs` override
+
+    Examples
+    --------
+    >>> first = plan(shop, [("units", "50")])
+    >>> assert plan(shop, [("units", "50"), ("price", "2")]).key == first.key != plan(shop).key
+    >>> try:
+    ...     plan(shop, [("source", "own:no/such/folder")])
+    >>> except UserError as error:
+    ...     assert "does not exist" in str(error)
+    >>> else:
+    ...     raise AssertionError("a folder that is not there was accepted")
+    """
     params = parse_pairs(case.parameters(), pairs, base)
     notebook = prune(nbformat.read(case.notebook, 4))
     tagged = [c.source for c in notebook.cells if "parameters" in c.metadata.tags]
@@ -149,10 +207,18 @@ def plan(
 # %% ../../nbs/workbook/08_run.ipynb #cell-015
 @contextmanager
 def only_one(
-    target: Path,  # run folder that is to be made
-    notify: Callable[[str], None] = lambda _: None,  # told when another run has to be waited for
+    target: Path,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
-    """Hold the lock of a run folder."""
+    """Hold the lock of a run folder.
+
+    Parameters
+    ----------
+    target : Path
+        run folder that is to be made
+    notify : Callable[[str], None], default lambda _: None
+        told when another run has to be waited for
+    """
     try:
         import fcntl
     except ImportError:
@@ -175,9 +241,15 @@ WEEK = 7 * 24 * 3600  # seconds after which a hidden folder of another machine i
 
 
 def hidden_folder(
-    target: Path,  # run folder that is to be made
+    target: Path,
 ) -> Path:
-    """Make the folder in which a run is written before it is renamed to its target."""
+    """Make the folder in which a run is written before it is renamed to its target.
+
+    Parameters
+    ----------
+    target : Path
+        run folder that is to be made
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{target.name}~{socket.gethostname()}~{os.getpid()}~", dir=target.parent))
     made.chmod(target.parent.stat().st_mode & 0o777)  # readable by whom the other runs are
@@ -185,9 +257,15 @@ def hidden_folder(
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-018
 def sweep_leftovers(
-    folder: Path,  # runs/<case>
+    folder: Path,
 ) -> list[Path]:
-    """Remove the hidden folders of runs that were killed, and name them."""
+    """Remove the hidden folders of runs that were killed, and name them.
+
+    Parameters
+    ----------
+    folder : Path
+        runs/<case>
+    """
     removed = []
     for left in folder.glob(".*~*~*~*"):
         host, pid = left.name.split("~")[1:3]
@@ -202,11 +280,21 @@ def sweep_leftovers(
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-020
 def settle(
-    hidden: Path,  # folder with everything in it
-    target: Path,  # where it belongs
-    replace_old: bool,  # whether what is there already gives way
+    hidden: Path,
+    target: Path,
+    replace_old: bool,
 ) -> Path:
-    """Put a finished folder in its place with one rename; where another run was first, its folder stays."""
+    """Put a finished folder in its place with one rename; where another run was first, its folder stays.
+
+    Parameters
+    ----------
+    hidden : Path
+        folder with everything in it
+    target : Path
+        where it belongs
+    replace_old : bool
+        whether what is there already gives way
+    """
     aside = target.with_name(hidden.name + "~old")
     if replace_old and target.exists():
         os.rename(target, aside)
@@ -236,9 +324,15 @@ STORAGE = {
 
 @contextmanager
 def storage(
-    out: str | Path,  # folder of the runs
+    out: str | Path,
 ) -> Iterator[None]:
-    """Turn the failures of a disk into a sentence for the user."""
+    """Turn the failures of a disk into a sentence for the user.
+
+    Parameters
+    ----------
+    out : str | Path
+        folder of the runs
+    """
     try:
         yield
     except OSError as error:
@@ -342,9 +436,15 @@ COMPLETE = ("executed.ipynb", "report.html", "results.json", "ro-crate-metadata.
 
 
 def is_complete(
-    folder: Path,  # a run folder
+    folder: Path,
 ) -> bool:
-    """Say whether a run folder has all its files."""
+    """Say whether a run folder has all its files.
+
+    Parameters
+    ----------
+    folder : Path
+        a run folder
+    """
     return all((folder / name).is_file() for name in COMPLETE)
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-031
@@ -370,22 +470,53 @@ def _start(plan: Plan, target: Path, force: bool, threads: int, progress: bool, 
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-033
 def run_case(
-    name: str,  # name of the case
-    pairs: Iterable[tuple[str, Any]] = (),  # parameters as typed: name, text
-    out: str | Path = "runs",  # folder of the runs
-    force: bool = False,  # run again though it has been done
-    progress: bool = True,  # show a bar with the section now running
+    name: str,
+    pairs: Iterable[tuple[str, Any]] = (),
+    out: str | Path = "runs",
+    force: bool = False,
+    progress: bool = True,
     *,
-    base: Iterable[tuple[str, Any]] = (),  # parameters of a file, which `pairs` override
-    threads: int | None = None,  # cap on the threads of each numerical library
-    folder: str | Path | None = None,  # where the case notebooks are
-    module: str = CASES,  # package of their modules
-    reference: Path | None = None,  # published results to be compared with
-    notify: Callable[[str], None] = lambda _: None,  # told what a user waiting would like to know
+    base: Iterable[tuple[str, Any]] = (),
+    threads: int | None = None,
+    folder: str | Path | None = None,
+    module: str = CASES,
+    reference: Path | None = None,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Run a case and give its run folder: executed.ipynb, report.html, results.json, ro-crate-metadata.json.
 
     Raises `UserError` for what the user can mend before a kernel starts, `RunFailed` for a run that did not reach its end.
+
+    Parameters
+    ----------
+    name : str
+        name of the case
+    pairs : Iterable[tuple[str, Any]], default ()
+        parameters as typed: name, text
+    out : str | Path, default 'runs'
+        folder of the runs
+    force : bool, default False
+        run again though it has been done
+    progress : bool, default True
+        show a bar with the section now running
+    base : Iterable[tuple[str, Any]], default ()
+        parameters of a file, which `pairs` override
+    threads : int | None, default None
+        cap on the threads of each numerical library
+    folder : str | Path | None, default None
+        where the case notebooks are
+    module : str, default CASES
+        package of their modules
+    reference : Path | None, default None
+        published results to be compared with
+    notify : Callable[[str], None], default lambda _: None
+        told what a user waiting would like to know
+
+    Examples
+    --------
+    >>> runs = Path(workshop.name) / "runs"
+    >>> done = run_case("shop", [("units", "50")], out=runs, progress=False, threads=1, **place)
+    >>> sorted(p.name for p in done.iterdir()), read_results(done)["results"]["revenue"]["value"]
     """
     ready = plan(find_case(name, folder, module), pairs, base)
     target = Path(out).absolute() / name / ready.key

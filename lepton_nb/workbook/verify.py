@@ -38,10 +38,18 @@ def _plain(name: str, value: Any) -> bool | int | float | str:
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-007
 def allowed_difference(
-    tolerance: float | str,  # number in the unit of the value, or a share such as "0.5%"
-    value: Any,  # the recorded value
+    tolerance: float | str,
+    value: Any,
 ) -> float:
-    """Give the largest difference that still counts as the same."""
+    """Give the largest difference that still counts as the same.
+
+    Parameters
+    ----------
+    tolerance : float | str
+        number in the unit of the value, or a share such as "0.5%"
+    value : Any
+        the recorded value
+    """
     text = str(tolerance).strip()
     try:
         share = text.endswith("%")
@@ -56,13 +64,33 @@ def allowed_difference(
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-009
 def record(
-    name: str,  # what the number is called, such as profit.plan
-    value: Any,  # number, text, or true or false
-    unit: str = "",  # EUR per week, units, share of demand
-    tolerance: float | str = 0.0,  # difference that does not matter, in the unit or as "0.5%"
-    meaning: str = "",  # one sentence for whoever compares
+    name: str,
+    value: Any,
+    unit: str = "",
+    tolerance: float | str = 0.0,
+    meaning: str = "",
 ) -> None:
-    """Record a result of this notebook, so that a later run can be held to it."""
+    """Record a result of this notebook, so that a later run can be held to it.
+
+    Parameters
+    ----------
+    name : str
+        what the number is called, such as profit.plan
+    value : Any
+        number, text, or true or false
+    unit : str, default ''
+        EUR per week, units, share of demand
+    tolerance : float | str, default 0.0
+        difference that does not matter, in the unit or as "0.5%"
+    meaning : str, default ''
+        one sentence for whoever compares
+
+    Examples
+    --------
+    >>> record(
+    ...     "profit.plan", 5321.5, unit="EUR per week", tolerance="0.1%", meaning="profit of the plan on the evaluation weeks"
+    ... )
+    """
     if not re.fullmatch(r"[A-Za-z][\w.\-]*", name):
         raise ValueError(f"record: found the name {name!r}; letters, digits, '_', '-' and '.', starting with a letter")
     value = _plain(name, value)
@@ -72,28 +100,54 @@ def record(
 
 
 def record_data(
-    name: str,  # what the data set is called
-    sha256: str,  # checksum of what was read
-    source: str = "",  # where it comes from
-    licence: str = "",  # terms it may be used under
+    name: str,
+    sha256: str,
+    source: str = "",
+    licence: str = "",
 ) -> None:
-    """Record which data this notebook read, for the manifest of the run."""
+    """Record which data this notebook read, for the manifest of the run.
+
+    Parameters
+    ----------
+    name : str
+        what the data set is called
+    sha256 : str
+        checksum of what was read
+    source : str, default ''
+        where it comes from
+    licence : str, default ''
+        terms it may be used under
+    """
     display({DATA: {"name": name, "sha256": sha256, "source": source, "licence": licence}}, raw=True)
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-013
 def displayed(
-    notebook: dict,  # an executed notebook
-    mime: str,  # RESULT or DATA
+    notebook: dict,
+    mime: str,
 ) -> list[dict]:
-    """Give what an executed notebook recorded under a type, in order."""
+    """Give what an executed notebook recorded under a type, in order.
+
+    Parameters
+    ----------
+    notebook : dict
+        an executed notebook
+    mime : str
+        RESULT or DATA
+    """
     outputs = [o for cell in notebook["cells"] for o in cell.get("outputs", [])]
     return [dict(o["data"][mime]) for o in outputs if mime in o.get("data", {})]
 
 
 def collect(
-    notebook: dict,  # an executed notebook
+    notebook: dict,
 ) -> dict[str, dict]:
-    """Give the recorded results of an executed notebook by name."""
+    """Give the recorded results of an executed notebook by name.
+
+    Parameters
+    ----------
+    notebook : dict
+        an executed notebook
+    """
     results: dict[str, dict] = {}
     for entry in displayed(notebook, RESULT):
         name = entry.pop("name")
@@ -103,13 +157,27 @@ def collect(
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-016
 def write_results(
-    path: str | Path,  # file to write
-    case: str,  # name of the case
-    parameters: dict[str, Any],  # every parameter, as JSON has it
-    results: dict[str, dict],  # as given by `collect`
-    data: Iterable[dict] = (),  # as given by `displayed(notebook, DATA)`
+    path: str | Path,
+    case: str,
+    parameters: dict[str, Any],
+    results: dict[str, dict],
+    data: Iterable[dict] = (),
 ) -> Path:
-    """Write results.json in strict JSON (no NaN, no infinity)."""
+    """Write results.json in strict JSON (no NaN, no infinity).
+
+    Parameters
+    ----------
+    path : str | Path
+        file to write
+    case : str
+        name of the case
+    parameters : dict[str, Any]
+        every parameter, as JSON has it
+    results : dict[str, dict]
+        as given by `collect`
+    data : Iterable[dict], default ()
+        as given by `displayed(notebook, DATA)`
+    """
     content = {
         "case": case,
         "parameters": parameters,
@@ -126,9 +194,15 @@ def _no_constant(text: str) -> float:
 
 
 def read_results(
-    path: str | Path,  # a results.json, or a run folder that has one
+    path: str | Path,
 ) -> dict[str, Any]:
-    """Read results.json. Raises `UserError` for a file that is missing or is something else."""
+    """Read results.json. Raises `UserError` for a file that is missing or is something else.
+
+    Parameters
+    ----------
+    path : str | Path
+        a results.json, or a run folder that has one
+    """
     path = Path(path)
     path = path / "results.json" if path.is_dir() else path
     try:
@@ -160,10 +234,29 @@ def _verdict(expected: dict | None, found: dict | None) -> tuple[str, float | No
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-021
 def verify(
-    expected: str | Path | dict,  # results.json that makes the promise
-    found: str | Path | dict,  # results.json of the run to be judged
+    expected: str | Path | dict,
+    found: str | Path | dict,
 ) -> pd.DataFrame:
-    """Compare two records line by line: kind, name, expected, found, unit, difference, allowed, verdict."""
+    """Compare two records line by line: kind, name, expected, found, unit, difference, allowed, verdict.
+
+    Parameters
+    ----------
+    expected : str | Path | dict
+        results.json that makes the promise
+    found : str | Path | dict
+        results.json of the run to be judged
+
+    Examples
+    --------
+    >>> def results_of(horizon, **values):
+    ...     entries = {n: {"value": v, "unit": "EUR", "tolerance": "0.1%", "meaning": ""} for n, v in values.items()}
+    ...     return {"case": "shop", "parameters": {"horizon": horizon}, "data": {}, "results": entries}
+    ...
+    ...
+    >>> promised = results_of(28, profit=5000.0, cost=900.0, waste=40.0)
+    >>> comparison = verify(promised, results_of(14, profit=5006.0, cost=900.5, lost=7.0))
+    >>> comparison
+    """
     before, after = (r if isinstance(r, dict) else read_results(r) for r in (expected, found))
     rows = []
     for kind, part in (("parameter", "parameters"), ("data", "data"), ("result", "results")):
@@ -181,7 +274,13 @@ def verify(
 
 
 def holds(
-    comparison: pd.DataFrame,  # as given by `verify`
+    comparison: pd.DataFrame,
 ) -> bool:
-    """Say whether every line of a comparison is the same, and there is a result among them."""
+    """Say whether every line of a comparison is the same, and there is a result among them.
+
+    Parameters
+    ----------
+    comparison : pd.DataFrame
+        as given by `verify`
+    """
     return bool((comparison["kind"] == "result").any() and (comparison["verdict"] == "same").all())

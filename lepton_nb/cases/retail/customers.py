@@ -17,7 +17,23 @@ from ...people.worth import HeldOut, held_out, lifetime_value, margin_share
 # %% ../../../nbs/cases/retail/05_customers.ipynb #cell-005
 @dataclass(frozen=True)
 class Customers:
-    """Hold what is known of the customers on the first judged morning, and how their forecast did."""
+    """Hold what is known of the customers on the first judged morning, and how their forecast did.
+
+    Attributes
+    ----------
+    people : pd.DataFrame
+        profiles
+    segments : Segments
+    told : HeldOut
+        forecasts of the judged period, and what came
+    margin : pd.Series
+        person -> margin per money of sales
+    worth : pd.Series
+        person -> expected discounted margin of two years, money
+    hours : HotSpots | None
+        None where the data have no hours
+    places : HotSpots
+    """
 
     people: pd.DataFrame  # profiles
     segments: Segments
@@ -29,13 +45,34 @@ class Customers:
 
 
 def know_customers(
-    lines: pd.DataFrame | None,  # receipt lines of linked persons; None where the data have none
+    lines: pd.DataFrame | None,
     items: pd.DataFrame,
-    start: pd.Timestamp,  # the first judged day; nothing later is used, except to judge
-    days: int,  # length of the judged period
+    start: pd.Timestamp,
+    days: int,
     seed: int,
 ) -> Customers:
-    """Profile, segment and forecast the customers; raise `ProfileError` where the data do not allow it."""
+    """Profile, segment and forecast the customers; raise `ProfileError` where the data do not allow it.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame | None
+        receipt lines of linked persons; None where the data have none
+    items : pd.DataFrame
+    start : pd.Timestamp
+        the first judged day; nothing later is used, except to judge
+    days : int
+        length of the judged period
+    seed : int
+
+    Examples
+    --------
+    >>> data = load("retail", "embedded")
+    >>> lines = unify(data.tables["purchases"])
+    >>> few = lines[lines["person"].isin(sorted(lines["person"].unique())[:800])]
+    >>> start = few["date"].max() - pd.Timedelta(days=55)
+    >>> known = know_customers(few, data.tables["items"], start, 56, seed=7)
+    >>> assert known.people["recency"].min() >= 0 and set(known.worth.index) <= set(known.people.index)
+    """
     if lines is None or lines.empty:
         raise ProfileError("the data do not say who bought what")
     before = lines[lines["date"] < start]

@@ -22,7 +22,14 @@ from ...demand.panel import Panel
 # %% ../../../nbs/cases/retail/04_outlook.ipynb #cell-005
 @dataclass(frozen=True)
 class Fitted:
-    """Offer a fitted model, with its history at hand, where a model to be fitted is expected."""
+    """Offer a fitted model, with its history at hand, where a model to be fitted is expected.
+
+    Attributes
+    ----------
+    model : object
+    known : object
+        `history(panel)`: nothing in its column t is later than t
+    """
 
     model: object
     known: object  # `history(panel)`: nothing in its column t is later than t
@@ -38,7 +45,13 @@ class Fitted:
 # %% ../../../nbs/cases/retail/04_outlook.ipynb #cell-006
 @dataclass(frozen=True)
 class TrueMean:
-    """Forecast with the expected demand of a simulation: the best any forecast could be."""
+    """Forecast with the expected demand of a simulation: the best any forecast could be.
+
+    Attributes
+    ----------
+    expected : np.ndarray
+        units per day (N, T), in the order of the panel
+    """
 
     expected: np.ndarray  # units per day (N, T), in the order of the panel
 
@@ -52,16 +65,40 @@ class TrueMean:
 
 # %% ../../../nbs/cases/retail/04_outlook.ipynb #cell-010
 def demand_paths(
-    forecaster: object,  # a fitted model
+    forecaster: object,
     spread: Calibrated,
-    log_book: History,  # history(panel): nothing in its column t is later than t
-    evenings: list[int],  # days of the run, 0 is the first; -1 is the evening before it
-    start: int,  # column of the run's first day
-    horizon: int,  # days ahead, H
-    n: int,  # number of paths
+    log_book: History,
+    evenings: list[int],
+    start: int,
+    horizon: int,
+    n: int,
     seed: int,
 ) -> Paths:
-    """Forecast on every evening from what was known then, and draw sample paths of the days that follow."""
+    """Forecast on every evening from what was known then, and draw sample paths of the days that follow.
+
+    Parameters
+    ----------
+    forecaster : object
+        a fitted model
+    spread : Calibrated
+    log_book : History
+        history(panel): nothing in its column t is later than t
+    evenings : list[int]
+        days of the run, 0 is the first; -1 is the evening before it
+    start : int
+        column of the run's first day
+    horizon : int
+        days ahead, H
+    n : int
+        number of paths
+    seed : int
+
+    Examples
+    --------
+    >>> spread = Calibrated.fit(fitted, panel.cut(origin))
+    >>> both, one = (demand_paths(fitted, spread, log_book, evenings, origin, 7, 20, seed=1) for evenings in ([-1, 3], [3]))
+    >>> assert both.made[0].shape == (20, len(panel.ids), 7) and np.array_equal(both.made[4], one.made[4])
+    """
 
     def one(t: int) -> np.ndarray:
         origin = start + t + 1
@@ -75,7 +112,25 @@ def demand_paths(
 # %% ../../../nbs/cases/retail/04_outlook.ipynb #cell-013
 @dataclass(frozen=True)
 class Mixed:
-    """Mix drawn paths' means with another forecaster's forecast."""
+    """Mix drawn paths' means with another forecaster's forecast.
+
+    Attributes
+    ----------
+    outlook : Paths
+    start : int
+        column of the run's first day
+    other : object
+        a fitted model
+    share : float
+        of the other
+
+    Examples
+    --------
+    >>> mixed = Mixed(both, origin, known, share=1.0)
+    >>> assert np.allclose(mixed.predict(log_book, origin, 7), known.predict(log_book, origin, 7))
+    >>> half = Mixed(both, origin, known, share=0.5).predict(log_book, origin, 7)
+    >>> assert np.allclose(half, 0.5 * both.made[0].mean(0) + 0.5 * known.predict(log_book, origin, 7), atol=1e-4)
+    """
 
     outlook: Paths
     start: int  # column of the run's first day
@@ -91,21 +146,51 @@ class Mixed:
 
 def with_mixtures(
     run: Backtest,
-    mixtures: Mapping[str, Mapping[str, float]],  # new name -> share of each forecast in it
+    mixtures: Mapping[str, Mapping[str, float]],
 ) -> Backtest:
-    """Add forecasts that are mixtures of those a backtest has."""
+    """Add forecasts that are mixtures of those a backtest has.
+
+    Parameters
+    ----------
+    run : Backtest
+    mixtures : Mapping[str, Mapping[str, float]]
+        new name -> share of each forecast in it
+    """
     mixed = {name: sum(share * run.forecasts[of] for of, share in parts.items()) for name, parts in mixtures.items()}
     return replace(run, forecasts=run.forecasts | mixed)
 
 # %% ../../../nbs/cases/retail/04_outlook.ipynb #cell-016
 def error_by_history(
     panel: Panel,
-    origins: Iterable[int],  # mornings before the judged weeks
-    lengths: Iterable[int],  # weeks to learn from
-    weeks: int = 4,  # judged from each morning
+    origins: Iterable[int],
+    lengths: Iterable[int],
+    weeks: int = 4,
     model: str = "fast",
-) -> np.ndarray:  # WAPE by judged week and length (K, P)
-    """Learn from the last weeks only, refitted each morning, and judge every week that follows."""
+) -> np.ndarray:
+    """Learn from the last weeks only, refitted each morning, and judge every week that follows.
+
+    Parameters
+    ----------
+    panel : Panel
+    origins : Iterable[int]
+        mornings before the judged weeks
+    lengths : Iterable[int]
+        weeks to learn from
+    weeks : int, default 4
+        judged from each morning
+    model : str, default 'fast'
+
+    Returns
+    -------
+    np.ndarray
+        WAPE by judged week and length (K, P)
+
+    Examples
+    --------
+    >>> errors = error_by_history(panel, [origin - 28], [8, 24], weeks=2)
+    >>> assert errors.shape == (2, 2) and np.isfinite(errors).all()
+    >>> errors.mean(0).round(3)
+    """
     out = []
     for length in lengths:
         spans = []

@@ -26,10 +26,23 @@ class PricingError(UserError):
 
 
 def lerner_price(
-    cost: float | np.ndarray,  # money per unit, $c$
-    elasticity: float | np.ndarray,  # own price, negative, $\varepsilon$
-) -> np.ndarray:  # money per unit; infinite where demand is inelastic
-    """Return the most profitable price of a single item with constant elasticity."""
+    cost: float | np.ndarray,
+    elasticity: float | np.ndarray,
+) -> np.ndarray:
+    r"""Return the most profitable price of a single item with constant elasticity.
+
+    Parameters
+    ----------
+    cost : float | np.ndarray
+        money per unit, $c$
+    elasticity : float | np.ndarray
+        own price, negative, $\varepsilon$
+
+    Returns
+    -------
+    np.ndarray
+        money per unit; infinite where demand is inelastic
+    """
     cost, elasticity = np.asarray(cost, float), np.asarray(elasticity, float)
     elastic = elasticity < -1
     return np.where(elastic, cost * elasticity / np.where(elastic, 1 + elasticity, -1.0), np.inf)
@@ -37,7 +50,29 @@ def lerner_price(
 # %% ../../../nbs/cases/retail/06_pricing.ipynb #cell-012
 @dataclass(frozen=True)
 class Offer:
-    """Hold I items at their regular prices, with n draws of what is not known."""
+    """Hold I items at their regular prices, with n draws of what is not known.
+
+    Attributes
+    ----------
+    items : pd.Index
+        (I,)
+    groups : np.ndarray
+        (I,)
+    price : np.ndarray
+        regular price, money per unit (I,)
+    cost : np.ndarray
+        money per unit (I,)
+    base : np.ndarray
+        units a day at that price (I,)
+    elasticity : np.ndarray
+        own price, draws (n, I)
+    partner : np.ndarray
+        position of the substitute, -1 for none (I,)
+    cross : np.ndarray
+        effect of the substitute's price, draws (n, I)
+    free : np.ndarray
+        bool: the price may change (I,)
+    """
 
     items: pd.Index  # (I,)
     groups: np.ndarray  # (I,)
@@ -52,9 +87,16 @@ class Offer:
 
 def known_demand(
     market: Market,
-    days: int = 56,  # looked back on
+    days: int = 56,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each item's regular price and its units a day off promotion, from the last days of a market."""
+    """Return each item's regular price and its units a day off promotion, from the last days of a market.
+
+    Parameters
+    ----------
+    market : Market
+    days : int, default 56
+        looked back on
+    """
     last = slice(max(len(market.days) - days, 0), None)
     units, price, promoted = (a[:, :, last] for a in (market.units, market.price, market.promotion > 0.5))
     regular = np.where(promoted, np.nan, price)
@@ -67,15 +109,32 @@ def known_demand(
 
 # %% ../../../nbs/cases/retail/06_pricing.ipynb #cell-013
 def offer_from(
-    market: Market,  # days before the plan only
-    estimates: Estimates | pd.DataFrame,  # or a table with elasticity, se, status, substitute, cross, cross_se
-    cost: pd.Series,  # money per unit, by item
-    n: int = 200,  # draws
+    market: Market,
+    estimates: Estimates | pd.DataFrame,
+    cost: pd.Series,
+    n: int = 200,
     seed: int = 7,
-    share: np.ndarray | float = 1.0,  # of the days ahead without a planned promotion (I,)
-    vaguest: float = 1.0,  # an elasticity with a larger standard error (after shrinking) is no ground for a change
+    share: np.ndarray | float = 1.0,
+    vaguest: float = 1.0,
 ) -> Offer:
-    """Put together what a price plan needs; items without a telling elasticity, cost or sales keep their price."""
+    """Put together what a price plan needs; items without a telling elasticity, cost or sales keep their price.
+
+    Parameters
+    ----------
+    market : Market
+        days before the plan only
+    estimates : Estimates | pd.DataFrame
+        or a table with elasticity, se, status, substitute, cross, cross_se
+    cost : pd.Series
+        money per unit, by item
+    n : int, default 200
+        draws
+    seed : int, default 7
+    share : np.ndarray | float, default 1.0
+        of the days ahead without a planned promotion (I,)
+    vaguest : float, default 1.0
+        an elasticity with a larger standard error (after shrinking) is no ground for a change
+    """
     t = (shrunk(estimates) if isinstance(estimates, Estimates) else estimates).reindex(market.items)
     price, base = known_demand(market)
     c = cost.reindex(market.items).to_numpy(float)
@@ -104,7 +163,37 @@ def offer_from(
 # %% ../../../nbs/cases/retail/06_pricing.ipynb #cell-015
 @dataclass(frozen=True)
 class Limits:
-    """Hold what a shop allows a price plan to do."""
+    """Hold what a shop allows a price plan to do.
+
+    Attributes
+    ----------
+    max_change : float, default 0.1
+        of a price, share
+    min_margin : float, default 0.1
+        of the new price, share
+    max_changes : int | None, default 40
+        labels; None: any number
+    index : tuple[float, float]
+        of each group's average price against today
+    step : float, default 0.1
+        between two rungs of the ladder, money
+    ending : float, default 0.09
+        of a price on the ladder, money
+    most : int, default 5
+        candidates of an item, today's price among them
+    items : int | None, default None
+        only so many items of the largest turnover may change; None: all
+
+    Examples
+    --------
+    >>> assert rungs(1.75, 2.2, Limits()).tolist() == [1.79, 1.89, 1.99, 2.09, 2.19]
+    >>> for wrong in ({"index": (1.02, 1.1)}, {"max_change": 3}, {"step": 0}):
+    ...     try:
+    ...         Limits(**wrong)
+    ...         raise AssertionError(f"{wrong} was taken")
+    ...     except PricingError as error:
+    ...         print(error)
+    """
 
     max_change: float = 0.10  # of a price, share
     min_margin: float = 0.10  # of the new price, share
@@ -165,9 +254,17 @@ def pair_profit(offer: Offer, i: int, prices: np.ndarray, other: np.ndarray) -> 
 def price_program(
     offer: Offer,
     limits: Limits,
-    caution: float = 0.0,  # standard deviations taken off an uncertain gain, $\lambda$
+    caution: float = 0.0,
 ) -> tuple[pulp.LpProblem, list[np.ndarray], list[list[pulp.LpVariable]]]:
-    """Write the price plan as a program; return it with the candidates and their variables."""
+    r"""Write the price plan as a program; return it with the candidates and their variables.
+
+    Parameters
+    ----------
+    offer : Offer
+    limits : Limits
+    caution : float, default 0.0
+        standard deviations taken off an uncertain gain, $\lambda$
+    """
     prices, problem = candidates(offer, limits), pulp.LpProblem("prices", pulp.LpMaximize)
     take = [[pulp.LpVariable(f"take_{i}_{a}", cat="Binary") for a in range(len(p))] for i, p in enumerate(prices)]
     value = {}
@@ -249,10 +346,26 @@ def solve_prices(
     offer: Offer,
     limits: Limits,
     caution: float = 0.0,
-    time_limit: float = 60,  # seconds
-    gap: float = 0.02,  # relative, at which to stop
-) -> np.ndarray:  # (I,)
-    """Return the best price of every item."""
+    time_limit: float = 60,
+    gap: float = 0.02,
+) -> np.ndarray:
+    """Return the best price of every item.
+
+    Parameters
+    ----------
+    offer : Offer
+    limits : Limits
+    caution : float, default 0.0
+    time_limit : float, default 60
+        seconds
+    gap : float, default 0.02
+        relative, at which to stop
+
+    Returns
+    -------
+    np.ndarray
+        (I,)
+    """
     problem, prices, take = price_program(offer, limits, caution)
     solver = pulp.HiGHS(msg=False, gapRel=gap, timeLimit=time_limit, threads=1)
     problem.solve(
@@ -270,9 +383,21 @@ def solve_prices(
 
 def gain(
     offer: Offer,
-    price: np.ndarray,  # (I,)
-) -> np.ndarray:  # money per day on each draw (n,)
-    """Return what new prices earn over today's on every draw, own and cross effects together."""
+    price: np.ndarray,
+) -> np.ndarray:
+    """Return what new prices earn over today's on every draw, own and cross effects together.
+
+    Parameters
+    ----------
+    offer : Offer
+    price : np.ndarray
+        (I,)
+
+    Returns
+    -------
+    np.ndarray
+        money per day on each draw (n,)
+    """
     partner = np.maximum(offer.partner, 0)
     relative = np.log(price / offer.price)
     log_factor = offer.elasticity * relative + offer.cross * np.where(offer.partner >= 0, relative[partner], 0)
@@ -281,7 +406,18 @@ def gain(
 # %% ../../../nbs/cases/retail/06_pricing.ipynb #cell-026
 @dataclass(frozen=True)
 class PricePlan:
-    """Hold a price plan and the distribution of its gain."""
+    """Hold a price plan and the distribution of its gain.
+
+    Attributes
+    ----------
+    offer : Offer
+    price : np.ndarray
+        new regular prices (I,)
+    gain : np.ndarray
+        over today's prices, on draws not used for planning, money per day (n,)
+    tried : pd.DataFrame
+        caution, changes, mean, low
+    """
 
     offer: Offer
     price: np.ndarray  # new regular prices (I,)
@@ -314,9 +450,18 @@ def plan_prices(
     offer: Offer,
     limits: Limits = Limits(),
     cautions: Sequence[float] = (0.0, 1.0),
-    quantile: float = 0.10,  # of the gain, by which the plan is chosen
+    quantile: float = 0.10,
 ) -> PricePlan:
-    """Plan with several degrees of caution on half of the draws, and take the plan with the best lower quantile on the other half."""
+    """Plan with several degrees of caution on half of the draws, and take the plan with the best lower quantile on the other half.
+
+    Parameters
+    ----------
+    offer : Offer
+    limits : Limits, default Limits()
+    cautions : Sequence[float], default (0.0, 1.0)
+    quantile : float, default 0.1
+        of the gain, by which the plan is chosen
+    """
     half = max(len(offer.elasticity) // 2, 1)
     learn = replace(offer, elasticity=offer.elasticity[:half], cross=offer.cross[:half])
     fresh = replace(offer, elasticity=offer.elasticity[-half:], cross=offer.cross[-half:])
@@ -337,8 +482,14 @@ def plan_prices(
 def fixed_markup(
     offer: Offer,
     limits: Limits = Limits(),
-) -> np.ndarray:  # (I,)
-    """Price every item of a group at one factor over cost, the largest that the group's price index allows."""
+) -> np.ndarray:
+    """Price every item of a group at one factor over cost, the largest that the group's price index allows.
+
+    Returns
+    -------
+    np.ndarray
+        (I,)
+    """
     out, weight = offer.price.copy(), turnover_share(offer)
     for group in pd.unique(offer.groups):
         at = np.flatnonzero((offer.groups == group) & offer.free)
@@ -366,15 +517,38 @@ def shelf_prices(market: Market, offer: Offer, price: np.ndarray, limits: Limits
 
 
 def earned(
-    market: Market,  # the days judged, with the prices that were charged
-    demand: np.ndarray,  # expected or recorded units at those prices (S, I, T)
-    new: np.ndarray,  # prices of the plan (S, I, T)
-    cost: np.ndarray,  # money per unit (I,)
-    elasticity: np.ndarray,  # own (I,)
-    partner: np.ndarray,  # position of the substitute, -1 for none (I,)
-    cross: np.ndarray,  # (I,)
-) -> np.ndarray:  # margin over that of the charged prices, money per item and day (I, T)
-    """Return what a plan earns more on the days judged, every customer served."""
+    market: Market,
+    demand: np.ndarray,
+    new: np.ndarray,
+    cost: np.ndarray,
+    elasticity: np.ndarray,
+    partner: np.ndarray,
+    cross: np.ndarray,
+) -> np.ndarray:
+    """Return what a plan earns more on the days judged, every customer served.
+
+    Parameters
+    ----------
+    market : Market
+        the days judged, with the prices that were charged
+    demand : np.ndarray
+        expected or recorded units at those prices (S, I, T)
+    new : np.ndarray
+        prices of the plan (S, I, T)
+    cost : np.ndarray
+        money per unit (I,)
+    elasticity : np.ndarray
+        own (I,)
+    partner : np.ndarray
+        position of the substitute, -1 for none (I,)
+    cross : np.ndarray
+        (I,)
+
+    Returns
+    -------
+    np.ndarray
+        margin over that of the charged prices, money per item and day (I, T)
+    """
     relative = np.log(np.where(np.isfinite(new), new, 1) / np.where(np.isfinite(market.price), market.price, 1))
     other = np.where((partner >= 0)[None, :, None], relative[:, np.maximum(partner, 0)], 0)
     units = np.nan_to_num(demand)
@@ -384,13 +558,30 @@ def earned(
 
 # %% ../../../nbs/cases/retail/06_pricing.ipynb #cell-035
 def judge_prices(
-    ahead: Market,  # the days judged
+    ahead: Market,
     offer: Offer,
-    price: np.ndarray,  # of the plan (I,)
+    price: np.ndarray,
     limits: Limits,
-    truth=None,  # of a simulated chain: has `at` and `items`; None takes recorded sales and the estimates
-) -> np.ndarray:  # money per day (T,)
-    """Return what a plan would have earned over the charged prices, every customer served."""
+    truth=None,
+) -> np.ndarray:
+    """Return what a plan would have earned over the charged prices, every customer served.
+
+    Parameters
+    ----------
+    ahead : Market
+        the days judged
+    offer : Offer
+    price : np.ndarray
+        of the plan (I,)
+    limits : Limits
+    truth : default None
+        of a simulated chain: has `at` and `items`; None takes recorded sales and the estimates
+
+    Returns
+    -------
+    np.ndarray
+        money per day (T,)
+    """
     new = shelf_prices(ahead, offer, price, limits)
     if truth is None:
         return earned(

@@ -22,7 +22,27 @@ from ...data.tables import log_table, note
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-005
 @dataclass(frozen=True)
 class Logistics:
-    """What is assumed about a chain whose data tell only its sales."""
+    """What is assumed about a chain whose data tell only its sales.
+
+    Attributes
+    ----------
+    cost_share : float, default 0.7
+        unit cost as a share of the item's mean price
+    litres : float, default 1.0
+        room one unit takes, litres
+    shelf_life : tuple
+        (least units per store and day, days the item keeps), fastest first
+    suppliers : tuple
+    packs : tuple
+        pack sizes in use, units
+    pack_days : float, default 3.0
+        a pack is the largest of these within so many days of the item's sales in a store
+    cover_days : float, default 10.0
+        capacity of a store in days of its average daily volume
+    period : int, default 1
+        days between the rows of a series: 1 daily, 7 weekly
+    currency : str, default 'USD'
+    """
 
     cost_share: float = 0.70  # unit cost as a share of the item's mean price
     litres: float = 1.0  # room one unit takes, litres
@@ -123,11 +143,20 @@ def keeping(classes: tuple) -> str:
 
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-014
 def assume_logistics(
-    tables: dict[str, pd.DataFrame],  # at least sales, cleaned
+    tables: dict[str, pd.DataFrame],
     assume: Logistics = Logistics(),
-    groups: pd.Series | None = None,  # item -> group, where known
+    groups: pd.Series | None = None,
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Complete tables by items, stores and suppliers where they are missing; return them and the assumptions in words."""
+    """Complete tables by items, stores and suppliers where they are missing; return them and the assumptions in words.
+
+    Parameters
+    ----------
+    tables : dict[str, pd.DataFrame]
+        at least sales, cleaned
+    assume : Logistics, default Logistics()
+    groups : pd.Series | None, default None
+        item -> group, where known
+    """
     missing = [name for name in ("items", "stores", "suppliers") if name not in tables]
     made = dict(tables)
     if "suppliers" in tables and "items" in missing:

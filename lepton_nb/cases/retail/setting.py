@@ -27,9 +27,15 @@ def last_known(values: np.ndarray) -> np.ndarray:
 
 # %% ../../../nbs/cases/retail/03_setting.ipynb #cell-010
 def build_panel(
-    data: Dataset,  # tables of a chain, cleaned
+    data: Dataset,
 ) -> Panel:
-    """Lay the sales of a chain out as a panel with price, promotion and events known ahead."""
+    """Lay the sales of a chain out as a panel with price, promotion and events known ahead.
+
+    Parameters
+    ----------
+    data : Dataset
+        tables of a chain, cleaned
+    """
     if data.card.get("frequency", "daily") != "daily":
         raise UserError(
             f"source {data.name}: its sales are {data.card['frequency']}, and this case orders by the day. Take a source with daily sales."
@@ -43,9 +49,23 @@ def first_judged_day(
     panel: Panel,
     evaluation_weeks: int,
     validation_weeks: int,
-    learn: int = 56,  # days needed before the weeks for choosing and judging
-) -> int:  # column
-    """Return where the weeks kept for judging begin; raise `UserError` where too little is left to learn from."""
+    learn: int = 56,
+) -> int:
+    """Return where the weeks kept for judging begin; raise `UserError` where too little is left to learn from.
+
+    Parameters
+    ----------
+    panel : Panel
+    evaluation_weeks : int
+    validation_weeks : int
+    learn : int, default 56
+        days needed before the weeks for choosing and judging
+
+    Returns
+    -------
+    int
+        column
+    """
     start = panel.end - 7 * evaluation_weeks
     left = max(start - 7 * validation_weeks, 0)
     if left < learn:
@@ -58,10 +78,23 @@ def first_judged_day(
 # %% ../../../nbs/cases/retail/03_setting.ipynb #cell-014
 def hot_spots(
     panel: Panel,
-    by: str = "group",  # a static column: group, item or store
-    weeks: int = 104,  # the last weeks of the history
+    by: str = "group",
+    weeks: int = 104,
 ) -> pd.DataFrame:
-    """Return weekly sales of each group relative to its own mean: groups down, weeks across."""
+    """Return weekly sales of each group relative to its own mean: groups down, weeks across.
+
+    Parameters
+    ----------
+    panel : Panel
+    by : str, default 'group'
+        a static column: group, item or store
+    weeks : int, default 104
+        the last weeks of the history
+
+    Examples
+    --------
+    >>> hot_spots(panel, "group", weeks=8).round(2)
+    """
     weeks = min(weeks, panel.end // 7)
     codes, names = pd.factorize(panel.static[by], sort=True)
     recent = np.nan_to_num(panel.y[:, panel.end - 7 * weeks : panel.end]).reshape(len(codes), weeks, 7).sum(axis=2)
@@ -76,19 +109,46 @@ def hot_spots(
 
 # %% ../../../nbs/cases/retail/03_setting.ipynb #cell-017
 def dearest_week(
-    amounts: np.ndarray,  # per day (D,)
+    amounts: np.ndarray,
 ) -> float:
-    """Return the largest sum of seven days in a row of the past year."""
+    """Return the largest sum of seven days in a row of the past year.
+
+    Parameters
+    ----------
+    amounts : np.ndarray
+        per day (D,)
+    """
     last = np.asarray(amounts, float)[-364:]
     return float(np.convolve(last, np.ones(min(7, len(last))), "valid").max())
 
 # %% ../../../nbs/cases/retail/03_setting.ipynb #cell-018
 def daily_table(
-    rows: pd.DataFrame,  # date, store, item and the column wanted
+    rows: pd.DataFrame,
     column: str,
     panel: Panel,
-) -> np.ndarray:  # (N, T), zero where there is no row
-    """Lay a column of a table out on the series and days of a panel."""
+) -> np.ndarray:
+    """Lay a column of a table out on the series and days of a panel.
+
+    Parameters
+    ----------
+    rows : pd.DataFrame
+        date, store, item and the column wanted
+    column : str
+    panel : Panel
+
+    Returns
+    -------
+    np.ndarray
+        (N, T), zero where there is no row
+
+    Examples
+    --------
+    >>> chain = build_chain(data, panel, start, holding_rate=0.22, order_line_cost=0.3)
+    >>> arrived = daily_table(tables["deliveries"], "units", panel)
+    >>> assert dearest_week(np.ones(30)) == 7 and arrived.sum() == tables["deliveries"]["units"].sum()
+    >>> assert chain.weekly_budget == dearest_week(chain.cost @ arrived[:, :start]), "no day that judges is looked at"
+    >>> chain.weekly_budget, chain.dock_capacity
+    """
     i = panel.ids.get_indexer(rows["store"].astype(str) + "/" + rows["item"].astype(str))
     t = panel.ds.get_indexer(rows["date"])
     out, here = np.zeros((len(panel.ids), len(panel.ds))), (i >= 0) & (t >= 0)
@@ -99,10 +159,25 @@ def daily_table(
 def usual_limits(
     panel: Panel,
     chain: Chain,
-    arrived: np.ndarray | None,  # recorded deliveries, units (N, T); None where there is no record
-    start: int,  # only columns before this one are used
-) -> tuple[float, float]:  # money per week, litres per day
-    """Take the dearest week and the fullest day of the past year as limits; without a record of deliveries, twice the sales' fullest day."""
+    arrived: np.ndarray | None,
+    start: int,
+) -> tuple[float, float]:
+    """Take the dearest week and the fullest day of the past year as limits; without a record of deliveries, twice the sales' fullest day.
+
+    Parameters
+    ----------
+    panel : Panel
+    chain : Chain
+    arrived : np.ndarray | None
+        recorded deliveries, units (N, T); None where there is no record
+    start : int
+        only columns before this one are used
+
+    Returns
+    -------
+    tuple[float, float]
+        money per week, litres per day
+    """
     sold = np.nan_to_num(panel.y)
     if arrived is not None and arrived[:, :start].sum() < 0.5 * sold[:, :start].sum():
         arrived = None  # a record of a few days says nothing about a year
@@ -114,13 +189,37 @@ def usual_limits(
 def build_chain(
     data: Dataset,
     panel: Panel,
-    start: int,  # column of the first day judged
-    holding_rate: float,  # share of cost per year
-    weekly_budget: float | None = None,  # money; None takes the dearest week of the past year
-    dock_capacity: float | None = None,  # litres per day; None takes the fullest day of the past year
-    **costs: float,  # order_line_cost, goodwill
+    start: int,
+    holding_rate: float,
+    weekly_budget: float | None = None,
+    dock_capacity: float | None = None,
+    **costs: float,
 ) -> Chain:
-    """Bring items, stores and suppliers into the order of the panel, with the limits of the run."""
+    """Bring items, stores and suppliers into the order of the panel, with the limits of the run.
+
+    Parameters
+    ----------
+    data : Dataset
+    panel : Panel
+    start : int
+        column of the first day judged
+    holding_rate : float
+        share of cost per year
+    weekly_budget : float | None, default None
+        money; None takes the dearest week of the past year
+    dock_capacity : float | None, default None
+        litres per day; None takes the fullest day of the past year
+    **costs : float
+        order_line_cost, goodwill
+
+    Examples
+    --------
+    >>> chain = build_chain(data, panel, start, holding_rate=0.22, order_line_cost=0.3)
+    >>> arrived = daily_table(tables["deliveries"], "units", panel)
+    >>> assert dearest_week(np.ones(30)) == 7 and arrived.sum() == tables["deliveries"]["units"].sum()
+    >>> assert chain.weekly_budget == dearest_week(chain.cost @ arrived[:, :start]), "no day that judges is looked at"
+    >>> chain.weekly_budget, chain.dock_capacity
+    """
     chain = chain_from_tables(data.tables, list(panel.ids), panel.ds[start], yearly_rate=holding_rate, **costs)
     if chain.lead_time.max() >= 14:
         raise UserError(
@@ -138,8 +237,21 @@ def build_chain(
 def wanted(
     data: Dataset,
     panel: Panel,
-) -> np.ndarray:  # units (N, T)
-    """Return what customers wanted: the truth where it is known, else recorded sales."""
+) -> np.ndarray:
+    """Return what customers wanted: the truth where it is known, else recorded sales.
+
+    Returns
+    -------
+    np.ndarray
+        units (N, T)
+
+    Examples
+    --------
+    >>> weeks = weeks_of(data, panel, chain, np.nan_to_num(panel.y[:, : panel.end]), start, panel.end, wanted(data, panel))
+    >>> books = judge(chain, weeks, {"recorded": replay(arrived[:, start : panel.end])})
+    >>> assert abs(books["recorded"].sales.sum() / np.nansum(panel.y[:, start : panel.end]) - 1) < 0.01
+    >>> compare(books)[["profit", "fill_rate", "waste_cost"]].round(3)
+    """
     if data.truth is None:
         return np.nan_to_num(panel.y[:, : panel.end]).astype(float)
     return data.truth.at(panel.ids, panel.ds[: panel.end], "demand")
@@ -149,9 +261,23 @@ def opening_state(
     data: Dataset,
     panel: Panel,
     chain: Chain,
-    start: int,  # column of the first day judged
-) -> tuple[np.ndarray, np.ndarray]:  # stock by days left (N, A), under way (N, L)
-    """Return stock and orders under way on the evening before: as recorded, else after four weeks of base stock."""
+    start: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return stock and orders under way on the evening before: as recorded, else after four weeks of base stock.
+
+    Parameters
+    ----------
+    data : Dataset
+    panel : Panel
+    chain : Chain
+    start : int
+        column of the first day judged
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        stock by days left (N, A), under way (N, L)
+    """
     longest = int(chain.lead_time.max())
     if "deliveries" in data.tables and data.tables["sales"]["stock_on_hand"].notna().any():
         return opening_position(data.tables, panel.ids, panel.ds[start])
@@ -175,12 +301,34 @@ def weeks_of(
     data: Dataset,
     panel: Panel,
     chain: Chain,
-    history: np.ndarray,  # demand as the chain could know it, units (N, T)
-    first: int,  # column of the first day
-    last: int,  # column after the last day
-    demand: np.ndarray,  # demand to serve, units (N, T)
+    history: np.ndarray,
+    first: int,
+    last: int,
+    demand: np.ndarray,
 ) -> Weeks:
-    """Cut out weeks to judge or to practise on, with the state of the chain on the evening before."""
+    """Cut out weeks to judge or to practise on, with the state of the chain on the evening before.
+
+    Parameters
+    ----------
+    data : Dataset
+    panel : Panel
+    chain : Chain
+    history : np.ndarray
+        demand as the chain could know it, units (N, T)
+    first : int
+        column of the first day
+    last : int
+        column after the last day
+    demand : np.ndarray
+        demand to serve, units (N, T)
+
+    Examples
+    --------
+    >>> weeks = weeks_of(data, panel, chain, np.nan_to_num(panel.y[:, : panel.end]), start, panel.end, wanted(data, panel))
+    >>> books = judge(chain, weeks, {"recorded": replay(arrived[:, start : panel.end])})
+    >>> assert abs(books["recorded"].sales.sum() / np.nansum(panel.y[:, start : panel.end]) - 1) < 0.01
+    >>> compare(books)[["profit", "fill_rate", "waste_cost"]].round(3)
+    """
     stock, on_order = opening_state(data, panel, chain, first)
     price = np.asarray(panel.known["price"])[:, first:last]
     return Weeks(first, demand[:, first:last], price, stock, on_order, history, panel.ds[first:last])
@@ -188,18 +336,48 @@ def weeks_of(
 # %% ../../../nbs/cases/retail/03_setting.ipynb #cell-028
 def usual_over_judged(
     panel: Panel,
-    start: int,  # first judged column
-) -> float:  # revenue of a day of the past year over that of a judged day
-    """Say how busy the judged weeks were, against the year before them."""
+    start: int,
+) -> float:
+    """Say how busy the judged weeks were, against the year before them.
+
+    Parameters
+    ----------
+    panel : Panel
+    start : int
+        first judged column
+
+    Returns
+    -------
+    float
+        revenue of a day of the past year over that of a judged day
+    """
     revenue = (np.asarray(panel.known["price"]) * np.nan_to_num(panel.y))[:, : panel.end].sum(0)
     return float(revenue[max(start - 364, 0) : start].mean() / max(revenue[start:].mean(), 1e-9))
 
 # %% ../../../nbs/cases/retail/03_setting.ipynb #cell-031
 def last_order(
     ledger: Ledger,
-    groups: pd.Series,  # item group of each series
-) -> tuple[pd.Timestamp, pd.DataFrame]:  # the evening; store, item, group, units, cost, dearest line first
-    """Write out the order of the last evening on which most series may order."""
+    groups: pd.Series,
+) -> tuple[pd.Timestamp, pd.DataFrame]:
+    """Write out the order of the last evening on which most series may order.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    groups : pd.Series
+        item group of each series
+
+    Returns
+    -------
+    tuple[pd.Timestamp, pd.DataFrame]
+        the evening; store, item, group, units, cost, dearest line first
+
+    Examples
+    --------
+    >>> evening, lines = last_order(books["recorded"], panel.static["group"])
+    >>> assert lines["units"].gt(0).all() and lines["cost"].is_monotonic_decreasing
+    >>> lines.head(3)
+    """
     open_series = ledger.chain.may_order.sum(axis=0)[ledger.dates.weekday]
     evening = int(np.flatnonzero(open_series == open_series.max())[-1])
     units, names = ledger.orders[:, evening], pd.Series(ledger.chain.ids).str.split("/", n=1, expand=True)

@@ -22,12 +22,29 @@ from ...business.sourcing import OnDemand, SourcingError, litres_of, offers_of, 
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-007
 def purchase_days(
-    purchases: pd.DataFrame,  # person, date, units and the line's column; returns are negative
-    line: str,  # column that names the line of goods: item or group
-    first: pd.Timestamp,  # first day looked at
-    until: pd.Timestamp,  # first day not looked at
-) -> pd.DataFrame:  # line, person, date, units, gap (days since the purchase before), days with returns only left out
-    """Sum purchases to days on which a person bought of a line."""
+    purchases: pd.DataFrame,
+    line: str,
+    first: pd.Timestamp,
+    until: pd.Timestamp,
+) -> pd.DataFrame:
+    """Sum purchases to days on which a person bought of a line.
+
+    Parameters
+    ----------
+    purchases : pd.DataFrame
+        person, date, units and the line's column; returns are negative
+    line : str
+        column that names the line of goods: item or group
+    first : pd.Timestamp
+        first day looked at
+    until : pd.Timestamp
+        first day not looked at
+
+    Returns
+    -------
+    pd.DataFrame
+        line, person, date, units, gap (days since the purchase before), days with returns only left out
+    """
     missing = [name for name in ("person", "date", "units", line) if name not in purchases]
     require(not missing, f"the purchases have no column {missing}; they have {list(purchases)}")
     require(
@@ -46,17 +63,41 @@ def purchase_days(
 
 
 def regular_buyers(
-    purchases: pd.DataFrame,  # person, date, units and the line's column
-    line: str,  # column that names the line of goods
-    until: pd.Timestamp,  # first day that may not be known
-    days: int = 365,  # length of the year looked back on
-    least: int = 5,  # purchases from which a person can be regular
-    evenness: float = 0.75,  # largest coefficient of variation of the gaps
-    sold: pd.Series | None = None,  # units a line sold to anybody in these days; None: to these persons only
+    purchases: pd.DataFrame,
+    line: str,
+    until: pd.Timestamp,
+    days: int = 365,
+    least: int = 5,
+    evenness: float = 0.75,
+    sold: pd.Series | None = None,
 ) -> tuple[
     pd.DataFrame, pd.DataFrame
-]:  # by line: buyers, regular, pool (share of units), rate (units a month of one); the regular pairs of line and person
-    """Find the people who buy a line in even steps, and what part of it they take."""
+]:
+    """Find the people who buy a line in even steps, and what part of it they take.
+
+    Parameters
+    ----------
+    purchases : pd.DataFrame
+        person, date, units and the line's column
+    line : str
+        column that names the line of goods
+    until : pd.Timestamp
+        first day that may not be known
+    days : int, default 365
+        length of the year looked back on
+    least : int, default 5
+        purchases from which a person can be regular
+    evenness : float, default 0.75
+        largest coefficient of variation of the gaps
+    sold : pd.Series | None, default None
+        units a line sold to anybody in these days; None: to these persons only
+
+    Returns
+    -------
+    tuple[pd.DataFrame, pd.DataFrame]
+        by line: buyers, regular, pool (share of units), rate (units a month of one); the regular pairs of line
+        and person
+    """
     until = pd.Timestamp(until)
     bought = purchase_days(purchases, line, until - pd.Timedelta(days=days), until)
     each = bought.groupby(["line", "person"], observed=True).agg(
@@ -77,13 +118,32 @@ def regular_buyers(
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-013
 def habit_churn(
-    purchases: pd.DataFrame,  # person, date, units and the line's column
-    line: str,  # column that names the line of goods
-    until: pd.Timestamp,  # first day that may not be known
-    window: int = 182,  # days in which a habit is seen, and then missed or not
-    least: int = 3,  # purchases that make a habit
-) -> pd.DataFrame:  # by line: habits, gone (share of them), churn (share a month)
-    """Return how many buyers with a habit stop, by line."""
+    purchases: pd.DataFrame,
+    line: str,
+    until: pd.Timestamp,
+    window: int = 182,
+    least: int = 3,
+) -> pd.DataFrame:
+    """Return how many buyers with a habit stop, by line.
+
+    Parameters
+    ----------
+    purchases : pd.DataFrame
+        person, date, units and the line's column
+    line : str
+        column that names the line of goods
+    until : pd.Timestamp
+        first day that may not be known
+    window : int, default 182
+        days in which a habit is seen, and then missed or not
+    least : int, default 3
+        purchases that make a habit
+
+    Returns
+    -------
+    pd.DataFrame
+        by line: habits, gone (share of them), churn (share a month)
+    """
     until = pd.Timestamp(until)
     middle = until - pd.Timedelta(days=window)
     before = regular_buyers(purchases, line, middle, window, least, 1.0)[1]
@@ -98,13 +158,30 @@ def habit_churn(
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-016
 def habits_of(
-    purchases: pd.DataFrame | None,  # date, channel, record, item, units; None where persons are not on record
-    until: pd.Timestamp,  # first day that may not be known
-    least: int = 6,  # purchases a year from which a person can be regular
+    purchases: pd.DataFrame | None,
+    until: pd.Timestamp,
+    least: int = 6,
 ) -> (
     tuple[pd.DataFrame, float] | None
 ):  # regular buyers by item, as of regular_buyers; churn a month over all items; None without persons
-    """Return who buys each item regularly, and the share of habits that ends each month."""
+    """Return who buys each item regularly, and the share of habits that ends each month.
+
+    Parameters
+    ----------
+    purchases : pd.DataFrame | None
+        date, channel, record, item, units; None where persons are not on record
+    until : pd.Timestamp
+        first day that may not be known
+    least : int, default 6
+        purchases a year from which a person can be regular
+
+    Examples
+    --------
+    >>> tea = left.assign(channel="till", record=left["person"]).drop(columns="person")
+    >>> people, churn = habits_of(tea, pd.Timestamp("2024-12-31"))
+    >>> assert np.isclose(churn, 1 - 0.75 ** (30.4 / 182)) and habits_of(None, pd.Timestamp("2024-12-31")) is None
+    >>> people.round(3), round(churn, 4)
+    """
     if purchases is None or not len(purchases):
         return None
     missing = [name for name in ("date", "channel", "record", "item", "units") if name not in purchases]
@@ -122,7 +199,17 @@ def habits_of(
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-019
 @dataclass(frozen=True)
 class Market:
-    """Hold how a discount moves people in and out of a subscription."""
+    """Hold how a discount moves people in and out of a subscription.
+
+    Attributes
+    ----------
+    pool : float | pd.Series, default 0.3
+        share of demand that could subscribe, a number or by line, $P$
+    join : tuple[float, float]
+        share of the pool joining a month, at no discount and at 10%, $j$
+    churn : tuple[float, float]
+        share of subscribers leaving a month, at no discount and at 10%, $c$
+    """
 
     pool: float | pd.Series = 0.3  # share of demand that could subscribe, a number or by line, $P$
     join: tuple[float, float] = (0.010, 0.030)  # share of the pool joining a month, at no discount and at 10%, $j$
@@ -143,31 +230,76 @@ class Market:
 
 
 def along(
-    pair: tuple[float, float],  # shares at no discount and at 10%
-    discount: float,  # share of the price, $d$
+    pair: tuple[float, float],
+    discount: float,
 ) -> float:
-    """Return the share at any discount: a straight line in the logarithm of the odds."""
+    """Return the share at any discount: a straight line in the logarithm of the odds.
+
+    Parameters
+    ----------
+    pair : tuple[float, float]
+        shares at no discount and at 10%
+    discount : float
+        share of the price, $d$
+    """
     low, high = (np.log(v / (1 - v)) for v in pair)
     return 1 / (1 + np.exp(-(low + (high - low) * np.asarray(discount, float) / 0.10)))
 
 
 def subscribed_share(
     market: Market,
-    discount: float,  # share of the price, $d$
-    month: float = np.inf,  # months since the start from nobody; infinite: the long run
+    discount: float,
+    month: float = np.inf,
 ):  # share of the line's demand, $s$
-    """Return which share of demand is subscribed."""
+    """Return which share of demand is subscribed.
+
+    Parameters
+    ----------
+    market : Market
+    discount : float
+        share of the price, $d$
+    month : float, default np.inf
+        months since the start from nobody; infinite: the long run
+    """
     join, churn = along(market.join, discount), along(market.churn, discount)
     return market.pool * join / (join + churn) * (1 - (1 - join - churn) ** month)
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-023
 def lifetime_value(
-    margin: float,  # money per subscriber and month, $m$
-    churn: float,  # share leaving a month, $c$
-    rate: float = 0.005,  # interest a month, $\delta$
-    acquisition: float = 0.0,  # money per subscriber won, $A$
-) -> float:  # money, $V$
-    """Return the discounted value of a subscriber with the same churn every month."""
+    margin: float,
+    churn: float,
+    rate: float = 0.005,
+    acquisition: float = 0.0,
+) -> float:
+    r"""Return the discounted value of a subscriber with the same churn every month.
+
+    Parameters
+    ----------
+    margin : float
+        money per subscriber and month, $m$
+    churn : float
+        share leaving a month, $c$
+    rate : float, default 0.005
+        interest a month, $\delta$
+    acquisition : float, default 0.0
+        money per subscriber won, $A$
+
+    Returns
+    -------
+    float
+        money, $V$
+
+    Examples
+    --------
+    >>> month = np.arange(2000)
+    >>> assert np.isclose(lifetime_value(3.0, 0.06, 0.005, 20), (3.0 * (0.94 / 1.005) ** month).sum() - 20)
+    >>> assert np.isclose(lifetime_value(3.0, break_even_churn(3.0, 20.0), 0.005, 20.0), 0)
+    >>> stay = np.random.default_rng(4).geometric(0.06, 200_000)  # months paid, the last one included
+    >>> assert (
+    ...     abs((3 * (1 - 1.005 ** -stay.astype(float)) / (1 - 1 / 1.005)).mean() / lifetime_value(3.0, 0.06, 0.005) - 1) < 0.01
+    ... )
+    >>> round(lifetime_value(3.0, 0.06, 0.005, 20), 2), round(break_even_churn(3.0, 20.0), 3)
+    """
     require(
         bool(np.all((np.asarray(churn) >= 0) & (np.asarray(churn) <= 1))),
         f"churn is {churn}; it is a share between 0 and 1 a month",
@@ -180,11 +312,37 @@ def lifetime_value(
 
 
 def break_even_churn(
-    margin: float,  # money per subscriber and month, $m$
-    acquisition: float,  # money per subscriber won, $A$
-    rate: float = 0.005,  # interest a month, $\delta$
-) -> float:  # share a month; 1 where even one month pays, 0 where no loyalty is enough
-    """Return the churn above which a subscriber is never worth winning."""
+    margin: float,
+    acquisition: float,
+    rate: float = 0.005,
+) -> float:
+    r"""Return the churn above which a subscriber is never worth winning.
+
+    Parameters
+    ----------
+    margin : float
+        money per subscriber and month, $m$
+    acquisition : float
+        money per subscriber won, $A$
+    rate : float, default 0.005
+        interest a month, $\delta$
+
+    Returns
+    -------
+    float
+        share a month; 1 where even one month pays, 0 where no loyalty is enough
+
+    Examples
+    --------
+    >>> month = np.arange(2000)
+    >>> assert np.isclose(lifetime_value(3.0, 0.06, 0.005, 20), (3.0 * (0.94 / 1.005) ** month).sum() - 20)
+    >>> assert np.isclose(lifetime_value(3.0, break_even_churn(3.0, 20.0), 0.005, 20.0), 0)
+    >>> stay = np.random.default_rng(4).geometric(0.06, 200_000)  # months paid, the last one included
+    >>> assert (
+    ...     abs((3 * (1 - 1.005 ** -stay.astype(float)) / (1 - 1 / 1.005)).mean() / lifetime_value(3.0, 0.06, 0.005) - 1) < 0.01
+    ... )
+    >>> round(lifetime_value(3.0, 0.06, 0.005, 20), 2), round(break_even_churn(3.0, 20.0), 3)
+    """
     require(acquisition >= 0, f"acquisition is {acquisition}; it must be 0 or more")
     if acquisition == 0:
         return 1.0 if margin >= 0 else 0.0
@@ -192,18 +350,64 @@ def break_even_churn(
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-026
 def survival(
-    alpha: float,  # $\alpha$
-    beta: float,  # $\beta$; the mean churn of new subscribers is alpha / (alpha + beta)
-    periods: np.ndarray,  # periods since joining, $t$
-) -> np.ndarray:  # share still there, $S(t)$
-    """Return the survival of subscribers whose churn varies as a beta distribution."""
+    alpha: float,
+    beta: float,
+    periods: np.ndarray,
+) -> np.ndarray:
+    r"""Return the survival of subscribers whose churn varies as a beta distribution.
+
+    Parameters
+    ----------
+    alpha : float
+        $\alpha$
+    beta : float
+        $\beta$; the mean churn of new subscribers is alpha / (alpha + beta)
+    periods : np.ndarray
+        periods since joining, $t$
+
+    Returns
+    -------
+    np.ndarray
+        share still there, $S(t)$
+
+    Examples
+    --------
+    >>> high = fit_survival([100, 86.9, 74.3, 65.3, 59.3, 55.1, 51.7, 49.1])
+    >>> plain = fit_survival([100, 63.1, 46.8, 38.2, 32.6, 28.9, 26.2, 24.1])
+    >>> assert np.allclose(high, (0.668, 3.806), atol=0.003) and np.allclose(plain, (0.704, 1.182), atol=0.003)
+    >>> terms_summed = (survival(*high, np.arange(2000)) / 1.1 ** np.arange(2000.0)).sum()
+    >>> assert np.isclose(mixed_lifetime_value(1.0, *high, 0.1), terms_summed)
+    >>> assert mixed_lifetime_value(1.0, *high, 0.1) > lifetime_value(1.0, high[0] / sum(high), 0.1)
+    >>> high, plain, round(mixed_lifetime_value(1.0, *high, 0.1), 3), round(lifetime_value(1.0, high[0] / sum(high), 0.1), 3)
+    """
     return np.exp(betaln(alpha, beta + np.asarray(periods, float)) - betaln(alpha, beta))
 
 
 def fit_survival(
-    remaining: np.ndarray,  # subscribers left after 0, 1, 2, .. periods, never growing
-) -> tuple[float, float]:  # alpha, beta
-    """Fit the shifted beta-geometric to one cohort by maximum likelihood (Fader and Hardie 2007)."""
+    remaining: np.ndarray,
+) -> tuple[float, float]:
+    """Fit the shifted beta-geometric to one cohort by maximum likelihood (Fader and Hardie 2007).
+
+    Parameters
+    ----------
+    remaining : np.ndarray
+        subscribers left after 0, 1, 2, .. periods, never growing
+
+    Returns
+    -------
+    tuple[float, float]
+        alpha, beta
+
+    Examples
+    --------
+    >>> high = fit_survival([100, 86.9, 74.3, 65.3, 59.3, 55.1, 51.7, 49.1])
+    >>> plain = fit_survival([100, 63.1, 46.8, 38.2, 32.6, 28.9, 26.2, 24.1])
+    >>> assert np.allclose(high, (0.668, 3.806), atol=0.003) and np.allclose(plain, (0.704, 1.182), atol=0.003)
+    >>> terms_summed = (survival(*high, np.arange(2000)) / 1.1 ** np.arange(2000.0)).sum()
+    >>> assert np.isclose(mixed_lifetime_value(1.0, *high, 0.1), terms_summed)
+    >>> assert mixed_lifetime_value(1.0, *high, 0.1) > lifetime_value(1.0, high[0] / sum(high), 0.1)
+    >>> high, plain, round(mixed_lifetime_value(1.0, *high, 0.1), 3), round(lifetime_value(1.0, high[0] / sum(high), 0.1), 3)
+    """
     left = np.asarray(remaining, float)
     require(
         left.ndim == 1 and len(left) >= 3,
@@ -228,13 +432,40 @@ def fit_survival(
 
 
 def mixed_lifetime_value(
-    margin: float,  # money per subscriber and period, $m$
+    margin: float,
     alpha: float,
     beta: float,
-    rate: float = 0.005,  # interest a period, above 0, $\delta$
-    acquisition: float = 0.0,  # money per subscriber won, $A$
-) -> float:  # money
-    """Return the discounted value of a new subscriber when churn differs between people."""
+    rate: float = 0.005,
+    acquisition: float = 0.0,
+) -> float:
+    r"""Return the discounted value of a new subscriber when churn differs between people.
+
+    Parameters
+    ----------
+    margin : float
+        money per subscriber and period, $m$
+    alpha : float
+    beta : float
+    rate : float, default 0.005
+        interest a period, above 0, $\delta$
+    acquisition : float, default 0.0
+        money per subscriber won, $A$
+
+    Returns
+    -------
+    float
+        money
+
+    Examples
+    --------
+    >>> high = fit_survival([100, 86.9, 74.3, 65.3, 59.3, 55.1, 51.7, 49.1])
+    >>> plain = fit_survival([100, 63.1, 46.8, 38.2, 32.6, 28.9, 26.2, 24.1])
+    >>> assert np.allclose(high, (0.668, 3.806), atol=0.003) and np.allclose(plain, (0.704, 1.182), atol=0.003)
+    >>> terms_summed = (survival(*high, np.arange(2000)) / 1.1 ** np.arange(2000.0)).sum()
+    >>> assert np.isclose(mixed_lifetime_value(1.0, *high, 0.1), terms_summed)
+    >>> assert mixed_lifetime_value(1.0, *high, 0.1) > lifetime_value(1.0, high[0] / sum(high), 0.1)
+    >>> high, plain, round(mixed_lifetime_value(1.0, *high, 0.1), 3), round(lifetime_value(1.0, high[0] / sum(high), 0.1), 3)
+    """
     require(
         rate > 0 and alpha > 0 and beta > 0,
         f"rate, alpha and beta must be above 0; they are {rate}, {alpha} and {beta}",
@@ -243,12 +474,40 @@ def mixed_lifetime_value(
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-030
 def uncertain_variance(
-    mean: np.ndarray,  # units until the next delivery, $\mu$
-    variance: np.ndarray,  # of it around the forecast, $\sigma^2$
-    share: np.ndarray,  # subscribed share of demand, $s$
-    skip: float = 0.0,  # share of subscribed units cancelled too late, $q$
-) -> np.ndarray:  # variance left, $\sigma'^2$
-    """Return the variance of what is not known in advance."""
+    mean: np.ndarray,
+    variance: np.ndarray,
+    share: np.ndarray,
+    skip: float = 0.0,
+) -> np.ndarray:
+    r"""Return the variance of what is not known in advance.
+
+    Parameters
+    ----------
+    mean : np.ndarray
+        units until the next delivery, $\mu$
+    variance : np.ndarray
+        of it around the forecast, $\sigma^2$
+    share : np.ndarray
+        subscribed share of demand, $s$
+    skip : float, default 0.0
+        share of subscribed units cancelled too late, $q$
+
+    Returns
+    -------
+    np.ndarray
+        variance left, $\sigma'^2$
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(8)
+    >>> shocks = rng.gamma(40 / 3, 3, 400_000)  # mean 40, variance 120; Poisson adds 40
+    >>> want = rng.poisson(shocks)
+    >>> others = rng.binomial(want, 0.7)
+    >>> skipped = rng.binomial(12, 0.1, len(others))  # of 12 units promised
+    >>> formula = uncertain_variance(40, 160, 0.3, 0.1)
+    >>> assert abs((others - skipped).var() / formula - 1) < 0.01
+    >>> {"simulated": round((others - skipped).var(), 2), "formula": round(float(formula), 2), "before": round(want.var(), 1)}
+    """
     require(0 <= skip <= 1, f"skip is {skip}; it is a share between 0 and 1")
     share = np.asarray(share, float)
     require(
@@ -262,13 +521,31 @@ def uncertain_variance(
 
 
 def calm(
-    line: np.ndarray,  # line of goods of each series (N,)
-    mean: np.ndarray,  # units until the next delivery (N,)
-    variance: np.ndarray,  # of it around the forecast (N,)
-    share: pd.Series | float,  # subscribed share, by line
+    line: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    share: pd.Series | float,
     skip: float = 0.0,
-) -> pd.Series:  # deviation left over deviation before, by line
-    """Return by which factor the safety stock of each line shrinks: the sum of its series' deviations, after over before."""
+) -> pd.Series:
+    """Return by which factor the safety stock of each line shrinks: the sum of its series' deviations, after over before.
+
+    Parameters
+    ----------
+    line : np.ndarray
+        line of goods of each series (N,)
+    mean : np.ndarray
+        units until the next delivery (N,)
+    variance : np.ndarray
+        of it around the forecast (N,)
+    share : pd.Series | float
+        subscribed share, by line
+    skip : float, default 0.0
+
+    Returns
+    -------
+    pd.Series
+        deviation left over deviation before, by line
+    """
     line = pd.Index(np.asarray(line))
     each = np.full(len(line), float(share)) if np.ndim(share) == 0 else share.reindex(line).to_numpy(float)
     after = np.sqrt(uncertain_variance(mean, variance, each, skip))
@@ -282,12 +559,36 @@ def calm(
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-034
 def until_delivery(
-    line: np.ndarray,  # line of goods of each series (N,)
-    actual: np.ndarray,  # what came, by series, origin and day ahead (N, O, H); missing where unknown
-    forecast: np.ndarray,  # made without it (N, O, H)
-    days: np.ndarray,  # days that an order must last, lead time and review; H at most (N,)
-) -> tuple[np.ndarray, np.ndarray]:  # mean (N,), variance (N,), units
-    """Return mean and error variance of demand over each series' protection interval."""
+    line: np.ndarray,
+    actual: np.ndarray,
+    forecast: np.ndarray,
+    days: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and error variance of demand over each series' protection interval.
+
+    Parameters
+    ----------
+    line : np.ndarray
+        line of goods of each series (N,)
+    actual : np.ndarray
+        what came, by series, origin and day ahead (N, O, H); missing where unknown
+    forecast : np.ndarray
+        made without it (N, O, H)
+    days : np.ndarray
+        days that an order must last, lead time and review; H at most (N,)
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        mean (N,), variance (N,), units
+
+    Examples
+    --------
+    >>> came = rng.poisson(6, (300, 8, 5))
+    >>> mean, variance = until_delivery(np.repeat("a", 300), came, np.full(came.shape, 6.0), np.full(300, 3))
+    >>> assert mean[0] == 18 and abs(variance[0] / 18 - 1) < 0.06
+    >>> round(variance[0], 2), round(float(safety_holding(["a"], [16.0], [0.01])["a"]), 3)
+    """
     actual, forecast = np.asarray(actual, float), np.asarray(forecast, float)
     require(
         actual.ndim == 3 and actual.shape == forecast.shape and len(line) == len(days) == len(actual),
@@ -314,12 +615,36 @@ def until_delivery(
 
 
 def safety_holding(
-    line: np.ndarray,  # line of goods of each series (N,)
-    variance: np.ndarray,  # until the next delivery, units squared (N,)
-    holding: np.ndarray,  # money per unit and night (N,)
-    z: float = 1.645,  # standard quantile of the service level
-) -> pd.Series:  # money per week, by line
-    """Return what holding the safety stock costs."""
+    line: np.ndarray,
+    variance: np.ndarray,
+    holding: np.ndarray,
+    z: float = 1.645,
+) -> pd.Series:
+    """Return what holding the safety stock costs.
+
+    Parameters
+    ----------
+    line : np.ndarray
+        line of goods of each series (N,)
+    variance : np.ndarray
+        until the next delivery, units squared (N,)
+    holding : np.ndarray
+        money per unit and night (N,)
+    z : float, default 1.645
+        standard quantile of the service level
+
+    Returns
+    -------
+    pd.Series
+        money per week, by line
+
+    Examples
+    --------
+    >>> came = rng.poisson(6, (300, 8, 5))
+    >>> mean, variance = until_delivery(np.repeat("a", 300), came, np.full(came.shape, 6.0), np.full(300, 3))
+    >>> assert mean[0] == 18 and abs(variance[0] / 18 - 1) < 0.06
+    >>> round(variance[0], 2), round(float(safety_holding(["a"], [16.0], [0.01])["a"]), 3)
+    """
     return (
         pd.Series(7 * z * np.sqrt(variance) * np.asarray(holding)).groupby(np.asarray(line)).sum().rename_axis("line")
     )
@@ -327,7 +652,25 @@ def safety_holding(
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-040
 @dataclass(frozen=True)
 class Terms:
-    """Hold what a subscription costs to run; numbers, or Series by line where said."""
+    r"""Hold what a subscription costs to run; numbers, or Series by line where said.
+
+    Attributes
+    ----------
+    delivery : float, default 0.15
+        money per delivered unit, packing and sending, $k$
+    acquisition : float, default 1.0
+        money per subscribed line won, $A$
+    rate : float | pd.Series, default 2.0
+        units of the line per subscriber and month, may be by line, $u$
+    skip : float, default 0.05
+        share of subscribed units cancelled too late, $q$
+    fresh : float, default 0.25
+        share of subscribed units not bought here before, $\varphi$
+    interest : float, default 0.005
+        a month, $\delta$
+    least_margin : float, default 0.0
+        share of the discounted price that must remain above the cost
+    """
 
     delivery: float = 0.15  # money per delivered unit, packing and sending, $k$
     acquisition: float = 1.0  # money per subscribed line won, $A$
@@ -354,16 +697,49 @@ MONTHS = 12 / 52  # months in a week
 
 
 def subscription_money(
-    books: pd.DataFrame,  # of stock_books, per week
+    books: pd.DataFrame,
     market: Market,
     terms: Terms,
-    discount: float | pd.Series,  # share of the price, one for all or by line, $d$
-    line: np.ndarray,  # line of goods of each series (N,)
-    mean: np.ndarray,  # units until the next delivery (N,), $\mu$
-    variance: np.ndarray,  # of it around the forecast (N,), $\sigma^2$
-    safety: pd.Series | float = 0.0,  # holding cost of safety stock, money per week, by line
-) -> pd.DataFrame:  # by line: share, calm, delivered, calmer, discount, delivery, fresh, winning, gain, margin (per subscriber and month), value, churn, break_even_churn, money
-    """Return what a subscription gains over the shelf, part by part, per week in the long run."""
+    discount: float | pd.Series,
+    line: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    safety: pd.Series | float = 0.0,
+) -> pd.DataFrame:
+    r"""Return what a subscription gains over the shelf, part by part, per week in the long run.
+
+    Parameters
+    ----------
+    books : pd.DataFrame
+        of stock_books, per week
+    market : Market
+    terms : Terms
+    discount : float | pd.Series
+        share of the price, one for all or by line, $d$
+    line : np.ndarray
+        line of goods of each series (N,)
+    mean : np.ndarray
+        units until the next delivery (N,), $\mu$
+    variance : np.ndarray
+        of it around the forecast (N,), $\sigma^2$
+    safety : pd.Series | float, default 0.0
+        holding cost of safety stock, money per week, by line
+
+    Returns
+    -------
+    pd.DataFrame
+        by line: share, calm, delivered, calmer, discount, delivery, fresh, winning, gain, margin (per
+        subscriber and month), value, churn, break_even_churn, money
+
+    Examples
+    --------
+    >>> costly = subscription_money(shop, even, replace(bare, fresh=0.4, acquisition=3.0, rate=4.0), 0.05, **series).loc[
+    ...     "coffee"
+    ... ]
+    >>> people = costly["delivered"] / 4.0 * 52 / 12
+    >>> assert np.isclose(costly["gain"], 0.05 * people * lifetime_value(costly["margin"], 0.05, 0.0, 3.0) * 12 / 52)
+    >>> round(costly["gain"], 3), round(costly["break_even_churn"], 3)
+    """
     by_line = lambda value, empty: (
         pd.Series(value, books.index, float) if np.ndim(value) == 0 else value.reindex(books.index).fillna(empty)
     )
@@ -396,13 +772,35 @@ def subscription_money(
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-047
 def break_even_fresh(
-    books: pd.DataFrame,  # of stock_books
+    books: pd.DataFrame,
     market: Market,
     terms: Terms,
     discount: float,
-    **series,  # line, mean, variance, safety as for subscription_money
-) -> pd.Series:  # share of subscribed units that must be new; 0: pays without any, NaN: no share is enough
-    """Return the share of fresh units at which a subscription draws level with the shelf, by line."""
+    **series,
+) -> pd.Series:
+    """Return the share of fresh units at which a subscription draws level with the shelf, by line.
+
+    Parameters
+    ----------
+    books : pd.DataFrame
+        of stock_books
+    market : Market
+    terms : Terms
+    discount : float
+    **series
+        line, mean, variance, safety as for subscription_money
+
+    Returns
+    -------
+    pd.Series
+        share of subscribed units that must be new; 0: pays without any, NaN: no share is enough
+
+    Examples
+    --------
+    >>> needed = break_even_fresh(shop, even, bare, 0.10, **series)["coffee"]
+    >>> assert abs(subscription_money(shop, even, replace(bare, fresh=needed), 0.10, **series).loc["coffee", "gain"]) < 1e-9
+    >>> round(needed, 3)
+    """
     none, half = (
         subscription_money(books, market, replace(terms, fresh=share), discount, **series)["gain"]
         for share in (0.0, 0.5)
@@ -413,15 +811,36 @@ def break_even_fresh(
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-050
 def subscription_offers(
-    books: pd.DataFrame,  # of stock_books
+    books: pd.DataFrame,
     market: Market,
     terms: Terms,
-    discounts: Sequence[float | pd.Series] = (0.0, 0.025, 0.05, 0.075, 0.10, 0.15),  # each one for all, or by line
-    supplier: pd.Series | None = None,  # supplier of each line
-    agreed: Sequence = (),  # lines whose discount is settled: offered even in weeks in which it leaves no margin
-    **series,  # line, mean, variance, safety as for subscription_money
-) -> pd.DataFrame:  # line, mode, money, litres, demanded, delivered, supplier, off, gain
-    """Return the subscription of each line at each discount as offers."""
+    discounts: Sequence[float | pd.Series] = (0.0, 0.025, 0.05, 0.075, 0.10, 0.15),
+    supplier: pd.Series | None = None,
+    agreed: Sequence = (),
+    **series,
+) -> pd.DataFrame:
+    """Return the subscription of each line at each discount as offers.
+
+    Parameters
+    ----------
+    books : pd.DataFrame
+        of stock_books
+    market : Market
+    terms : Terms
+    discounts : Sequence[float | pd.Series], default (0.0, 0.025, 0.05, 0.075, 0.1, 0.15)
+        each one for all, or by line
+    supplier : pd.Series | None, default None
+        supplier of each line
+    agreed : Sequence, default ()
+        lines whose discount is settled: offered even in weeks in which it leaves no margin
+    **series
+        line, mean, variance, safety as for subscription_money
+
+    Returns
+    -------
+    pd.DataFrame
+        line, mode, money, litres, demanded, delivered, supplier, off, gain
+    """
     require(len(discounts) > 0, "give at least one discount")
     rows = []
     for discount in discounts:
@@ -446,9 +865,20 @@ def subscription_offers(
 
 
 def best_discount(
-    offers: pd.DataFrame,  # of subscription_offers
-) -> pd.DataFrame:  # one row a line, its mode named "subscription"
-    """Keep the discount at which each line earns most."""
+    offers: pd.DataFrame,
+) -> pd.DataFrame:
+    """Keep the discount at which each line earns most.
+
+    Parameters
+    ----------
+    offers : pd.DataFrame
+        of subscription_offers
+
+    Returns
+    -------
+    pd.DataFrame
+        one row a line, its mode named "subscription"
+    """
     return (
         offers.loc[offers.groupby("line", sort=False)["money"].idxmax()]
         .assign(mode="subscription")
@@ -457,17 +887,44 @@ def best_discount(
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-056
 def all_modes(
-    books: pd.DataFrame,  # of stock_books
-    asked: OnDemand,  # terms of on-demand purchase
-    habits: tuple[pd.DataFrame, float] | None,  # of habits_of; None: no subscription
-    supplier: pd.Series | None = None,  # supplier of each line
-    terms: Terms = Terms(),  # of subscription; its rate is taken from the habits
-    join: tuple[float, float] = (0.010, 0.030),  # share of the pool joining a month, at no discount and at 10%
-    loyalty: float = 0.7,  # churn at 10% off over churn at no discount
-    off: pd.Series | None = None,  # discount by line, where it is settled; the best one if None
-    **series,  # line, mean, variance, safety as for subscription_money
-) -> pd.DataFrame:  # offers, with `gain` and `off` for subscriptions
-    """Return every offer of every line."""
+    books: pd.DataFrame,
+    asked: OnDemand,
+    habits: tuple[pd.DataFrame, float] | None,
+    supplier: pd.Series | None = None,
+    terms: Terms = Terms(),
+    join: tuple[float, float] = (0.010, 0.030),
+    loyalty: float = 0.7,
+    off: pd.Series | None = None,
+    **series,
+) -> pd.DataFrame:
+    """Return every offer of every line.
+
+    Parameters
+    ----------
+    books : pd.DataFrame
+        of stock_books
+    asked : OnDemand
+        terms of on-demand purchase
+    habits : tuple[pd.DataFrame, float] | None
+        of habits_of; None: no subscription
+    supplier : pd.Series | None, default None
+        supplier of each line
+    terms : Terms, default Terms()
+        of subscription; its rate is taken from the habits
+    join : tuple[float, float], default (0.01, 0.03)
+        share of the pool joining a month, at no discount and at 10%
+    loyalty : float, default 0.7
+        churn at 10% off over churn at no discount
+    off : pd.Series | None, default None
+        discount by line, where it is settled; the best one if None
+    **series
+        line, mean, variance, safety as for subscription_money
+
+    Returns
+    -------
+    pd.DataFrame
+        offers, with `gain` and `off` for subscriptions
+    """
     offers = with_leaving_out(offers_of(books, asked, supplier))
     if habits is None:
         return offers

@@ -32,9 +32,16 @@ PER_SERIES = (
 
 def rows_of(
     chain: Chain,
-    k: np.ndarray,  # series wanted, repeats allowed
+    k: np.ndarray,
 ) -> Chain:
-    """Return a chain of some series with no limits shared between them."""
+    """Return a chain of some series with no limits shared between them.
+
+    Parameters
+    ----------
+    chain : Chain
+    k : np.ndarray
+        series wanted, repeats allowed
+    """
     free = replace(chain, store_capacity=np.inf, dock_capacity=np.inf, weekly_budget=np.inf, store_names=())
     return replace(
         free, **{name: getattr(chain, name)[k] for name in PER_SERIES if name != "store"}, store=np.zeros(len(k), int)
@@ -43,7 +50,25 @@ def rows_of(
 # %% ../../../../nbs/cases/retail/chain/06_futures.ipynb #cell-008
 @dataclass(frozen=True)
 class Visited:
-    """Hold K states of perishable series, as known in their evenings."""
+    """Hold K states of perishable series, as known in their evenings.
+
+    Attributes
+    ----------
+    chain : Chain
+        a row a state, prices as of that evening (K)
+    weekday : np.ndarray
+        0 is Monday (K,)
+    day : np.ndarray
+        of the run (K,)
+    stock : np.ndarray
+        units by days left, oldest first (K, A)
+    due : np.ndarray
+        units under way; column j arrives in j + 1 mornings (K, L)
+    base : np.ndarray
+        the base rule's order, units (K,)
+    demand : np.ndarray
+        sample paths, tomorrow first (H, n, K)
+    """
 
     chain: Chain  # a row a state, prices as of that evening (K)
     weekday: np.ndarray  # 0 is Monday (K,)
@@ -59,12 +84,24 @@ class Visited:
 # %% ../../../../nbs/cases/retail/chain/06_futures.ipynb #cell-009
 def visit(
     state: State,
-    k: np.ndarray,  # series, all of which may order tonight
-    wish: np.ndarray,  # the base rule's orders, units (N,)
+    k: np.ndarray,
+    wish: np.ndarray,
     paths: Paths,
-    horizon: int,  # days of demand kept
+    horizon: int,
 ) -> Visited:
-    """Keep what is known tonight of some series."""
+    """Keep what is known tonight of some series.
+
+    Parameters
+    ----------
+    state : State
+    k : np.ndarray
+        series, all of which may order tonight
+    wish : np.ndarray
+        the base rule's orders, units (N,)
+    paths : Paths
+    horizon : int
+        days of demand kept
+    """
     chain, ages = rows_of(state.chain, k), int(state.chain.shelf_life[k].max(initial=1))
     packs = np.floor(wish[k] / chain.pack + 0.5 + 1e-9) * chain.pack
     stock = np.pad(state.by_age[k, :ages], ((0, 0), (0, max(ages - state.by_age.shape[1], 0))))
@@ -92,16 +129,35 @@ def join(parts: list[Visited]) -> Visited:
 
 def pick(
     seen: Visited,
-    k: np.ndarray,  # states wanted
+    k: np.ndarray,
 ) -> Visited:
-    """Return some of the states."""
+    """Return some of the states.
+
+    Parameters
+    ----------
+    seen : Visited
+    k : np.ndarray
+        states wanted
+    """
     flat = {name: getattr(seen, name)[k] for name in ("weekday", "day", "stock", "due", "base")}
     return Visited(rows_of(seen.chain, k), demand=seen.demand[:, :, k], **flat)
 
 # %% ../../../../nbs/cases/retail/chain/06_futures.ipynb #cell-013
 @dataclass(frozen=True)
 class Levels:
-    """Hold the order-up-to levels of the evenings to come, (days, K) each."""
+    """Hold the order-up-to levels of the evenings to come, (days, K) each.
+
+    Attributes
+    ----------
+    reorder : np.ndarray
+        units below which an order is placed
+    target : np.ndarray
+        units ordered up to
+    cover : np.ndarray
+        days of the protection interval
+    mean : np.ndarray
+        units a day (K,)
+    """
 
     reorder: np.ndarray  # units below which an order is placed
     target: np.ndarray  # units ordered up to
@@ -111,10 +167,19 @@ class Levels:
 # %% ../../../../nbs/cases/retail/chain/06_futures.ipynb #cell-014
 def levels(
     seen: Visited,
-    days: int,  # evenings ahead
-    highest: float = 0.98,  # critical ratio is not set above this
+    days: int,
+    highest: float = 0.98,
 ) -> Levels:
-    """Work out the newsvendor's levels of every coming evening from tonight's paths."""
+    """Work out the newsvendor's levels of every coming evening from tonight's paths.
+
+    Parameters
+    ----------
+    seen : Visited
+    days : int
+        evenings ahead
+    highest : float, default 0.98
+        critical ratio is not set above this
+    """
     c, each = seen.chain, np.arange(len(seen))
     total = np.concatenate([np.zeros_like(seen.demand[:1]), np.cumsum(seen.demand, 0)])
     gaps, mean, span = (
@@ -140,13 +205,32 @@ def levels(
 
 # %% ../../../../nbs/cases/retail/chain/06_futures.ipynb #cell-016
 def ageing(
-    stock: list[np.ndarray],  # units by days left, oldest first
-    due: list[np.ndarray],  # units arriving tomorrow, the day after, ...
-    mean: np.ndarray,  # units a day
-    cover: np.ndarray,  # days looked ahead
-    life: int,  # shelf life, days
-) -> np.ndarray:  # units
-    """Return what would be thrown away within the cover if every day brought mean demand and no new order."""
+    stock: list[np.ndarray],
+    due: list[np.ndarray],
+    mean: np.ndarray,
+    cover: np.ndarray,
+    life: int,
+) -> np.ndarray:
+    """Return what would be thrown away within the cover if every day brought mean demand and no new order.
+
+    Parameters
+    ----------
+    stock : list[np.ndarray]
+        units by days left, oldest first
+    due : list[np.ndarray]
+        units arriving tomorrow, the day after, ...
+    mean : np.ndarray
+        units a day
+    cover : np.ndarray
+        days looked ahead
+    life : int
+        shelf life, days
+
+    Returns
+    -------
+    np.ndarray
+        units
+    """
     out, expired, supply, gone = 0.0, 0.0, sum(stock), 0.0
     for day in range(int(cover.max(initial=0))):
         if day < len(due):
@@ -162,28 +246,66 @@ def ageing(
 
 # %% ../../../../nbs/cases/retail/chain/06_futures.ipynb #cell-017
 def follow(
-    usable: np.ndarray,  # units on hand and under way less what will spoil
+    usable: np.ndarray,
     reorder: np.ndarray,
-    target: np.ndarray,  # units
+    target: np.ndarray,
     pack: np.ndarray,
-    least: np.ndarray,  # units: of a pack, of the smallest order
-    rounding: float,  # part of a pack from which a whole one is ordered
-) -> np.ndarray:  # units
-    """Order up to the target below the reorder level, in whole packs."""
+    least: np.ndarray,
+    rounding: float,
+) -> np.ndarray:
+    """Order up to the target below the reorder level, in whole packs.
+
+    Parameters
+    ----------
+    usable : np.ndarray
+        units on hand and under way less what will spoil
+    reorder : np.ndarray
+    target : np.ndarray
+        units
+    pack : np.ndarray
+    least : np.ndarray
+        units: of a pack, of the smallest order
+    rounding : float
+        part of a pack from which a whole one is ordered
+
+    Returns
+    -------
+    np.ndarray
+        units
+    """
     packs = np.floor(np.where(usable < reorder, target - usable, 0) / pack + np.float32(1 - rounding - 1e-5))
     order = np.maximum(packs, 0) * pack
     return np.where((order > 0) & (order < least), np.where(order >= least / 2, least, 0), order)
 
 # %% ../../../../nbs/cases/retail/chain/06_futures.ipynb #cell-019
 def rollouts(
-    seen: Visited,  # states of one shelf life and lead time
-    orders: np.ndarray,  # candidates for tonight, units (K, C)
-    paths: np.ndarray,  # numbers of the paths followed (M,)
-    to: Levels,  # of the orders that follow
+    seen: Visited,
+    orders: np.ndarray,
+    paths: np.ndarray,
+    to: Levels,
     days: int,
     rounding: float = 0.5,
-) -> np.ndarray:  # money over the days (K, C, M)
-    """Follow every candidate order on the same paths and count the money."""
+) -> np.ndarray:
+    """Follow every candidate order on the same paths and count the money.
+
+    Parameters
+    ----------
+    seen : Visited
+        states of one shelf life and lead time
+    orders : np.ndarray
+        candidates for tonight, units (K, C)
+    paths : np.ndarray
+        numbers of the paths followed (M,)
+    to : Levels
+        of the orders that follow
+    days : int
+    rounding : float, default 0.5
+
+    Returns
+    -------
+    np.ndarray
+        money over the days (K, C, M)
+    """
     c, shape = seen.chain, (*orders.shape, len(paths))
     life, lead = int(c.shelf_life[0]), int(c.lead_time[0])
     column = lambda values: np.asarray(values, np.float32)[:, None, None]
@@ -224,7 +346,30 @@ def rollouts(
 # %% ../../../../nbs/cases/retail/chain/06_futures.ipynb #cell-024
 @dataclass(frozen=True)
 class Search:
-    """Say which orders are tried and how a network learns from them."""
+    """Say which orders are tried and how a network learns from them.
+
+    Attributes
+    ----------
+    shifts : tuple[int, ...]
+        packs added to the base rule's order; 0 must be among them
+    days : int, default 10
+        of a future
+    highest : float, default 0.98
+        of the levels that follow
+    rounding : float, default 0.5
+        of the levels that follow
+    explore : float, default 0.3
+        share of odd orders while states are collected
+    layers : tuple[int, ...]
+        hidden layers of the network
+    epochs : int, default 60
+    states : int, default 20000
+        most evenings of series learned from
+    networks : int, default 3
+        whose probabilities are averaged
+    confidence : tuple[float, ...]
+        probabilities tried below which the base order stays; 1 never shifts
+    """
 
     shifts: tuple[int, ...] = (-2, -1, 0, 1, 2, 3)  # packs added to the base rule's order; 0 must be among them
     days: int = 10  # of a future
@@ -254,9 +399,21 @@ class Search:
 # %% ../../../../nbs/cases/retail/chain/06_futures.ipynb #cell-025
 def shifted(
     seen: Visited,
-    shifts: np.ndarray,  # packs (C,)
-) -> tuple[np.ndarray, np.ndarray]:  # orders, units (K, C); True where the supplier takes them
-    """Return the orders around the base rule's."""
+    shifts: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the orders around the base rule's.
+
+    Parameters
+    ----------
+    seen : Visited
+    shifts : np.ndarray
+        packs (C,)
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        orders, units (K, C); True where the supplier takes them
+    """
     orders = seen.base[:, None] + np.asarray(shifts) * seen.chain.pack[:, None]
     allowed = (
         (np.abs(orders) < 1e-6) | (orders >= smallest_order(seen.chain)[:, None] - 1e-6) | (np.asarray(shifts) == 0)
@@ -265,10 +422,22 @@ def shifted(
 
 # %% ../../../../nbs/cases/retail/chain/06_futures.ipynb #cell-027
 def halving(
-    seen: Visited,  # states of one shelf life and lead time
+    seen: Visited,
     search: Search,
-) -> np.ndarray:  # packs (K,)
-    """Return the shift that did best, over rounds with twice the paths for half the candidates."""
+) -> np.ndarray:
+    """Return the shift that did best, over rounds with twice the paths for half the candidates.
+
+    Parameters
+    ----------
+    seen : Visited
+        states of one shelf life and lead time
+    search : Search
+
+    Returns
+    -------
+    np.ndarray
+        packs (K,)
+    """
     orders, allowed = shifted(seen, search.shifts)
     alive, n = np.argsort(np.abs(search.shifts), kind="stable") * np.ones((len(seen), 1), int), seen.demand.shape[1]
     total, to = np.where(allowed, 0.0, -np.inf), levels(seen, search.days, search.highest)
@@ -289,9 +458,22 @@ def halving(
 def best_shifts(
     seen: Visited,
     search: Search = Search(),
-    most: int = 4000,  # candidate futures a state times states moved at once, in hundreds
-) -> np.ndarray:  # packs (K,)
-    """Return the best shift of every state."""
+    most: int = 4000,
+) -> np.ndarray:
+    """Return the best shift of every state.
+
+    Parameters
+    ----------
+    seen : Visited
+    search : Search, default Search()
+    most : int, default 4000
+        candidate futures a state times states moved at once, in hundreds
+
+    Returns
+    -------
+    np.ndarray
+        packs (K,)
+    """
     best, kind = np.zeros(len(seen), int), seen.chain.shelf_life * 1000 + seen.chain.lead_time
     size = max(1, 100 * most // (len(search.shifts) * seen.demand.shape[1]))
     for value in np.unique(kind):
@@ -304,10 +486,23 @@ def best_shifts(
 # %% ../../../../nbs/cases/retail/chain/06_futures.ipynb #cell-030
 def promised(
     seen: Visited,
-    shift: np.ndarray,  # packs, not chosen on these states' paths (K,)
+    shift: np.ndarray,
     search: Search = Search(),
-) -> np.ndarray:  # money over the base order, mean over the paths (K,)
-    """Return what shifts would earn if the sample paths were true."""
+) -> np.ndarray:
+    """Return what shifts would earn if the sample paths were true.
+
+    Parameters
+    ----------
+    seen : Visited
+    shift : np.ndarray
+        packs, not chosen on these states' paths (K,)
+    search : Search, default Search()
+
+    Returns
+    -------
+    np.ndarray
+        money over the base order, mean over the paths (K,)
+    """
     gain, kind, paths = (
         np.zeros(len(seen)),
         seen.chain.shelf_life * 1000 + seen.chain.lead_time,

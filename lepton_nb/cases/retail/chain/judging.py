@@ -20,7 +20,25 @@ from .rules import tune
 # %% ../../../../nbs/cases/retail/chain/05_judging.ipynb #cell-005
 @dataclass(frozen=True)
 class Weeks:
-    """Hold the weeks on which every rule and plan is judged."""
+    """Hold the weeks on which every rule and plan is judged.
+
+    Attributes
+    ----------
+    start : int
+        column of the first day in the history
+    demand : np.ndarray
+        what customers wanted, units (N, D)
+    price : np.ndarray
+        money per unit (N, D)
+    stock : np.ndarray
+        on hand in the evening before, by days left (N, A)
+    on_order : np.ndarray
+        under way then; column j arrives on day j (N, L)
+    history : np.ndarray
+        demand as the chain could know it, units (N, T), run included
+    dates : pd.DatetimeIndex
+        the D days
+    """
 
     start: int  # column of the first day in the history
     demand: np.ndarray  # what customers wanted, units (N, D)
@@ -37,10 +55,17 @@ class Weeks:
 
 # %% ../../../../nbs/cases/retail/chain/05_judging.ipynb #cell-007
 def side_by_side(
-    work: Callable,  # spends its time in numpy, which lets other threads run
+    work: Callable,
     things: Iterable,
 ) -> list:
-    """Do the same work for several things on the cores there are, in order."""
+    """Do the same work for several things on the cores there are, in order.
+
+    Parameters
+    ----------
+    work : Callable
+        spends its time in numpy, which lets other threads run
+    things : Iterable
+    """
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         return list(pool.map(work, things))
 
@@ -50,7 +75,15 @@ def judge(
     weeks: Weeks,
     policies: Mapping[str, Policy],
 ) -> dict[str, Ledger]:
-    """Run every policy through the same weeks from the same evening."""
+    """Run every policy through the same weeks from the same evening.
+
+    Examples
+    --------
+    >>> alone = judge(chain, judged, {"base stock": base_stock(demand, 28)})
+    >>> assert np.array_equal(alone["base stock"].orders, books["base stock"].orders)
+    >>> assert compare(books)["profit"].is_monotonic_decreasing and judged.days == 28
+    >>> assert np.isclose(weekly_profit(books["average"]).sum(), books["average"].summary()["profit"])
+    """
 
     def run(name: str) -> Ledger:
         return simulate(
@@ -62,8 +95,14 @@ def judge(
 
 def compare(
     ledgers: Mapping[str, Ledger],
-) -> pd.DataFrame:  # one row a policy
-    """Lay the books of several policies side by side, the dearest first."""
+) -> pd.DataFrame:
+    """Lay the books of several policies side by side, the dearest first.
+
+    Returns
+    -------
+    pd.DataFrame
+        one row a policy
+    """
     table = pd.DataFrame({name: ledger.summary() for name, ledger in ledgers.items()}).T.rename_axis("policy")
     return table.sort_values("profit", ascending=False)
 
@@ -75,11 +114,32 @@ def weekly_profit(ledger: Ledger) -> np.ndarray:
 # %% ../../../../nbs/cases/retail/chain/05_judging.ipynb #cell-012
 def best_settings(
     chain: Chain,
-    weeks: Weeks,  # days to practise on, never those judged
+    weeks: Weeks,
     make: Callable[..., Policy],
-    grid: dict[str, list],  # values to try for each setting
+    grid: dict[str, list],
 ) -> dict:
-    """Return the settings of a policy that earn most on the practice days."""
+    """Return the settings of a policy that earn most on the practice days.
+
+    Parameters
+    ----------
+    chain : Chain
+    weeks : Weeks
+        days to practise on, never those judged
+    make : Callable[..., Policy]
+    grid : dict[str, list]
+        values to try for each setting
+
+    Examples
+    --------
+    >>> chosen = best_settings(
+    ...     chain,
+    ...     practice,
+    ...     lambda **settings: order_up_to_average(demand, practice.start, **settings),
+    ...     {"extra_days": [0.0, 1.0, 6.0]},
+    ... )
+    >>> assert chosen["extra_days"] < 6  # six days of safety rot where four are the shelf life
+    >>> chosen
+    """
     return tune(
         chain,
         weeks.demand,
@@ -94,8 +154,14 @@ def best_settings(
 # %% ../../../../nbs/cases/retail/chain/05_judging.ipynb #cell-015
 def what_ifs(
     chain: Chain,
-) -> dict[str, tuple[Chain, Chain]]:  # assumption -> chain with less of it, chain with more of it
-    """Vary one assumption at a time."""
+) -> dict[str, tuple[Chain, Chain]]:
+    """Vary one assumption at a time.
+
+    Returns
+    -------
+    dict[str, tuple[Chain, Chain]]
+        assumption -> chain with less of it, chain with more of it
+    """
     half, double = (
         lambda name: replace(chain, **{name: getattr(chain, name) * 0.5}),
         lambda name: replace(chain, **{name: getattr(chain, name) * 2.0}),
@@ -115,7 +181,13 @@ def yearly_gain(
     weeks: Weeks,
     plan: Policy,
     rule: Policy,
-) -> float:  # money per year
-    """Return what a plan earns over a rule, scaled to a year."""
+) -> float:
+    """Return what a plan earns over a rule, scaled to a year.
+
+    Returns
+    -------
+    float
+        money per year
+    """
     run = judge(chain, weeks, {"plan": plan, "rule": rule})
     return float((run["plan"].summary()["profit"] - run["rule"].summary()["profit"]) * 365 / weeks.days)

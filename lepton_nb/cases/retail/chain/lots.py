@@ -31,7 +31,19 @@ from ....solve.programs import add_rows, objective, row, solve, variable_array
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-006
 @dataclass(frozen=True)
 class Outcome:
-    """Hold what lots are expected to do, mean over the paths, (N, Q) each."""
+    """Hold what lots are expected to do, mean over the paths, (N, Q) each.
+
+    Attributes
+    ----------
+    first : np.ndarray
+        units sold before the next lot can arrive
+    later : np.ndarray
+        units sold after that and within life and horizon
+    rest : np.ndarray
+        units neither sold nor expired when the horizon ends
+    nights : np.ndarray
+        unit-nights held within the horizon
+    """
 
     first: np.ndarray  # units sold before the next lot can arrive
     later: np.ndarray  # units sold after that and within life and horizon
@@ -40,9 +52,20 @@ class Outcome:
 
 
 def cumulate(
-    open_demand: np.ndarray,  # units, days from tomorrow first (H, n, N)
-) -> np.ndarray:  # units asked for before each day, a series' paths side by side (H + 1, N, n)
-    """Add up demand over the days."""
+    open_demand: np.ndarray,
+) -> np.ndarray:
+    """Add up demand over the days.
+
+    Parameters
+    ----------
+    open_demand : np.ndarray
+        units, days from tomorrow first (H, n, N)
+
+    Returns
+    -------
+    np.ndarray
+        units asked for before each day, a series' paths side by side (H + 1, N, n)
+    """
     horizon, paths, n = open_demand.shape
     total = np.zeros((horizon + 1, n, paths), open_demand.dtype)
     np.cumsum(open_demand.transpose(0, 2, 1), 0, out=total[1:])
@@ -50,15 +73,33 @@ def cumulate(
 
 
 def lot_outcomes(
-    total: np.ndarray,  # cumulated open demand, units (H + 1, N, n)
-    lots: np.ndarray,  # units to try (N, Q)
-    arrive: np.ndarray,  # day of arrival, 0 is tomorrow (N,)
-    cover: np.ndarray,  # days until the next lot can arrive (N,)
-    life: np.ndarray,  # days on which the lot can be sold, inf keeps (N,)
-    every: int = 1,  # nights are counted on every so manieth path
-    block: int = 24,  # series at a time, so that the work stays in the processor's cache
+    total: np.ndarray,
+    lots: np.ndarray,
+    arrive: np.ndarray,
+    cover: np.ndarray,
+    life: np.ndarray,
+    every: int = 1,
+    block: int = 24,
 ) -> Outcome:
-    """Compute what every lot of every series does on every path, exactly."""
+    """Compute what every lot of every series does on every path, exactly.
+
+    Parameters
+    ----------
+    total : np.ndarray
+        cumulated open demand, units (H + 1, N, n)
+    lots : np.ndarray
+        units to try (N, Q)
+    arrive : np.ndarray
+        day of arrival, 0 is tomorrow (N,)
+    cover : np.ndarray
+        days until the next lot can arrive (N,)
+    life : np.ndarray
+        days on which the lot can be sold, inf keeps (N,)
+    every : int, default 1
+        nights are counted on every so manieth path
+    block : int, default 24
+        series at a time, so that the work stays in the processor's cache
+    """
     horizon, n = len(total) - 1, total.shape[1]
     outlives = arrive + life > horizon
     end = np.minimum(arrive + np.minimum(life, horizon), horizon).astype(int)
@@ -86,12 +127,29 @@ def mean_last(values: np.ndarray) -> np.ndarray:
 
 def lot_profit(
     chain: Chain,
-    lots: np.ndarray,  # units (N, Q)
+    lots: np.ndarray,
     outcome: Outcome,
-    unit_worth: np.ndarray,  # money a unit sold later saves, $u$ (N,)
-    mean: np.ndarray,  # units a day, at which what outlives the horizon sells (N,)
-) -> np.ndarray:  # money (N, Q)
-    """Return the expected profit of every lot, $f(q)$."""
+    unit_worth: np.ndarray,
+    mean: np.ndarray,
+) -> np.ndarray:
+    """Return the expected profit of every lot, $f(q)$.
+
+    Parameters
+    ----------
+    chain : Chain
+    lots : np.ndarray
+        units (N, Q)
+    outcome : Outcome
+    unit_worth : np.ndarray
+        money a unit sold later saves, $u$ (N,)
+    mean : np.ndarray
+        units a day, at which what outlives the horizon sells (N,)
+
+    Returns
+    -------
+    np.ndarray
+        money (N, Q)
+    """
     rest = outcome.rest * (mean > 1e-6)[:, None]
     nights = outcome.nights + rest**2 / (2 * np.maximum(mean, 1e-6)[:, None])
     column = lambda values: np.asarray(values)[:, None]
@@ -106,11 +164,27 @@ def lot_profit(
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-012
 def lot_grid(
     chain: Chain,
-    low: np.ndarray,  # units that are surely sold (N,)
-    high: np.ndarray,  # units beyond which no lot is sensible (N,)
-    size: int = 32,  # lots a series, Q
-) -> np.ndarray:  # units, rising, 0 first (N, Q)
-    """Choose the lots to try: every pack where that is possible, else fine between low and high and coarse below."""
+    low: np.ndarray,
+    high: np.ndarray,
+    size: int = 32,
+) -> np.ndarray:
+    """Choose the lots to try: every pack where that is possible, else fine between low and high and coarse below.
+
+    Parameters
+    ----------
+    chain : Chain
+    low : np.ndarray
+        units that are surely sold (N,)
+    high : np.ndarray
+        units beyond which no lot is sensible (N,)
+    size : int, default 32
+        lots a series, Q
+
+    Returns
+    -------
+    np.ndarray
+        units, rising, 0 first (N, Q)
+    """
     least = smallest_order(chain) / chain.pack
     high = np.maximum(np.ceil(high / chain.pack), least)
     low = np.clip(np.floor(low / chain.pack), least, high)
@@ -123,11 +197,21 @@ def lot_grid(
 
 def lot_range(
     chain: Chain,
-    total: np.ndarray,  # cumulated open demand, units (H + 1, N, n)
+    total: np.ndarray,
     arrive: np.ndarray,
-    cover: np.ndarray,  # day of arrival, days until the next lot (N,)
+    cover: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the demand surely met before the next lot, and the most a lot can sell in its life or in an economic cycle."""
+    """Return the demand surely met before the next lot, and the most a lot can sell in its life or in an economic cycle.
+
+    Parameters
+    ----------
+    chain : Chain
+    total : np.ndarray
+        cumulated open demand, units (H + 1, N, n)
+    arrive : np.ndarray
+    cover : np.ndarray
+        day of arrival, days until the next lot (N,)
+    """
     horizon, each = len(total) - 1, np.arange(len(chain))
     between = lambda day: total[np.minimum(day, horizon), each] - total[np.minimum(arrive, horizon), each]
     soon, life = between(arrive + cover), between(arrive + np.minimum(chain.shelf_life, horizon).astype(int))
@@ -137,10 +221,34 @@ def lot_range(
 
 def leftover_worth(
     chain: Chain,
-    demand: np.ndarray,  # sample paths, units (H, n, N)
-    size: int = 24,  # lots tried
-) -> np.ndarray:  # money, between cost and price (N,)
-    """Return what a leftover unit saves, $u = p - \\rho/\\lambda$."""
+    demand: np.ndarray,
+    size: int = 24,
+) -> np.ndarray:
+    """Return what a leftover unit saves, $u = p - \\rho/\\lambda$.
+
+    Parameters
+    ----------
+    chain : Chain
+    demand : np.ndarray
+        sample paths, units (H, n, N)
+    size : int, default 24
+        lots tried
+
+    Returns
+    -------
+    np.ndarray
+        money, between cost and price (N,)
+
+    Examples
+    --------
+    >>> steady = Chain(ids=["s/rice"], price=5.0, cost=3.0, holding=0.01, order_line_cost=1.0)
+    >>> even = np.full((60, 1, 1), 2.0)  # exactly two a day
+    >>> u = leftover_worth(steady, even, size=60)
+    >>> assert np.isclose(u[0] - 3.0, np.sqrt(2 * 1.0 * 0.01 / 2.0), rtol=0.06)
+    >>> spoils = replace(steady, ids=np.array(["s/cream"]), pack=[12], shelf_life=[3])  # 12 arrive, at most 6 can be sold
+    >>> assert leftover_worth(spoils, even)[0] == 5.0
+    >>> u - 3.0, np.sqrt(2 * 1.0 * 0.01 / 2.0)
+    """
     mean, cover = demand.mean((0, 1)), np.maximum(np.round(7 / np.maximum(chain.may_order.sum(1), 1)), 1).astype(int)
     now, horizon, total = np.zeros(len(chain), int), len(demand), cumulate(demand)
     lots = lot_grid(chain, *lot_range(chain, total, now, cover), size)
@@ -156,7 +264,19 @@ def leftover_worth(
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-015
 @dataclass(frozen=True)
 class Choice:
-    """Hold tonight's lots and how good they surely are."""
+    """Hold tonight's lots and how good they surely are.
+
+    Attributes
+    ----------
+    lots : np.ndarray
+        units (N,)
+    profit : float
+        money expected of them
+    bound : float
+        money no choice can exceed
+    prices : pd.Series
+        shadow price of each limit that binds, money per unit of it
+    """
 
     lots: np.ndarray  # units (N,)
     profit: float  # money expected of them
@@ -165,10 +285,23 @@ class Choice:
 
 
 def envelope(
-    lots: np.ndarray,  # units, rising (N, Q)
-    profit: np.ndarray,  # money (N, Q)
-) -> np.ndarray:  # True where a lot lies on the concave envelope, no further than the best (N, Q)
-    """Mark the lots that a linear program can use."""
+    lots: np.ndarray,
+    profit: np.ndarray,
+) -> np.ndarray:
+    """Mark the lots that a linear program can use.
+
+    Parameters
+    ----------
+    lots : np.ndarray
+        units, rising (N, Q)
+    profit : np.ndarray
+        money (N, Q)
+
+    Returns
+    -------
+    np.ndarray
+        True where a lot lies on the concave envelope, no further than the best (N, Q)
+    """
     width = lots[:, None, :] - lots[:, :, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = np.where(
@@ -181,11 +314,21 @@ def envelope(
 
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-016
 def choose_lots(
-    lots: np.ndarray,  # units, rising, 0 first (N, Q)
-    profit: np.ndarray,  # money (N, Q)
-    uses: dict[str, tuple[np.ndarray, float]],  # limit -> (use per unit (N,), room)
+    lots: np.ndarray,
+    profit: np.ndarray,
+    uses: dict[str, tuple[np.ndarray, float]],
 ) -> Choice:
-    """Choose one lot a series so that the expected profit is largest within the shared limits."""
+    """Choose one lot a series so that the expected profit is largest within the shared limits.
+
+    Parameters
+    ----------
+    lots : np.ndarray
+        units, rising, 0 first (N, Q)
+    profit : np.ndarray
+        money (N, Q)
+    uses : dict[str, tuple[np.ndarray, float]]
+        limit -> (use per unit (N,), room)
+    """
     each, best = np.arange(len(lots)), profit.argmax(1)
     binding = {name: (use, room) for name, (use, room) in uses.items() if use @ lots[each, best] > room + 1e-9}
     top = float(profit[each, best].sum())
@@ -248,9 +391,16 @@ def _round_down(lots: np.ndarray, profit: np.ndarray, share: np.ndarray, uses: d
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-021
 def pick_series(
     state: State,
-    i: np.ndarray,  # indices of the series wanted
+    i: np.ndarray,
 ) -> State:
-    """Return the state of some series only."""
+    """Return the state of some series only.
+
+    Parameters
+    ----------
+    state : State
+    i : np.ndarray
+        indices of the series wanted
+    """
     arrays = ("price", "cost", "store", "volume", "shelf_life", "pack", "minimum", "lead_time", "may_order", "holding")
     chain = replace(state.chain, ids=state.chain.ids[i], **{name: getattr(state.chain, name)[i] for name in arrays})
     return replace(state, by_age=state.by_age[i], on_order=state.on_order[i], may_order=state.may_order[i], chain=chain)
@@ -258,9 +408,16 @@ def pick_series(
 
 def tonight_budget(
     state: State,
-    mean: np.ndarray,  # units a day (N,)
+    mean: np.ndarray,
 ) -> float:
-    """Return tonight's share of the week's money: what tonight covers against what is still to be ordered this week."""
+    """Return tonight's share of the week's money: what tonight covers against what is still to be ordered this week.
+
+    Parameters
+    ----------
+    state : State
+    mean : np.ndarray
+        units a day (N,)
+    """
     chain, gaps = state.chain, nights_to_next_order(state.chain)
     need = [(chain.cost * mean * gaps[:, day] * chain.may_order[:, day]).sum() for day in range(state.weekday, 7)]
     return state.budget * (need[0] / sum(need) if sum(need) > 0 else 1.0) if np.isfinite(state.budget) else np.inf
@@ -268,12 +425,25 @@ def tonight_budget(
 
 def tonight_limits(
     state: State,
-    few_paths: np.ndarray,  # units (H, n, N)
-    i: np.ndarray,  # series that order tonight
-    mean: np.ndarray,  # units a day (N,)
-    overbook: float = 0.0,  # litres planned beyond what a store is expected to have free, share of its capacity
+    few_paths: np.ndarray,
+    i: np.ndarray,
+    mean: np.ndarray,
+    overbook: float = 0.0,
 ) -> dict[str, tuple[np.ndarray, float]]:
-    """Return use per unit and room of every finite limit for tonight's lots of the series i."""
+    """Return use per unit and room of every finite limit for tonight's lots of the series i.
+
+    Parameters
+    ----------
+    state : State
+    few_paths : np.ndarray
+        units (H, n, N)
+    i : np.ndarray
+        series that order tonight
+    mean : np.ndarray
+        units a day (N,)
+    overbook : float, default 0.0
+        litres planned beyond what a store is expected to have free, share of its capacity
+    """
     chain, uses = state.chain, {}
     volume, lead = chain.volume[i], chain.lead_time[i]
     if np.isfinite(state.budget):
@@ -299,11 +469,37 @@ def tonight_limits(
 
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-023
 def outlook(
-    paths: Paths,  # sample paths of demand
-    t: int,  # day whose evening it is
-    horizon: int,  # days wanted, H
-) -> np.ndarray:  # units of days t+1 .. t+H, day first (H, n, N)
-    """Return the latest paths, continued past their end by last weeks of other paths."""
+    paths: Paths,
+    t: int,
+    horizon: int,
+) -> np.ndarray:
+    """Return the latest paths, continued past their end by last weeks of other paths.
+
+    Parameters
+    ----------
+    paths : Paths
+        sample paths of demand
+    t : int
+        day whose evening it is
+    horizon : int
+        days wanted, H
+
+    Returns
+    -------
+    np.ndarray
+        units of days t+1 .. t+H, day first (H, n, N)
+
+    Examples
+    --------
+    >>> two_weeks = Paths({0: np.random.default_rng(4).poisson(3.0, (60, 1, 14)).astype(float)})
+    >>> ahead, repeated = outlook(two_weeks, -1, 28), two_weeks.at(-1, 28)
+    >>> assert np.array_equal(ahead[:14], repeated[:14]) and np.array_equal(np.sort(ahead[14:], 1), np.sort(repeated[14:], 1))
+    >>> spread = {
+    ...     name: float(each.sum(0).std()) for name, each in {"own week repeated": repeated, "weeks of others": ahead}.items()
+    ... }
+    >>> assert spread["weeks of others"] < spread["own week repeated"]
+    >>> spread | {"independent days": float(np.sqrt(28 * 3.0))}
+    """
     demand = paths.at(t, horizon)
     first = max(first for first in paths.made if first <= t + 1)
     n, end = demand.shape[1], max(paths.made[first].shape[2] - (t + 1 - first), 0)
@@ -314,7 +510,28 @@ def outlook(
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-026
 @dataclass
 class LotPlan:
-    """Order by the profit of lots over sample paths; call it with a state. `log` has a row an evening."""
+    """Order by the profit of lots over sample paths; call it with a state. `log` has a row an evening.
+
+    Attributes
+    ----------
+    paths : Paths
+        sample paths of demand; one path is a plan on a point
+    horizon : int, default 28
+        days looked ahead, H
+    lots : int, default 32
+        lots tried a series
+    worth_paths : int, default 40
+        paths for the worth of leftovers, renewed weekly, and the free litres
+    every : int, default 4
+        nights held are counted on every so manieth path: they are a hundredth of the money
+    caution : float, default 0.0
+        extra loss of a lost sale, as a share of its margin, against errors the paths do not know
+    overbook : float, default 0.2
+        litres planned beyond a store's expected room, share of its capacity; refusals cost nothing
+    leftover : float, default 1.0
+        what a leftover is worth above its cost, as a multiple of the renewal value
+    log : list
+    """
 
     paths: Paths  # sample paths of demand; one path is a plan on a point
     horizon: int = 28  # days looked ahead, H
@@ -362,27 +579,53 @@ class LotPlan:
 
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-028
 def stochastic(
-    paths: Paths,  # sample paths of demand
-    horizon: int = 28,  # days looked ahead
-    caution: float = 0.0,  # extra loss of a lost sale, share of its margin; chosen on validation weeks
-    leftover: float = 1.0,  # multiple of a leftover's renewal value; chosen on validation weeks
+    paths: Paths,
+    horizon: int = 28,
+    caution: float = 0.0,
+    leftover: float = 1.0,
 ) -> LotPlan:
-    """Plan on sample paths: the two-stage stochastic program."""
+    """Plan on sample paths: the two-stage stochastic program.
+
+    Parameters
+    ----------
+    paths : Paths
+        sample paths of demand
+    horizon : int, default 28
+        days looked ahead
+    caution : float, default 0.0
+        extra loss of a lost sale, share of its margin; chosen on validation weeks
+    leftover : float, default 1.0
+        multiple of a leftover's renewal value; chosen on validation weeks
+    """
     return LotPlan(paths, horizon, caution=caution, leftover=leftover)
 
 
 def point_lp(
-    paths: Paths,  # sample paths; their mean is the point forecast
-    horizon: int = 28,  # days looked ahead
+    paths: Paths,
+    horizon: int = 28,
 ) -> LotPlan:
-    """Plan on the point forecast: the same program with the mean as its only path."""
+    """Plan on the point forecast: the same program with the mean as its only path.
+
+    Parameters
+    ----------
+    paths : Paths
+        sample paths; their mean is the point forecast
+    horizon : int, default 28
+        days looked ahead
+    """
     return LotPlan(Paths({first: made.mean(0, keepdims=True) for first, made in paths.made.items()}), horizon)
 
 
 def evening_prices(
     plan: LotPlan,
-) -> pd.DataFrame:  # limit, evenings on which it binds, mean and highest price per unit
-    """Return the shadow prices met during a run, mean over all evenings (zero where a limit does not bind)."""
+) -> pd.DataFrame:
+    """Return the shadow prices met during a run, mean over all evenings (zero where a limit does not bind).
+
+    Returns
+    -------
+    pd.DataFrame
+        limit, evenings on which it binds, mean and highest price per unit
+    """
     log = pd.DataFrame(plan.log)
     prices = log.drop(columns=["t", "expected", "bound"])
     return pd.DataFrame(
@@ -392,13 +635,32 @@ def evening_prices(
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-030
 def foresight_bound(
     chain: Chain,
-    demand: np.ndarray,  # units that will be asked for (N, D)
-    start_stock: np.ndarray | None = None,  # as for simulate
+    demand: np.ndarray,
+    start_stock: np.ndarray | None = None,
     start_on_order: np.ndarray | None = None,
-    dates: pd.DatetimeIndex | None = None,  # the D days
-    price: np.ndarray | None = None,  # money per unit and day (N, D), if it changes
-) -> np.ndarray:  # money no policy can exceed (N,)
-    """Return the profit of each series with demand known and packs, minimum orders and shared limits left out."""
+    dates: pd.DatetimeIndex | None = None,
+    price: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the profit of each series with demand known and packs, minimum orders and shared limits left out.
+
+    Parameters
+    ----------
+    chain : Chain
+    demand : np.ndarray
+        units that will be asked for (N, D)
+    start_stock : np.ndarray | None, default None
+        as for simulate
+    start_on_order : np.ndarray | None, default None
+    dates : pd.DatetimeIndex | None, default None
+        the D days
+    price : np.ndarray | None, default None
+        money per unit and day (N, D), if it changes
+
+    Returns
+    -------
+    np.ndarray
+        money no policy can exceed (N,)
+    """
     demand = np.asarray(demand, float)
     (n, days), each = demand.shape, np.arange(len(chain))
     dates = pd.date_range("2024-01-01", periods=days) if dates is None else pd.DatetimeIndex(dates)
@@ -431,20 +693,45 @@ def foresight_bound(
 
 
 def perfect_foresight(
-    demand: np.ndarray,  # units that will be asked for (N, D)
-    horizon: int = 28,  # days looked ahead
+    demand: np.ndarray,
+    horizon: int = 28,
 ) -> LotPlan:
-    """Plan on the demand that really comes; beyond its end the last week is repeated."""
+    """Plan on the demand that really comes; beyond its end the last week is repeated.
+
+    Parameters
+    ----------
+    demand : np.ndarray
+        units that will be asked for (N, D)
+    horizon : int, default 28
+        days looked ahead
+    """
     return LotPlan(Paths({0: np.asarray(demand, np.float32)[None]}), horizon)
 
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-034
 def information_value(
-    point: float,  # profit of the plan on the point forecast
-    stochastic: float,  # profit of the plan on sample paths
-    foresight: float,  # profit of perfect foresight: the bound, or the plan
-    rule: float | None = None,  # profit of the best rule of thumb
-) -> pd.Series:  # VSS, EVPI, and the share of the way from rule to foresight
-    """Return the value of the stochastic solution, of perfect information, and the share of the gap closed."""
+    point: float,
+    stochastic: float,
+    foresight: float,
+    rule: float | None = None,
+) -> pd.Series:
+    """Return the value of the stochastic solution, of perfect information, and the share of the gap closed.
+
+    Parameters
+    ----------
+    point : float
+        profit of the plan on the point forecast
+    stochastic : float
+        profit of the plan on sample paths
+    foresight : float
+        profit of perfect foresight: the bound, or the plan
+    rule : float | None, default None
+        profit of the best rule of thumb
+
+    Returns
+    -------
+    pd.Series
+        VSS, EVPI, and the share of the way from rule to foresight
+    """
     values = {"VSS": stochastic - point, "EVPI": foresight - stochastic}
     if rule is not None:
         values |= {"gain_over_rule": stochastic - rule, "gap_of_rule": foresight - rule}

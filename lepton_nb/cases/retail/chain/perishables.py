@@ -36,17 +36,35 @@ from .rules import Paths
 # %% ../../../../nbs/cases/retail/chain/07_perishables.ipynb #cell-006
 def perishables(
     chain: Chain,
-    most_days: float = 9.0,  # longest shelf life learned
-) -> np.ndarray:  # indices of series
-    """Return the series that spoil within days and earn a margin."""
+    most_days: float = 9.0,
+) -> np.ndarray:
+    """Return the series that spoil within days and earn a margin.
+
+    Parameters
+    ----------
+    chain : Chain
+    most_days : float, default 9.0
+        longest shelf life learned
+
+    Returns
+    -------
+    np.ndarray
+        indices of series
+    """
     return np.flatnonzero((chain.shelf_life <= most_days) & (chain.price > chain.cost))
 
 # %% ../../../../nbs/cases/retail/chain/07_perishables.ipynb #cell-008
 def features(
     seen: Visited,
     search: Search = Search(),
-) -> np.ndarray:  # (K, F)
-    """Describe states by numbers that mean the same for every item."""
+) -> np.ndarray:
+    """Describe states by numbers that mean the same for every item.
+
+    Returns
+    -------
+    np.ndarray
+        (K, F)
+    """
     c, each = seen.chain, np.arange(len(seen))
     total = np.concatenate([np.zeros_like(seen.demand[:1]), np.cumsum(seen.demand, 0)])
     gap, span = nights_to_next_order(c)[each, seen.weekday], (c.lead_time - 1 + c.shelf_life).astype(int)
@@ -81,7 +99,22 @@ def features(
 # %% ../../../../nbs/cases/retail/chain/07_perishables.ipynb #cell-010
 @dataclass(frozen=True)
 class Shifter:
-    """Hold trained networks and how sure they must be."""
+    """Hold trained networks and how sure they must be.
+
+    Attributes
+    ----------
+    networks : tuple[MLPClassifier, ...]
+        none where one shift was always best
+    classes : np.ndarray
+        packs (C,)
+    centre : np.ndarray
+        of the features (F,)
+    scale : np.ndarray
+        of the features (F,)
+    search : Search
+    confidence : float, default 0.0
+        probability below which the base order stays
+    """
 
     networks: tuple[MLPClassifier, ...]  # none where one shift was always best
     classes: np.ndarray  # packs (C,)
@@ -105,11 +138,20 @@ class Shifter:
 # %% ../../../../nbs/cases/retail/chain/07_perishables.ipynb #cell-011
 def train(
     seen: Visited,
-    label: np.ndarray,  # best shift of each state, packs (K,)
+    label: np.ndarray,
     search: Search = Search(),
     seed: int = 0,
 ) -> Shifter:
-    """Train networks to say which shift is best."""
+    """Train networks to say which shift is best.
+
+    Parameters
+    ----------
+    seen : Visited
+    label : np.ndarray
+        best shift of each state, packs (K,)
+    search : Search, default Search()
+    seed : int, default 0
+    """
     x, kinds = features(seen, search), np.unique(label)
     centre, scale = x.mean(0), x.std(0) + np.float32(1e-6)
     networks = []
@@ -131,7 +173,20 @@ def train(
 # %% ../../../../nbs/cases/retail/chain/07_perishables.ipynb #cell-013
 @dataclass
 class ShiftedPolicy:
-    """Order as a base rule does, with the perishables' orders moved by what was learned; `made` counts the shifts."""
+    """Order as a base rule does, with the perishables' orders moved by what was learned; `made` counts the shifts.
+
+    Attributes
+    ----------
+    base : Policy
+    paths : Paths
+    shifter : Shifter | None
+        None where there is nothing to learn
+    series : np.ndarray
+        perishable series
+    first : int, default 0
+        day from which shifts are made
+    made : dict[int, int]
+    """
 
     base: Policy
     paths: Paths
@@ -154,10 +209,19 @@ class ShiftedPolicy:
 # %% ../../../../nbs/cases/retail/chain/07_perishables.ipynb #cell-014
 def horizon_of(
     chain: Chain,
-    k: np.ndarray,  # series
-    days: int,  # of a future
+    k: np.ndarray,
+    days: int,
 ) -> int:
-    """Return the days of demand needed to follow series and to set the levels at the end."""
+    """Return the days of demand needed to follow series and to set the levels at the end.
+
+    Parameters
+    ----------
+    chain : Chain
+    k : np.ndarray
+        series
+    days : int
+        of a future
+    """
     return int(days + chain.lead_time[k].max(initial=1) + max(chain.shelf_life[k].max(initial=1), 7))
 
 # %% ../../../../nbs/cases/retail/chain/07_perishables.ipynb #cell-016
@@ -185,7 +249,20 @@ class Collect:
 # %% ../../../../nbs/cases/retail/chain/07_perishables.ipynb #cell-018
 @dataclass(frozen=True)
 class LearnedShifts:
-    """Hold what was learned on practice weeks."""
+    """Hold what was learned on practice weeks.
+
+    Attributes
+    ----------
+    series : np.ndarray
+        perishable series
+    shifter : Shifter | None
+        None where the chain has no perishables
+    base_of : Callable[[Paths], Policy]
+    labels : pd.Series
+        states by their best shift, packs
+    trials : pd.DataFrame
+        confidence, profit, gain over the base rule on the later practice days; promised by their paths, money
+    """
 
     series: np.ndarray  # perishable series
     shifter: Shifter | None  # None where the chain has no perishables
@@ -197,18 +274,32 @@ class LearnedShifts:
 
     def policy(
         self,
-        paths: Paths,  # sample paths of the run's evenings
+        paths: Paths,
     ) -> ShiftedPolicy:
-        """Return the policy for a run."""
+        """Return the policy for a run.
+
+        Parameters
+        ----------
+        paths : Paths
+            sample paths of the run's evenings
+        """
         return ShiftedPolicy(self.base_of(paths), paths, self.shifter, self.series)
 
 # %% ../../../../nbs/cases/retail/chain/07_perishables.ipynb #cell-019
 def alone(
     weeks: Weeks,
     paths: Paths,
-    k: np.ndarray,  # series kept
+    k: np.ndarray,
 ) -> tuple[Weeks, Paths]:
-    """Return weeks and paths of some series only."""
+    """Return weeks and paths of some series only.
+
+    Parameters
+    ----------
+    weeks : Weeks
+    paths : Paths
+    k : np.ndarray
+        series kept
+    """
     names = ("demand", "price", "stock", "on_order", "history")
     return replace(weeks, **{name: getattr(weeks, name)[k] for name in names}), Paths(
         {first: made[:, k] for first, made in paths.made.items()}
@@ -219,15 +310,36 @@ TRIALS = ["confidence", "profit", "gain", "promised"]
 
 
 def try_confidence(
-    chain: Chain,  # perishable series alone
+    chain: Chain,
     weeks: Weeks,
-    paths: Paths,  # practice weeks and their paths, of these series
-    shifter: Shifter,  # learned on the earlier half
+    paths: Paths,
+    shifter: Shifter,
     base_of: Callable[[Paths], Policy],
-    half: int,  # first day of the later half
-    late: Visited,  # states visited then
-) -> pd.DataFrame:  # columns TRIALS; surest first
-    """Try degrees of confidence on the later practice weeks."""
+    half: int,
+    late: Visited,
+) -> pd.DataFrame:
+    """Try degrees of confidence on the later practice weeks.
+
+    Parameters
+    ----------
+    chain : Chain
+        perishable series alone
+    weeks : Weeks
+    paths : Paths
+        practice weeks and their paths, of these series
+    shifter : Shifter
+        learned on the earlier half
+    base_of : Callable[[Paths], Policy]
+    half : int
+        first day of the later half
+    late : Visited
+        states visited then
+
+    Returns
+    -------
+    pd.DataFrame
+        columns TRIALS; surest first
+    """
     degrees = sorted({*shifter.search.confidence, 1.0}, reverse=True)
     rivals = {
         degree: ShiftedPolicy(base_of(paths), paths, replace(shifter, confidence=degree), np.arange(len(chain)), half)
@@ -240,14 +352,35 @@ def try_confidence(
 # %% ../../../../nbs/cases/retail/chain/07_perishables.ipynb #cell-022
 def learn_shifts(
     chain: Chain,
-    practice: Weeks,  # weeks before those that judge
-    paths: Paths,  # sample paths of their evenings
-    base_of: Callable[[Paths], Policy] = stochastic,  # makes the base rule from paths
+    practice: Weeks,
+    paths: Paths,
+    base_of: Callable[[Paths], Policy] = stochastic,
     search: Search = Search(),
-    most_days: float = 9.0,  # longest shelf life learned
+    most_days: float = 9.0,
     seed: int = 0,
 ) -> LearnedShifts:
-    """Learn on practice weeks by how many packs to move the base rule's orders of perishables."""
+    """Learn on practice weeks by how many packs to move the base rule's orders of perishables.
+
+    Parameters
+    ----------
+    chain : Chain
+    practice : Weeks
+        weeks before those that judge
+    paths : Paths
+        sample paths of their evenings
+    base_of : Callable[[Paths], Policy], default stochastic
+        makes the base rule from paths
+    search : Search, default Search()
+    most_days : float, default 9.0
+        longest shelf life learned
+    seed : int, default 0
+
+    Examples
+    --------
+    >>> keeps = replace(small, shelf_life=np.full(len(small), np.inf))
+    >>> nothing = learn_shifts(keeps, *span(small, wants, likely, 0, 28))
+    >>> assert nothing.shifter is None and not len(nothing.series)
+    """
     series = perishables(chain, most_days)
     if not len(series):
         return LearnedShifts(series, None, base_of, pd.Series(dtype=int), pd.DataFrame(columns=TRIALS))
@@ -278,9 +411,21 @@ def learn_shifts(
 # %% ../../../../nbs/cases/retail/chain/07_perishables.ipynb #cell-034
 def perishable_books(
     ledgers: dict[str, Ledger],
-    series: np.ndarray,  # perishable series
-) -> pd.DataFrame:  # policy: perishables' profit, waste, lost margin; chain's profit, money
-    """Lay the perishables' money and the chain's side by side, the dearest first."""
+    series: np.ndarray,
+) -> pd.DataFrame:
+    """Lay the perishables' money and the chain's side by side, the dearest first.
+
+    Parameters
+    ----------
+    ledgers : dict[str, Ledger]
+    series : np.ndarray
+        perishable series
+
+    Returns
+    -------
+    pd.DataFrame
+        policy: perishables' profit, waste, lost margin; chain's profit, money
+    """
 
     def row(ledger: Ledger) -> dict[str, float]:
         money = ledger.money()
@@ -302,8 +447,21 @@ def perishable_books(
 def weekly_gain(
     mine: Ledger,
     other: Ledger,
-    series: np.ndarray,  # perishable series
-) -> np.ndarray:  # money (W,)
-    """Return what one policy earns over another on the perishables, week by week."""
+    series: np.ndarray,
+) -> np.ndarray:
+    """Return what one policy earns over another on the perishables, week by week.
+
+    Parameters
+    ----------
+    mine : Ledger
+    other : Ledger
+    series : np.ndarray
+        perishable series
+
+    Returns
+    -------
+    np.ndarray
+        money (W,)
+    """
     gain = (mine.money()["profit"] - other.money()["profit"])[series].sum(0)
     return gain[: len(gain) // 7 * 7].reshape(-1, 7).sum(1)

@@ -26,7 +26,20 @@ from ....solve.programs import KeptModel, Solution, add_rows, objective, row, so
 # %% ../../../../nbs/cases/retail/chain/03_plans.ipynb #cell-005
 @dataclass(frozen=True)
 class Plan:
-    """Hold a program with the variables people ask for."""
+    """Hold a program with the variables people ask for.
+
+    Attributes
+    ----------
+    problem : pulp.LpProblem
+    order : np.ndarray
+        variables, units or packs (N, E); zero where no order is taken
+    unit : np.ndarray
+        units per variable: 1, or the pack (N,)
+    evenings : list[int]
+        0 is tonight (E,)
+    limits : pd.DataFrame
+        row, limit, where, allowed, unit: the shared limits
+    """
 
     problem: pulp.LpProblem
     order: np.ndarray  # variables, units or packs (N, E); zero where no order is taken
@@ -44,11 +57,23 @@ class Plan:
 
 def known_supply(
     state: State,
-    horizon: int,  # days, H
+    horizon: int,
 ) -> tuple[
     np.ndarray, np.ndarray
-]:  # arrivals already under way (N, H); of all known stock, units sellable after each day (N, H)
-    """Return what will arrive without a further order, and how much of what is there outlives each day."""
+]:
+    """Return what will arrive without a further order, and how much of what is there outlives each day.
+
+    Parameters
+    ----------
+    state : State
+    horizon : int
+        days, H
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        arrivals already under way (N, H); of all known stock, units sellable after each day (N, H)
+    """
     n, life = len(state.chain), np.minimum(state.chain.shelf_life, 10 * horizon)
     arrivals, days, young = np.zeros((n, horizon)), np.arange(horizon), np.zeros((n, horizon))
     lead = min(horizon, state.on_order.shape[1])
@@ -159,16 +184,39 @@ def _store_rows(chain: Chain, s: int, sale, waste, stock) -> list:
 
 # %% ../../../../nbs/cases/retail/chain/03_plans.ipynb #cell-010
 def replenishment_program(
-    state: State,  # the evening to plan from
-    demand: np.ndarray,  # units, days from tomorrow first (H, S, N); S = 1 is the deterministic plan
-    evenings: list[int] | None = None,  # evenings that may order, 0 is tonight; every evening of the horizon if None
-    worth: np.ndarray | None = None,  # money per unit sold, (H, N); the price if None
+    state: State,
+    demand: np.ndarray,
+    evenings: list[int] | None = None,
+    worth: np.ndarray | None = None,
     closing: np.ndarray
     | float
-    | None = None,  # money per unit left at the end (N,); the cost if it keeps beyond it, else 0
-    whole_packs: bool = False,  # True: packs, minimum orders and order lines (MILP)
+    | None = None,
+    whole_packs: bool = False,
 ) -> Plan:
-    """Write replenishment of all series as a linear program in extensive form (a MILP with whole packs)."""
+    """Write replenishment of all series as a linear program in extensive form (a MILP with whole packs).
+
+    Parameters
+    ----------
+    state : State
+        the evening to plan from
+    demand : np.ndarray
+        units, days from tomorrow first (H, S, N); S = 1 is the deterministic plan
+    evenings : list[int] | None, default None
+        evenings that may order, 0 is tonight; every evening of the horizon if None
+    worth : np.ndarray | None, default None
+        money per unit sold, (H, N); the price if None
+    closing : np.ndarray | float | None, default None
+        money per unit left at the end (N,); the cost if it keeps beyond it, else 0
+    whole_packs : bool, default False
+        True: packs, minimum orders and order lines (MILP)
+
+    Examples
+    --------
+    >>> loose = replenishment_program(monday, np.moveaxis(two_paths, 0, 1), evenings=[0, 1])
+    >>> relaxed = solve(loose.problem)
+    >>> assert relaxed.objective >= best.objective
+    >>> relaxed.objective - best.objective
+    """
     chain, (horizon, paths, n) = state.chain, demand.shape
     if n != len(chain):
         raise ChainError(f"demand has {n} series, the chain has {len(chain)}")
@@ -202,9 +250,26 @@ def replenishment_program(
 # %% ../../../../nbs/cases/retail/chain/03_plans.ipynb #cell-019
 def limit_prices(
     plan: Plan,
-    solution: Solution,  # of the linear form, or solved with fixed_duals
-) -> pd.DataFrame:  # limit, where, allowed, shadow_price in money per unit
-    """Return the shadow price of every shared limit, summed over the paths and days of a store."""
+    solution: Solution,
+) -> pd.DataFrame:
+    """Return the shadow price of every shared limit, summed over the paths and days of a store.
+
+    Parameters
+    ----------
+    plan : Plan
+    solution : Solution
+        of the linear form, or solved with fixed_duals
+
+    Returns
+    -------
+    pd.DataFrame
+        limit, where, allowed, shadow_price in money per unit
+
+    Examples
+    --------
+    >>> prices = limit_prices(loose, relaxed)
+    >>> prices
+    """
     if solution.duals is None:
         raise ChainError(
             "the program has whole numbers: solve it with fixed_duals=True, or use the linear form, to get prices"
@@ -216,11 +281,34 @@ def limit_prices(
 
 
 def scan_limit(
-    plan: Plan,  # the linear form
-    limit: str,  # "budget", "dock" or "store"
-    scales: list[float],  # multiples of the limit as it is
-) -> pd.DataFrame:  # scale, profit, status
-    """Solve a plan again with one kind of limit scaled, on one kept model."""
+    plan: Plan,
+    limit: str,
+    scales: list[float],
+) -> pd.DataFrame:
+    """Solve a plan again with one kind of limit scaled, on one kept model.
+
+    Parameters
+    ----------
+    plan : Plan
+        the linear form
+    limit : str
+        "budget", "dock" or "store"
+    scales : list[float]
+        multiples of the limit as it is
+
+    Returns
+    -------
+    pd.DataFrame
+        scale, profit, status
+
+    Examples
+    --------
+    >>> budget = prices.query("limit == 'budget'").iloc[0]
+    >>> curve = scan_limit(loose, "budget", [1.0, 1.0 + 0.01 / budget["allowed"], 0.5, 2.0])
+    >>> assert np.isclose((curve["profit"][1] - curve["profit"][0]) / 0.01, budget["shadow_price"], atol=1e-5)
+    >>> assert curve["profit"][2] <= curve["profit"][0] <= curve["profit"][3]
+    >>> curve
+    """
     chosen = plan.limits[plan.limits["limit"] == limit]
     if chosen.empty:
         raise ChainError(

@@ -30,20 +30,47 @@ class AuditError(UserError):
 
 
 def covered_demand(
-    demand: np.ndarray,  # sample paths, tomorrow first (H, n, N)
-    days: np.ndarray,  # covered (N,)
-) -> np.ndarray:  # units asked for in them (n, N)
-    """Add up each series' demand over its own covered days."""
+    demand: np.ndarray,
+    days: np.ndarray,
+) -> np.ndarray:
+    """Add up each series' demand over its own covered days.
+
+    Parameters
+    ----------
+    demand : np.ndarray
+        sample paths, tomorrow first (H, n, N)
+    days : np.ndarray
+        covered (N,)
+
+    Returns
+    -------
+    np.ndarray
+        units asked for in them (n, N)
+    """
     total = np.cumsum(demand, 0)
     return total[np.minimum(days, len(demand)) - 1, :, np.arange(demand.shape[2])].T
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-007
 def state_columns(
     state: State,
-    i: np.ndarray,  # series that may order tonight
-    days: np.ndarray,  # covered (N,)
-) -> dict[str, np.ndarray]:  # column -> (R,), R series that may order; units, money per unit, days
-    """Return what is known of the series without any forecast."""
+    i: np.ndarray,
+    days: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Return what is known of the series without any forecast.
+
+    Parameters
+    ----------
+    state : State
+    i : np.ndarray
+        series that may order tonight
+    days : np.ndarray
+        covered (N,)
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        column -> (R,), R series that may order; units, money per unit, days
+    """
     chain, own = state.chain, ("price", "cost", "holding", "shelf_life", "pack", "minimum", "lead_time")
     return (
         {
@@ -58,10 +85,22 @@ def state_columns(
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-009
 def limit_use(
-    name: str,  # of a limit, as in the plan's log
+    name: str,
     chain: Chain,
-) -> np.ndarray:  # use per unit of each series (N,)
-    """Return how much of a limit a unit of each series uses."""
+) -> np.ndarray:
+    """Return how much of a limit a unit of each series uses.
+
+    Parameters
+    ----------
+    name : str
+        of a limit, as in the plan's log
+    chain : Chain
+
+    Returns
+    -------
+    np.ndarray
+        use per unit of each series (N,)
+    """
     if name == "budget":
         return chain.cost
     where, lead = name.rsplit(", lead ", 1)
@@ -73,10 +112,24 @@ def limit_use(
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-010
 def limit_columns(
     state: State,
-    prices: Mapping[str, float],  # shadow price of each limit that binds tonight
-    i: np.ndarray,  # series that may order tonight (R,)
-) -> dict[str, np.ndarray]:  # limit_cost: money per unit (R,); limits: in words (R,)
-    """Return what tonight's limits charge a unit of each series."""
+    prices: Mapping[str, float],
+    i: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Return what tonight's limits charge a unit of each series.
+
+    Parameters
+    ----------
+    state : State
+    prices : Mapping[str, float]
+        shadow price of each limit that binds tonight
+    i : np.ndarray
+        series that may order tonight (R,)
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        limit_cost: money per unit (R,); limits: in words (R,)
+    """
     uses = {name: limit_use(name, state.chain)[i] * price for name, price in prices.items()}
     words = [
         "; ".join(f"{name} {use[k]:.4g}" for name, use in uses.items() if use[k] > 0) or "none" for k in range(len(i))
@@ -86,10 +139,24 @@ def limit_columns(
 
 def cut_columns(
     state: State,
-    wish: np.ndarray,  # units (N,)
-    i: np.ndarray,  # series that may order tonight (R,)
-) -> dict[str, np.ndarray]:  # units (R,): wish; asked: after packs and minimum; cut_dock, cut_budget; ordered
-    """Redo the evening's commitment one limit at a time."""
+    wish: np.ndarray,
+    i: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Redo the evening's commitment one limit at a time.
+
+    Parameters
+    ----------
+    state : State
+    wish : np.ndarray
+        units (N,)
+    i : np.ndarray
+        series that may order tonight (R,)
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        units (R,): wish; asked: after packs and minimum; cut_dock, cut_budget; ordered
+    """
     free = replace(state.chain, dock_capacity=np.inf)
     asked = commit(free, wish, state.may_order, state.on_order)[0]
     docked = commit(state.chain, wish, state.may_order, state.on_order)[0]
@@ -104,14 +171,30 @@ def cut_columns(
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-012
 def weighed_columns(
-    lots: np.ndarray,  # units, rising (N, Q)
-    profit: np.ndarray,  # expected money (N, Q)
+    lots: np.ndarray,
+    profit: np.ndarray,
     outcome: Outcome,
-    wish: np.ndarray,  # the lot chosen (N,)
+    wish: np.ndarray,
 ) -> dict[
     str, np.ndarray
-]:  # column -> (N,): lots in units, profits in money; NaN where there is no smaller or larger lot
-    """Return the chosen lot's outcome, its neighbours, and the best lot without shared limits."""
+]:
+    """Return the chosen lot's outcome, its neighbours, and the best lot without shared limits.
+
+    Parameters
+    ----------
+    lots : np.ndarray
+        units, rising (N, Q)
+    profit : np.ndarray
+        expected money (N, Q)
+    outcome : Outcome
+    wish : np.ndarray
+        the lot chosen (N,)
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        column -> (N,): lots in units, profits in money; NaN where there is no smaller or larger lot
+    """
     each, at = np.arange(len(lots)), np.abs(lots - wish[:, None]).argmin(1)
     less, more = (lots < lots[each, at][:, None]).sum(1) - 1, (lots <= lots[each, at][:, None]).sum(1)
     near = lambda where, values: np.where(
@@ -129,7 +212,13 @@ def weighed_columns(
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-013
 @dataclass
 class WatchedPlan(LotPlan):
-    """Order like a `LotPlan` and keep, evening by evening, why."""
+    """Order like a `LotPlan` and keep, evening by evening, why.
+
+    Attributes
+    ----------
+    evenings : dict
+        day -> columns of the series that could order
+    """
 
     evenings: dict = field(default_factory=dict, repr=False)  # day -> columns of the series that could order
     _seen: tuple = field(default=(), repr=False)
@@ -177,26 +266,59 @@ class WatchedPlan(LotPlan):
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-014
 def watch(
-    plan: LotPlan,  # a plan, also one that has already run
-) -> WatchedPlan:  # the same plan before its first evening
-    """Return the plan with a memory of its reasons."""
+    plan: LotPlan,
+) -> WatchedPlan:
+    """Return the plan with a memory of its reasons.
+
+    Parameters
+    ----------
+    plan : LotPlan
+        a plan, also one that has already run
+
+    Returns
+    -------
+    WatchedPlan
+        the same plan before its first evening
+    """
     own = {f.name: getattr(plan, f.name) for f in fields(LotPlan) if f.name not in ("log", "_known")}
     return WatchedPlan(**own)
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-018
 def hash_of(
-    thing: object,  # array, or anything JSON can write
-) -> str:  # 16 hexadecimal digits
-    """Return a short SHA-256 of an array or of parameters."""
+    thing: object,
+) -> str:
+    """Return a short SHA-256 of an array or of parameters.
+
+    Parameters
+    ----------
+    thing : object
+        array, or anything JSON can write
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits
+    """
     if isinstance(thing, np.ndarray):
         return hashlib.sha256(np.ascontiguousarray(thing)).hexdigest()[:16]
     return hashlib.sha256(json.dumps(thing, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-019
 def seals(
-    log: pd.DataFrame,  # without or with its column `seal`
-) -> list[str]:  # 16 hexadecimal digits a row
-    """Return the seal of each row of a log, numbers counted to ten digits."""
+    log: pd.DataFrame,
+) -> list[str]:
+    """Return the seal of each row of a log, numbers counted to ten digits.
+
+    Parameters
+    ----------
+    log : pd.DataFrame
+        without or with its column `seal`
+
+    Returns
+    -------
+    list[str]
+        16 hexadecimal digits a row
+    """
     frame = log.drop(columns="seal", errors="ignore").reset_index(drop=True)
     columns = [
         [f"{v:.10g}" for v in frame[c].astype(float)]
@@ -212,13 +334,42 @@ def seals(
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-020
 def audit_log(
-    plan: WatchedPlan,  # after its run
-    dates: pd.DatetimeIndex,  # of the run's days
-    data_hash: str = "unknown",  # of the data behind the forecast
-    parameters: Mapping | None = None,  # of the run; their hash is kept
-    lines_only: bool = True,  # leave out evenings on which a series orders nothing
-) -> pd.DataFrame:  # a row an order line: units, money per unit, `seal`
-    """Lay out why every line was ordered, with hashes and seals; raise `AuditError` for a plan that kept no reasons or dates that are not the run's."""
+    plan: WatchedPlan,
+    dates: pd.DatetimeIndex,
+    data_hash: str = "unknown",
+    parameters: Mapping | None = None,
+    lines_only: bool = True,
+) -> pd.DataFrame:
+    r"""Lay out why every line was ordered, with hashes and seals; raise `AuditError` for a plan that kept no reasons or dates that are not the run's.
+
+    Parameters
+    ----------
+    plan : WatchedPlan
+        after its run
+    dates : pd.DatetimeIndex
+        of the run's days
+    data_hash : str, default 'unknown'
+        of the data behind the forecast
+    parameters : Mapping | None, default None
+        of the run; their hash is kept
+    lines_only : bool, default True
+        leave out evenings on which a series orders nothing
+
+    Returns
+    -------
+    pd.DataFrame
+        a row an order line: units, money per unit, `seal`
+
+    Examples
+    --------
+    >>> full = audit_log(plan, ledger.dates, lines_only=False)
+    >>> line = find_line(log, "shop/milk", log[log.unique_id == "shop/milk"].evening.iloc[0])
+    >>> assert f"{line.expected:,.1f} are expected" in why(line) or f"{line.expected:,.0f} are expected" in why(line)
+    >>> assert "packs of 12" in why(line)
+    >>> tight = log[(log.best_lot > log.wish) & (log.limit_cost > 0)].iloc[0]
+    >>> assert "without shared limits it would be" in why(tight) and tight.limits.rsplit(" ", 1)[0] in why(tight)
+    >>> print(why(line), why(tight), why(full[full.ordered == 0].iloc[0]), sep="\n\n")
+    """
     if not isinstance(plan, WatchedPlan):
         raise AuditError(f"a {type(plan).__name__} keeps no reasons: give the simulation watch(plan) instead of plan")
     if not plan.evenings:
@@ -250,9 +401,25 @@ def audit_log(
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-023
 def why(
-    row: pd.Series,  # of an audit log
+    row: pd.Series,
 ) -> str:
-    """Answer in one sentence, with numbers, why this was ordered (or nothing was)."""
+    r"""Answer in one sentence, with numbers, why this was ordered (or nothing was).
+
+    Parameters
+    ----------
+    row : pd.Series
+        of an audit log
+
+    Examples
+    --------
+    >>> full = audit_log(plan, ledger.dates, lines_only=False)
+    >>> line = find_line(log, "shop/milk", log[log.unique_id == "shop/milk"].evening.iloc[0])
+    >>> assert f"{line.expected:,.1f} are expected" in why(line) or f"{line.expected:,.0f} are expected" in why(line)
+    >>> assert "packs of 12" in why(line)
+    >>> tight = log[(log.best_lot > log.wish) & (log.limit_cost > 0)].iloc[0]
+    >>> assert "without shared limits it would be" in why(tight) and tight.limits.rsplit(" ", 1)[0] in why(tight)
+    >>> print(why(line), why(tight), why(full[full.ordered == 0].iloc[0]), sep="\n\n")
+    """
     n = lambda x: f"{x:,.0f}" if abs(x - round(x)) < 0.05 or abs(x) >= 100 else f"{x:,.1f}"
     item, day = row["unique_id"].split("/", 1)[::-1], pd.Timestamp(row["evening"])
     packs = (
@@ -281,10 +448,18 @@ def why(
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-025
 def limits_told(
-    row: pd.Series,  # of an audit log
-    n: Callable[[float], str],  # writes a number
+    row: pd.Series,
+    n: Callable[[float], str],
 ) -> str:
-    """Say what limits changed about an order."""
+    """Say what limits changed about an order.
+
+    Parameters
+    ----------
+    row : pd.Series
+        of an audit log
+    n : Callable[[float], str]
+        writes a number
+    """
     told = ""
     if row["best_lot"] > row["wish"] + 1e-9 and row["limits"] != "none":
         names = " and ".join(part.rsplit(" ", 1)[0] for part in row["limits"].split("; "))
@@ -296,11 +471,29 @@ def limits_told(
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-026
 def find_line(
-    log: pd.DataFrame,  # of `audit_log`
+    log: pd.DataFrame,
     unique_id: str,
     evening: str | pd.Timestamp,
 ) -> pd.Series:
-    """Return the row of one series and evening; raise AuditError naming what there is."""
+    r"""Return the row of one series and evening; raise AuditError naming what there is.
+
+    Parameters
+    ----------
+    log : pd.DataFrame
+        of `audit_log`
+    unique_id : str
+    evening : str | pd.Timestamp
+
+    Examples
+    --------
+    >>> full = audit_log(plan, ledger.dates, lines_only=False)
+    >>> line = find_line(log, "shop/milk", log[log.unique_id == "shop/milk"].evening.iloc[0])
+    >>> assert f"{line.expected:,.1f} are expected" in why(line) or f"{line.expected:,.0f} are expected" in why(line)
+    >>> assert "packs of 12" in why(line)
+    >>> tight = log[(log.best_lot > log.wish) & (log.limit_cost > 0)].iloc[0]
+    >>> assert "without shared limits it would be" in why(tight) and tight.limits.rsplit(" ", 1)[0] in why(tight)
+    >>> print(why(line), why(tight), why(full[full.ordered == 0].iloc[0]), sep="\n\n")
+    """
     try:
         day = pd.Timestamp(evening).strftime("%Y-%m-%d")
     except (ValueError, TypeError):
@@ -322,8 +515,14 @@ def find_line(
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-030
 def row_profit(
     log: pd.DataFrame,
-) -> pd.Series:  # money of each row's lot
-    """Work the expected profit of each lot out from its row."""
+) -> pd.Series:
+    """Work the expected profit of each lot out from its row.
+
+    Returns
+    -------
+    pd.Series
+        money of each row's lot
+    """
     mean = log["daily_mean"]
     rest = log["rest"] * (mean > 1e-6)
     nights = log["nights"] + rest**2 / (2 * mean.clip(lower=1e-6))
@@ -338,8 +537,14 @@ def row_profit(
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-031
 def row_rounding(
     log: pd.DataFrame,
-) -> np.ndarray:  # units asked for after packs and minimum order
-    """Round each row's wish as the simulator does."""
+) -> np.ndarray:
+    """Round each row's wish as the simulator does.
+
+    Returns
+    -------
+    np.ndarray
+        units asked for after packs and minimum order
+    """
     pack, wish = log["pack"].to_numpy(float), log["wish"].to_numpy(float)
     whole = np.floor(wish / pack + 0.5 + 1e-9) * pack
     least = np.ceil(np.maximum(log["minimum"], pack) / pack - 1e-9) * pack
@@ -382,13 +587,40 @@ USED = (
 
 
 def recheck(
-    log: pd.DataFrame,  # as made or as read
-    data_hash: str | None = None,  # of the data it should rest on
-    parameters: Mapping | None = None,  # of the run it should come from
-    tolerance: float = 1e-6,  # relative, for money and units
-    last_seal: str | None = None,  # of the log's last row, as noted elsewhere when it was made
-) -> pd.DataFrame:  # row, unique_id, check, found, expected: what does not hold; empty when all does
-    """Work every row out again and list what does not hold; raise `AuditError` for a table that is no audit log."""
+    log: pd.DataFrame,
+    data_hash: str | None = None,
+    parameters: Mapping | None = None,
+    tolerance: float = 1e-6,
+    last_seal: str | None = None,
+) -> pd.DataFrame:
+    """Work every row out again and list what does not hold; raise `AuditError` for a table that is no audit log.
+
+    Parameters
+    ----------
+    log : pd.DataFrame
+        as made or as read
+    data_hash : str | None, default None
+        of the data it should rest on
+    parameters : Mapping | None, default None
+        of the run it should come from
+    tolerance : float, default 1e-06
+        relative, for money and units
+    last_seal : str | None, default None
+        of the log's last row, as noted elsewhere when it was made
+
+    Returns
+    -------
+    pd.DataFrame
+        row, unique_id, check, found, expected: what does not hold; empty when all does
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for kind in (".csv", ".parquet"):
+    ...         back = read_audit(write_audit(log, Path(folder, "log" + kind)))
+    ...         assert recheck(back, "0123456789abcdef").empty and len(back) == len(log)
+    ...     assert sorted(p.name for p in Path(folder).iterdir()) == ["log.csv", "log.parquet"]
+    """
     missing = set(USED) - set(log)
     if missing:
         raise AuditError(f"this is no audit log: it lacks {', '.join(sorted(missing))}")
@@ -439,12 +671,29 @@ def recheck(
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-034
 def differing(
     log: pd.DataFrame,
-    check: str,  # what is held against what
-    found: np.ndarray,  # one value a row: numbers or text
+    check: str,
+    found: np.ndarray,
     expected: np.ndarray,
-    tolerance: float,  # relative and absolute, for numbers
-) -> pd.DataFrame:  # row, unique_id, check, found, expected
-    """List the rows in which a check does not hold."""
+    tolerance: float,
+) -> pd.DataFrame:
+    """List the rows in which a check does not hold.
+
+    Parameters
+    ----------
+    log : pd.DataFrame
+    check : str
+        what is held against what
+    found : np.ndarray
+        one value a row: numbers or text
+    expected : np.ndarray
+    tolerance : float
+        relative and absolute, for numbers
+
+    Returns
+    -------
+    pd.DataFrame
+        row, unique_id, check, found, expected
+    """
     numbers = np.issubdtype(found.dtype, np.number)
     wrong = (
         ~np.isclose(found.astype(float), expected.astype(float), rtol=tolerance, atol=tolerance)
@@ -465,9 +714,29 @@ def differing(
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-038
 def write_audit(
     log: pd.DataFrame,
-    path: str | Path,  # .csv or .parquet
-) -> Path:  # where it was written
-    """Write a log in one step, so that nobody ever reads half of it; raise `AuditError` for another kind of file."""
+    path: str | Path,
+) -> Path:
+    """Write a log in one step, so that nobody ever reads half of it; raise `AuditError` for another kind of file.
+
+    Parameters
+    ----------
+    log : pd.DataFrame
+    path : str | Path
+        .csv or .parquet
+
+    Returns
+    -------
+    Path
+        where it was written
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for kind in (".csv", ".parquet"):
+    ...         back = read_audit(write_audit(log, Path(folder, "log" + kind)))
+    ...         assert recheck(back, "0123456789abcdef").empty and len(back) == len(log)
+    ...     assert sorted(p.name for p in Path(folder).iterdir()) == ["log.csv", "log.parquet"]
+    """
     path = Path(path)
     if path.suffix not in (".csv", ".parquet"):
         raise AuditError(f"{path.name}: an audit log is written as .csv or .parquet")
@@ -489,9 +758,28 @@ def write_audit(
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-039
 def read_audit(
-    path: str | Path,  # .csv or .parquet
-) -> pd.DataFrame:  # as `audit_log` made it
-    """Read a log back as it was written; raise `AuditError` where there is none."""
+    path: str | Path,
+) -> pd.DataFrame:
+    """Read a log back as it was written; raise `AuditError` where there is none.
+
+    Parameters
+    ----------
+    path : str | Path
+        .csv or .parquet
+
+    Returns
+    -------
+    pd.DataFrame
+        as `audit_log` made it
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for kind in (".csv", ".parquet"):
+    ...         back = read_audit(write_audit(log, Path(folder, "log" + kind)))
+    ...         assert recheck(back, "0123456789abcdef").empty and len(back) == len(log)
+    ...     assert sorted(p.name for p in Path(folder).iterdir()) == ["log.csv", "log.parquet"]
+    """
     path = Path(path)
     if not path.is_file():
         raise AuditError(f"there is no audit log {path}")

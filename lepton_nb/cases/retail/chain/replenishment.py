@@ -25,7 +25,55 @@ class ChainError(UserError):
 
 @dataclass(frozen=True)
 class Chain:
-    """Hold N series (one item in one store each) and the limits they share."""
+    """Hold N series (one item in one store each) and the limits they share.
+
+    Attributes
+    ----------
+    ids : np.ndarray
+        unique_id of each series, "store/item" (N,)
+    price : np.ndarray
+        money per unit, $p$ (N,)
+    cost : np.ndarray
+        money per unit, $c$ (N,)
+    store : np.ndarray, default 0
+        index of the series' store, 0..S-1 (N,)
+    volume : np.ndarray, default 1.0
+        litres per unit, $v$ (N,)
+    shelf_life : np.ndarray
+        days on which a delivered unit can be sold, $k$; inf keeps (N,)
+    pack : np.ndarray, default 1.0
+        units per pack, $b$ (N,)
+    minimum : np.ndarray, default 0.0
+        smallest order, units per line, $m$ (N,)
+    lead_time : np.ndarray, default 1
+        evenings between order and morning of arrival, $L$ >= 1 (N,)
+    may_order : np.ndarray, default True
+        weekdays on which the supplier takes orders, Monday first (N, 7)
+    holding : np.ndarray, default 0.0
+        money per unit and night, $h$ (N,)
+    order_line_cost : float, default 0.3
+        money per received order line, $K$
+    goodwill : float, default 0.0
+        money per lost unit on top of the lost margin, $g$
+    store_capacity : np.ndarray
+        litres on hand after the morning's arrivals, $V_s$ (S,)
+    dock_capacity : float
+        litres arriving per day, whole chain, $W$
+    weekly_budget : float
+        purchases ordered Monday to Sunday, money, $B$
+    store_names : tuple
+        names of the S stores, for messages and reports
+
+    Examples
+    --------
+    >>> pair = Chain(ids=["a/x", "a/y"], price=3.0, cost=[1.0, 2.0], pack=[4, 6], minimum=[8, 0], weekly_budget=30)
+    >>> wish, nothing = np.array([5.0, 14.0]), np.zeros((2, 1))
+    >>> order, changed = commit(pair, wish, np.array([True, True]), nothing, budget=np.inf)
+    >>> assert order.tolist() == [8, 12]  # 5 is over half the minimum of 8; 14 is nearest to two packs of 6
+    >>> order, changed = commit(pair, wish, np.array([True, True]), nothing, budget=30)
+    >>> assert order @ pair.cost <= 30 and changed["budget"] > 0
+    >>> order, changed
+    """
 
     ids: np.ndarray  # unique_id of each series, "store/item" (N,)
     price: np.ndarray  # money per unit, $p$ (N,)
@@ -66,16 +114,38 @@ class Chain:
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-007
 def smallest_order(
     chain: Chain,
-) -> np.ndarray:  # units: whole packs that reach the minimum order (N,)
-    """Return the smallest order each series can place."""
+) -> np.ndarray:
+    """Return the smallest order each series can place.
+
+    Returns
+    -------
+    np.ndarray
+        units: whole packs that reach the minimum order (N,)
+    """
     pack = np.where(chain.pack > 0, chain.pack, 1.0)
     return np.ceil(np.maximum(chain.minimum, pack) / pack - 1e-9) * pack
 
 
 def check_chain(
     chain: Chain,
-) -> list[str]:  # warnings: what will work, but perhaps not as meant
-    """Raise ChainError naming every contradiction in a chain; return what deserves a warning."""
+) -> list[str]:
+    """Raise ChainError naming every contradiction in a chain; return what deserves a warning.
+
+    Returns
+    -------
+    list[str]
+        warnings: what will work, but perhaps not as meant
+
+    Examples
+    --------
+    >>> try:
+    ...     check_chain(replace(dairy, minimum=12, may_order=False))
+    >>> except ChainError as error:
+    ...     print(error)
+    >>> else:
+    ...     raise AssertionError("a chain that cannot order was accepted")
+    >>> assert check_chain(replace(dairy, weekly_budget=0.0)) == ["The weekly budget is 0: nothing can be ordered."]
+    """
     bad, litres, money = [], smallest_order(chain) * chain.volume, smallest_order(chain) * chain.cost
 
     def say(where, text):
@@ -130,38 +200,108 @@ def check_chain(
 
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-011
 def holding_per_night(
-    cost: np.ndarray,  # money per unit, $c$ (N,)
-    volume: np.ndarray,  # litres per unit, $v$ (N,)
-    yearly_rate: float = 0.22,  # share of the cost a year: capital, insurance, shrinkage
-    space: float = 0.0003,  # money per litre and night
-) -> np.ndarray:  # money per unit and night, $h$ (N,)
-    """Turn a yearly rate and a rent of space into a holding cost per unit and night."""
+    cost: np.ndarray,
+    volume: np.ndarray,
+    yearly_rate: float = 0.22,
+    space: float = 0.0003,
+) -> np.ndarray:
+    """Turn a yearly rate and a rent of space into a holding cost per unit and night.
+
+    Parameters
+    ----------
+    cost : np.ndarray
+        money per unit, $c$ (N,)
+    volume : np.ndarray
+        litres per unit, $v$ (N,)
+    yearly_rate : float, default 0.22
+        share of the cost a year: capital, insurance, shrinkage
+    space : float, default 0.0003
+        money per litre and night
+
+    Returns
+    -------
+    np.ndarray
+        money per unit and night, $h$ (N,)
+    """
     return np.asarray(cost) * yearly_rate / 365 + np.asarray(volume) * space
 
 
 def with_holding(
     chain: Chain,
-    yearly_rate: float = 0.22,  # share of the cost a year
-    space: float = 0.0003,  # money per litre and night
+    yearly_rate: float = 0.22,
+    space: float = 0.0003,
 ) -> Chain:
-    """Return the chain with holding costs from a yearly rate and a rent of space."""
+    """Return the chain with holding costs from a yearly rate and a rent of space.
+
+    Parameters
+    ----------
+    chain : Chain
+    yearly_rate : float, default 0.22
+        share of the cost a year
+    space : float, default 0.0003
+        money per litre and night
+    """
     return replace(chain, holding=holding_per_night(chain.cost, chain.volume, yearly_rate, space))
 
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-013
 def sell_oldest(
-    by_age: np.ndarray,  # units by days left, oldest first (..., A)
-    demand: np.ndarray,  # units asked for (...)
-) -> np.ndarray:  # units sold from each column (..., A)
-    """Serve demand from the oldest units first."""
+    by_age: np.ndarray,
+    demand: np.ndarray,
+) -> np.ndarray:
+    """Serve demand from the oldest units first.
+
+    Parameters
+    ----------
+    by_age : np.ndarray
+        units by days left, oldest first (..., A)
+    demand : np.ndarray
+        units asked for (...)
+
+    Returns
+    -------
+    np.ndarray
+        units sold from each column (..., A)
+
+    Examples
+    --------
+    >>> shelf = np.array([[2.0, 3.0, 5.0]])
+    >>> sold = sell_oldest(shelf, np.array([4.0]))
+    >>> assert sold.tolist() == [[2, 2, 0]]
+    >>> left, waste = grow_older(shelf - sold, np.array([False]))
+    >>> assert left.tolist() == [[1, 5, 0]] and waste.tolist() == [0]
+    >>> left, waste
+    """
     older = np.cumsum(by_age, -1) - by_age
     return np.clip(np.asarray(demand)[..., None] - older, 0, by_age)
 
 
 def grow_older(
-    by_age: np.ndarray,  # units by days left, oldest first (N, A)
-    keeps: np.ndarray,  # True where units never expire (N,)
-) -> tuple[np.ndarray, np.ndarray]:  # units by days left next morning (N, A), units wasted tonight (N,)
-    """Waste what reached its last day and move everything else a day nearer to it."""
+    by_age: np.ndarray,
+    keeps: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Waste what reached its last day and move everything else a day nearer to it.
+
+    Parameters
+    ----------
+    by_age : np.ndarray
+        units by days left, oldest first (N, A)
+    keeps : np.ndarray
+        True where units never expire (N,)
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        units by days left next morning (N, A), units wasted tonight (N,)
+
+    Examples
+    --------
+    >>> shelf = np.array([[2.0, 3.0, 5.0]])
+    >>> sold = sell_oldest(shelf, np.array([4.0]))
+    >>> assert sold.tolist() == [[2, 2, 0]]
+    >>> left, waste = grow_older(shelf - sold, np.array([False]))
+    >>> assert left.tolist() == [[1, 5, 0]] and waste.tolist() == [0]
+    >>> left, waste
+    """
     waste = np.where(keeps, 0.0, by_age[:, 0])
     older = np.concatenate([by_age[:, 1:], np.zeros_like(by_age[:, :1])], 1)
     return np.where(keeps[:, None], by_age, older), waste
@@ -169,10 +309,24 @@ def grow_older(
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-016
 def admit(
     chain: Chain,
-    on_hand: np.ndarray,  # units before the truck is unloaded (N,)
-    arriving: np.ndarray,  # units on the truck (N,)
-) -> np.ndarray:  # units taken in (N,)
-    """Take in what fits each store, the same share of every series, whole units."""
+    on_hand: np.ndarray,
+    arriving: np.ndarray,
+) -> np.ndarray:
+    """Take in what fits each store, the same share of every series, whole units.
+
+    Parameters
+    ----------
+    chain : Chain
+    on_hand : np.ndarray
+        units before the truck is unloaded (N,)
+    arriving : np.ndarray
+        units on the truck (N,)
+
+    Returns
+    -------
+    np.ndarray
+        units taken in (N,)
+    """
     stores = len(chain.store_capacity)
     room = chain.store_capacity - np.bincount(chain.store, on_hand * chain.volume, stores)
     litres = np.bincount(chain.store, arriving * chain.volume, stores)
@@ -182,11 +336,27 @@ def admit(
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-019
 def ration(
     chain: Chain,
-    order: np.ndarray,  # units, whole packs (N,)
-    use: np.ndarray,  # use of the scarce thing per unit (N,)
-    room: float,  # how much of it there is
-) -> np.ndarray:  # units, whole packs, within the room (N,)
-    """Cut orders to a shared limit: the same share for all, then the rest by the largest loss."""
+    order: np.ndarray,
+    use: np.ndarray,
+    room: float,
+) -> np.ndarray:
+    """Cut orders to a shared limit: the same share for all, then the rest by the largest loss.
+
+    Parameters
+    ----------
+    chain : Chain
+    order : np.ndarray
+        units, whole packs (N,)
+    use : np.ndarray
+        use of the scarce thing per unit (N,)
+    room : float
+        how much of it there is
+
+    Returns
+    -------
+    np.ndarray
+        units, whole packs, within the room (N,)
+    """
     total = order @ use
     if total <= room * (1 + 1e-9) + 1e-9:
         return order
@@ -202,12 +372,40 @@ def ration(
 
 def commit(
     chain: Chain,
-    wish: np.ndarray,  # units the policy would like (N,)
-    may_order: np.ndarray,  # True where an order is taken tonight (N,)
-    on_order: np.ndarray,  # units under way; column j arrives in j + 1 mornings (N, L)
-    budget: float = np.inf,  # money left this week
-) -> tuple[np.ndarray, dict]:  # orders in units (N,); units changed by each limit
-    """Turn a wish into an order that every limit allows; raise ChainError on a wish that is not a number."""
+    wish: np.ndarray,
+    may_order: np.ndarray,
+    on_order: np.ndarray,
+    budget: float = np.inf,
+) -> tuple[np.ndarray, dict]:
+    """Turn a wish into an order that every limit allows; raise ChainError on a wish that is not a number.
+
+    Parameters
+    ----------
+    chain : Chain
+    wish : np.ndarray
+        units the policy would like (N,)
+    may_order : np.ndarray
+        True where an order is taken tonight (N,)
+    on_order : np.ndarray
+        units under way; column j arrives in j + 1 mornings (N, L)
+    budget : float, default np.inf
+        money left this week
+
+    Returns
+    -------
+    tuple[np.ndarray, dict]
+        orders in units (N,); units changed by each limit
+
+    Examples
+    --------
+    >>> pair = Chain(ids=["a/x", "a/y"], price=3.0, cost=[1.0, 2.0], pack=[4, 6], minimum=[8, 0], weekly_budget=30)
+    >>> wish, nothing = np.array([5.0, 14.0]), np.zeros((2, 1))
+    >>> order, changed = commit(pair, wish, np.array([True, True]), nothing, budget=np.inf)
+    >>> assert order.tolist() == [8, 12]  # 5 is over half the minimum of 8; 14 is nearest to two packs of 6
+    >>> order, changed = commit(pair, wish, np.array([True, True]), nothing, budget=30)
+    >>> assert order @ pair.cost <= 30 and changed["budget"] > 0
+    >>> order, changed
+    """
     wish = np.asarray(wish, float)
     if wish.shape != (len(chain),):
         raise ChainError(f"a policy must return one number a series, {len(chain)}; it returned shape {wish.shape}")
@@ -238,7 +436,35 @@ def commit(
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-022
 @dataclass(frozen=True)
 class Ledger:
-    """Hold what a policy did to a chain, per series and day; `price` is what was paid at the till."""
+    """Hold what a policy did to a chain, per series and day; `price` is what was paid at the till.
+
+    Attributes
+    ----------
+    chain : Chain
+    dates : pd.DatetimeIndex
+        D days
+    price : np.ndarray
+        money per unit, (N, D) or (N, 1)
+    demand : np.ndarray
+        units asked for (N, D), and so all below
+    sales : np.ndarray
+        units sold
+    waste : np.ndarray
+        units thrown away in the evening
+    stock : np.ndarray
+        units kept overnight
+    arrived : np.ndarray
+        units taken in
+    refused : np.ndarray
+        units that did not fit
+    orders : np.ndarray
+        units ordered in the evening
+    start : np.ndarray
+        units on hand before the first morning (N,)
+    changed : pd.DataFrame
+        units changed by each limit, per day
+    name : str, default 'policy'
+    """
 
     chain: Chain
     dates: pd.DatetimeIndex  # D days
@@ -277,8 +503,14 @@ class Ledger:
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-023
 def ledger_frame(
     ledger: Ledger,
-) -> pd.DataFrame:  # unique_id, date, store, units and money; N x D rows
-    """Return a ledger as a tidy frame."""
+) -> pd.DataFrame:
+    """Return a ledger as a tidy frame.
+
+    Returns
+    -------
+    pd.DataFrame
+        unique_id, date, store, units and money; N x D rows
+    """
     n, days = ledger.sales.shape
     names = np.asarray(ledger.chain.store_names, object)[ledger.chain.store]
     frame = {
@@ -296,9 +528,16 @@ def ledger_frame(
 
 def ledger_by(
     ledger: Ledger,
-    by: str | list | pd.Series = "store",  # a column, "week", "item", or a label per series
+    by: str | list | pd.Series = "store",
 ) -> pd.DataFrame:
-    """Sum a ledger by store, item, date, week or any label of the series, with the fill rate."""
+    """Sum a ledger by store, item, date, week or any label of the series, with the fill rate.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    by : str | list | pd.Series, default 'store'
+        a column, "week", "item", or a label per series
+    """
     frame = ledger_frame(ledger)
     frame["item"] = frame["unique_id"].str.split("/").str[-1]
     frame["week"] = frame["date"].dt.to_period("W-SUN").dt.start_time
@@ -336,7 +575,25 @@ Ledger.to_frame, Ledger.by, Ledger.summary = ledger_frame, ledger_by, ledger_sum
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-025
 @dataclass(frozen=True)
 class State:
-    """Hold what a policy may know in the evening of day t."""
+    """Hold what a policy may know in the evening of day t.
+
+    Attributes
+    ----------
+    t : int
+        day, 0..D-1
+    weekday : int
+        0 is Monday
+    by_age : np.ndarray
+        units by days left from tomorrow on, oldest first (N, A)
+    on_order : np.ndarray
+        units under way; column j arrives in j + 1 mornings (N, L)
+    may_order : np.ndarray
+        True where an order is taken tonight (N,)
+    budget : float
+        money left this week
+    chain : Chain
+        with the price of the week ahead, where prices change
+    """
 
     t: int  # day, 0..D-1
     weekday: int  # 0 is Monday
@@ -360,11 +617,27 @@ Policy = Callable[[State], np.ndarray]
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-026
 def opening(
     chain: Chain,
-    days: int,  # length of the simulation, D
-    start_stock: np.ndarray | None = None,  # units (N,), taken as delivered this morning, or by days left (N, A0)
-    start_on_order: np.ndarray | None = None,  # units under way; column j arrives on day j (N, L)
-) -> tuple[np.ndarray, np.ndarray]:  # by_age (N, A), on_order (N, L)
-    """Lay out the opening stock by days left and the opening orders by day of arrival."""
+    days: int,
+    start_stock: np.ndarray | None = None,
+    start_on_order: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lay out the opening stock by days left and the opening orders by day of arrival.
+
+    Parameters
+    ----------
+    chain : Chain
+    days : int
+        length of the simulation, D
+    start_stock : np.ndarray | None, default None
+        units (N,), taken as delivered this morning, or by days left (N, A0)
+    start_on_order : np.ndarray | None, default None
+        units under way; column j arrives on day j (N, L)
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        by_age (N, A), on_order (N, L)
+    """
     n, finite = len(chain), chain.shelf_life[np.isfinite(chain.shelf_life)]
     ages = int(min(finite.max(initial=1), days + 1))
     by_age, lead = np.zeros((n, ages)), int(chain.lead_time.max(initial=1))
@@ -384,10 +657,24 @@ def opening(
 
 def start_day(
     chain: Chain,
-    by_age: np.ndarray,  # units by days left (N, A), changed in place
-    arriving: np.ndarray,  # units on the truck (N,)
-) -> np.ndarray:  # units taken in (N,)
-    """Unload the truck: put what fits on the shelf with its full life ahead."""
+    by_age: np.ndarray,
+    arriving: np.ndarray,
+) -> np.ndarray:
+    """Unload the truck: put what fits on the shelf with its full life ahead.
+
+    Parameters
+    ----------
+    chain : Chain
+    by_age : np.ndarray
+        units by days left (N, A), changed in place
+    arriving : np.ndarray
+        units on the truck (N,)
+
+    Returns
+    -------
+    np.ndarray
+        units taken in (N,)
+    """
     taken = admit(chain, by_age.sum(1), arriving)
     by_age[np.arange(len(chain)), np.minimum(chain.shelf_life, by_age.shape[1]).astype(int) - 1] += taken
     return taken
@@ -395,15 +682,41 @@ def start_day(
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-027
 def simulate(
     chain: Chain,
-    demand: np.ndarray,  # units per series and day (N, D)
-    policy: Policy,  # state of an evening -> wished orders (N,)
-    start_stock: np.ndarray | None = None,  # units (N,) or by days left (N, A)
-    start_on_order: np.ndarray | None = None,  # units arriving on the mornings of day 0, 1, .. (N, L)
-    dates: pd.DatetimeIndex | None = None,  # the D days; from Monday 2024-01-01 when not given
-    price: np.ndarray | None = None,  # money per unit and day (N, D), if it changes
+    demand: np.ndarray,
+    policy: Policy,
+    start_stock: np.ndarray | None = None,
+    start_on_order: np.ndarray | None = None,
+    dates: pd.DatetimeIndex | None = None,
+    price: np.ndarray | None = None,
     name: str = "policy",
 ) -> Ledger:
-    """Let a policy run a chain over D days and keep the books."""
+    """Let a policy run a chain over D days and keep the books.
+
+    Parameters
+    ----------
+    chain : Chain
+    demand : np.ndarray
+        units per series and day (N, D)
+    policy : Policy
+        state of an evening -> wished orders (N,)
+    start_stock : np.ndarray | None, default None
+        units (N,) or by days left (N, A)
+    start_on_order : np.ndarray | None, default None
+        units arriving on the mornings of day 0, 1, .. (N, L)
+    dates : pd.DatetimeIndex | None, default None
+        the D days; from Monday 2024-01-01 when not given
+    price : np.ndarray | None, default None
+        money per unit and day (N, D), if it changes
+    name : str, default 'policy'
+
+    Examples
+    --------
+    >>> always_four = lambda state: np.full(len(state.chain), 4.0)
+    >>> book = simulate(dairy, [[2, 3, 6, 1]], always_four, start_stock=[3])
+    >>> assert book.sales.tolist() == [[2, 3, 6, 1]] and book.stock.tolist() == [[1, 2, 0, 3]]
+    >>> assert np.isclose(book.summary()["profit"], 12 - 0.6 - 1.5)
+    >>> book.to_frame().drop(columns=["store", "goodwill_cost", "lost_margin"])
+    """
     demand = np.asarray(demand, float)
     (n, days), keeps = demand.shape, ~np.isfinite(chain.shelf_life)
     dates = pd.date_range("2024-01-01", periods=days) if dates is None else pd.DatetimeIndex(dates)
@@ -442,15 +755,38 @@ def simulate(
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-033
 def balance(
     ledger: Ledger,
-) -> np.ndarray:  # units that appeared or vanished, 0 when the books are right (N,)
-    """Return opening stock + arrivals - sales - waste - closing stock of each series."""
+) -> np.ndarray:
+    """Return opening stock + arrivals - sales - waste - closing stock of each series.
+
+    Returns
+    -------
+    np.ndarray
+        units that appeared or vanished, 0 when the books are right (N,)
+    """
     return ledger.start + ledger.arrived.sum(1) - ledger.sales.sum(1) - ledger.waste.sum(1) - ledger.stock[:, -1]
 
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-036
 def audit(
     ledger: Ledger,
-) -> pd.DataFrame:  # limit, worst (highest use), allowed, where, ok
-    """Check a ledger against every raw limit and name the worst use of each."""
+) -> pd.DataFrame:
+    """Check a ledger against every raw limit and name the worst use of each.
+
+    Returns
+    -------
+    pd.DataFrame
+        limit, worst (highest use), allowed, where, ok
+
+    Examples
+    --------
+    >>> report = audit(book)
+    >>> assert report["ok"].all()
+    >>> tampered = replace(book, orders=book.orders + (np.arange(days) == 9) * 0.5)
+    >>> assert set(audit(tampered).query("not ok")["limit"]) >= {
+    ...     "whole packs, part of a pack",
+    ...     "order days, units on other days",
+    ... }
+    >>> report
+    """
     c, dates, rows = ledger.chain, ledger.dates, []
 
     def worst(limit, use, allowed, where):
@@ -509,8 +845,14 @@ def audit(
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-041
 def nights_to_next_order(
     chain: Chain,
-) -> np.ndarray:  # evenings from each weekday to the next order, $R$ (N, 7)
-    """Return how many evenings after each weekday the supplier next takes orders."""
+) -> np.ndarray:
+    """Return how many evenings after each weekday the supplier next takes orders.
+
+    Returns
+    -------
+    np.ndarray
+        evenings from each weekday to the next order, $R$ (N, 7)
+    """
     gap = np.full((len(chain), 7), 7)
     for step in range(7, 0, -1):
         gap = np.where(np.roll(chain.may_order, -step, 1), step, gap)
@@ -519,9 +861,21 @@ def nights_to_next_order(
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-044
 def run_down(
     state: State,
-    demand: np.ndarray,  # units, days from tomorrow first (H, ..., N)
-) -> tuple[np.ndarray, np.ndarray]:  # sold and wasted per day (H, ..., N)
-    """Sell the stock on hand and under way, oldest first, with no further order."""
+    demand: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sell the stock on hand and under way, oldest first, with no further order.
+
+    Parameters
+    ----------
+    state : State
+    demand : np.ndarray
+        units, days from tomorrow first (H, ..., N)
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        sold and wasted per day (H, ..., N)
+    """
     horizon, life = len(demand), state.chain.shelf_life
     n, lead = state.on_order.shape
     expired, supply = np.zeros((horizon, n)), np.tile(state.by_age.sum(1), (horizon, 1))
@@ -547,15 +901,33 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def chain_from_tables(
-    tables: dict[str, pd.DataFrame],  # sales, items, stores, suppliers
-    ids: list,  # unique_id "store/item" of the series, in the order wanted (N,)
-    before: pd.Timestamp,  # first day of the plan: prices are taken from the days before it
-    price_days: int = 28,  # days over which the regular price is the median
-    yearly_rate: float = 0.22,  # holding, share of the cost a year
-    space: float = 0.0003,  # holding, money per litre and night
-    **limits,  # order_line_cost, goodwill, dock_capacity, weekly_budget
+    tables: dict[str, pd.DataFrame],
+    ids: list,
+    before: pd.Timestamp,
+    price_days: int = 28,
+    yearly_rate: float = 0.22,
+    space: float = 0.0003,
+    **limits,
 ) -> Chain:
-    """Build the chain of some series from the tables of a retail case; raise ChainError where a series is not in them."""
+    """Build the chain of some series from the tables of a retail case; raise ChainError where a series is not in them.
+
+    Parameters
+    ----------
+    tables : dict[str, pd.DataFrame]
+        sales, items, stores, suppliers
+    ids : list
+        unique_id "store/item" of the series, in the order wanted (N,)
+    before : pd.Timestamp
+        first day of the plan: prices are taken from the days before it
+    price_days : int, default 28
+        days over which the regular price is the median
+    yearly_rate : float, default 0.22
+        holding, share of the cost a year
+    space : float, default 0.0003
+        holding, money per litre and night
+    **limits
+        order_line_cost, goodwill, dock_capacity, weekly_budget
+    """
     names = pd.DataFrame([str(one).split("/", 1) for one in ids], columns=["store", "item"])
     stores, items = tables["stores"].astype({"store": str}), tables["items"].astype({"item": str}).set_index("item")
     place = pd.Series(np.arange(len(stores)), stores["store"])
@@ -604,10 +976,24 @@ def chain_from_tables(
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-051
 def start_ages(
     chain: Chain,
-    stock: np.ndarray,  # units on hand in the last evening (N,)
-    deliveries: np.ndarray,  # units delivered on the days up to and with that evening (N, T)
-) -> np.ndarray:  # units by days left from the next morning on (N, A), A the longest finite life
-    """Spread the stock on hand over the latest deliveries and return it by days left."""
+    stock: np.ndarray,
+    deliveries: np.ndarray,
+) -> np.ndarray:
+    """Spread the stock on hand over the latest deliveries and return it by days left.
+
+    Parameters
+    ----------
+    chain : Chain
+    stock : np.ndarray
+        units on hand in the last evening (N,)
+    deliveries : np.ndarray
+        units delivered on the days up to and with that evening (N, T)
+
+    Returns
+    -------
+    np.ndarray
+        units by days left from the next morning on (N, A), A the longest finite life
+    """
     finite = np.where(np.isfinite(chain.shelf_life), chain.shelf_life, 1).astype(int)
     by_age, rest = np.zeros((len(chain), finite.max(initial=1))), np.asarray(stock, float).copy()
     for age in range(min(np.shape(deliveries)[1], int(finite.max(initial=1)) - 1)):

@@ -28,9 +28,21 @@ from lepton_nb.cases.retail.chain.replenishment import (
 # %% ../../../../nbs/cases/retail/chain/02_rules.ipynb #cell-006
 def economic_lot(
     chain: Chain,
-    mean: np.ndarray,  # units a day, $\mu$ (N,)
-) -> np.ndarray:  # units (N,), $\sqrt{2 K \mu / h}$
-    """Return the lot that balances order lines against holding (infinite without holding cost is cut at 28 days)."""
+    mean: np.ndarray,
+) -> np.ndarray:
+    r"""Return the lot that balances order lines against holding (infinite without holding cost is cut at 28 days).
+
+    Parameters
+    ----------
+    chain : Chain
+    mean : np.ndarray
+        units a day, $\mu$ (N,)
+
+    Returns
+    -------
+    np.ndarray
+        units (N,), $\sqrt{2 K \mu / h}$
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         lot = np.sqrt(2 * chain.order_line_cost * mean / chain.holding)
     return np.minimum(np.nan_to_num(lot, nan=0.0, posinf=np.inf), 28 * mean)
@@ -38,13 +50,33 @@ def economic_lot(
 
 def order_to(
     state: State,
-    level: np.ndarray,  # units the position should reach (N,)
-    cap: np.ndarray,  # units that can be sold before a fresh one expires (N,)
-    mean: np.ndarray,  # units a day, for lots and ageing (N,)
-    rounding: float = 0.5,  # part of a pack from which a whole one is ordered, 0 rounds up
-    surely: np.ndarray | float = np.inf,  # units sold in the shelf life almost surely; economic lots stop there (N,)
-) -> np.ndarray:  # wish, units (N,)
-    """Order up to a level: whole packs, economic lots, ageing stock replaced, shelf life respected."""
+    level: np.ndarray,
+    cap: np.ndarray,
+    mean: np.ndarray,
+    rounding: float = 0.5,
+    surely: np.ndarray | float = np.inf,
+) -> np.ndarray:
+    """Order up to a level: whole packs, economic lots, ageing stock replaced, shelf life respected.
+
+    Parameters
+    ----------
+    state : State
+    level : np.ndarray
+        units the position should reach (N,)
+    cap : np.ndarray
+        units that can be sold before a fresh one expires (N,)
+    mean : np.ndarray
+        units a day, for lots and ageing (N,)
+    rounding : float, default 0.5
+        part of a pack from which a whole one is ordered, 0 rounds up
+    surely : np.ndarray | float, default np.inf
+        units sold in the shelf life almost surely; economic lots stop there (N,)
+
+    Returns
+    -------
+    np.ndarray
+        wish, units (N,)
+    """
     chain, gap = state.chain, nights_to_next_order(state.chain)[:, state.weekday]
     days = chain.lead_time + gap - 1
     inside = np.arange(days.max())[:, None] < days
@@ -58,20 +90,40 @@ def order_to(
 # %% ../../../../nbs/cases/retail/chain/02_rules.ipynb #cell-007
 def protection_days(
     state: State,
-) -> tuple[np.ndarray, np.ndarray]:  # days to cover (N,); days until a unit ordered tonight expires (N,)
-    """Return the protection interval and the span in which tonight's order must be sold."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the protection interval and the span in which tonight's order must be sold.
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        days to cover (N,); days until a unit ordered tonight expires (N,)
+    """
     gap = nights_to_next_order(state.chain)[:, state.weekday]
     return state.chain.lead_time + gap - 1, state.chain.lead_time - 1 + state.chain.shelf_life
 
 
 def order_up_to_average(
-    history: np.ndarray,  # demand known so far, then the days of the run (N, T + D)
-    start: int,  # column of the run's first day, T
-    window: int = 28,  # days averaged
-    extra_days: float = 1.0,  # days of safety on top of the protection interval
-    rounding: float = 0.5,  # part of a pack from which a whole one is ordered
+    history: np.ndarray,
+    start: int,
+    window: int = 28,
+    extra_days: float = 1.0,
+    rounding: float = 0.5,
 ) -> Policy:
-    """Order up to average recent demand over the protection interval plus some days of safety."""
+    """Order up to average recent demand over the protection interval plus some days of safety.
+
+    Parameters
+    ----------
+    history : np.ndarray
+        demand known so far, then the days of the run (N, T + D)
+    start : int
+        column of the run's first day, T
+    window : int, default 28
+        days averaged
+    extra_days : float, default 1.0
+        days of safety on top of the protection interval
+    rounding : float, default 0.5
+        part of a pack from which a whole one is ordered
+    """
     total = np.cumsum(np.nan_to_num(np.asarray(history, float)), 1)
 
     def policy(state: State) -> np.ndarray:
@@ -86,23 +138,51 @@ def order_up_to_average(
 # %% ../../../../nbs/cases/retail/chain/02_rules.ipynb #cell-009
 def critical_ratios(
     chain: Chain,
-    gap: np.ndarray,  # evenings to the next order (N,)
-) -> tuple[np.ndarray, np.ndarray]:  # for stocking out, and for waste (N,)
-    """Return the newsvendor's ratios against holding over a review and against throwing away."""
+    gap: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the newsvendor's ratios against holding over a review and against throwing away.
+
+    Parameters
+    ----------
+    chain : Chain
+    gap : np.ndarray
+        evenings to the next order (N,)
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        for stocking out, and for waste (N,)
+    """
     under = np.maximum(chain.price - chain.cost, 0) + chain.goodwill
     over = np.maximum(chain.holding * gap, 1e-9)
     return under / (under + over), under / np.maximum(under + chain.cost, 1e-9)
 
 
 def base_stock(
-    history: np.ndarray,  # demand known so far, then the days of the run (N, T + D)
-    start: int,  # column of the run's first day, T
-    window: int = 56,  # days of recent demand
-    service: float | None = None,  # probability of no stock-out in a protection interval; critical ratio if None
-    highest: float = 0.99,  # service level is not set above this
-    rounding: float = 0.5,  # part of a pack from which a whole one is ordered
+    history: np.ndarray,
+    start: int,
+    window: int = 56,
+    service: float | None = None,
+    highest: float = 0.99,
+    rounding: float = 0.5,
 ) -> Policy:
-    """Order up to mean demand of the protection interval plus normal safety stock."""
+    """Order up to mean demand of the protection interval plus normal safety stock.
+
+    Parameters
+    ----------
+    history : np.ndarray
+        demand known so far, then the days of the run (N, T + D)
+    start : int
+        column of the run's first day, T
+    window : int, default 56
+        days of recent demand
+    service : float | None, default None
+        probability of no stock-out in a protection interval; critical ratio if None
+    highest : float, default 0.99
+        service level is not set above this
+    rounding : float, default 0.5
+        part of a pack from which a whole one is ordered
+    """
     known = np.nan_to_num(np.asarray(history, float))
 
     def policy(state: State) -> np.ndarray:
@@ -125,16 +205,35 @@ def base_stock(
 # %% ../../../../nbs/cases/retail/chain/02_rules.ipynb #cell-011
 @dataclass(frozen=True)
 class Paths:
-    """Hold sample paths of demand by the day they start on; `at(t)` is what is known in the evening of day t."""
+    """Hold sample paths of demand by the day they start on; `at(t)` is what is known in the evening of day t.
+
+    Attributes
+    ----------
+    made : dict[int, np.ndarray]
+        first day covered -> paths (n, N, H)
+    """
 
     made: dict[int, np.ndarray]  # first day covered -> paths (n, N, H)
 
     def at(
         self,
-        t: int,  # day whose evening it is
-        horizon: int,  # days wanted, H'
-    ) -> np.ndarray:  # paths of days t+1 .. t+H', day first (H', n, N)
-        """Return the latest paths made by day t; past their end the last week is repeated."""
+        t: int,
+        horizon: int,
+    ) -> np.ndarray:
+        """Return the latest paths made by day t; past their end the last week is repeated.
+
+        Parameters
+        ----------
+        t : int
+            day whose evening it is
+        horizon : int
+            days wanted, H'
+
+        Returns
+        -------
+        np.ndarray
+            paths of days t+1 .. t+H', day first (H', n, N)
+        """
         usable = [first for first in self.made if first <= t + 1]
         if not usable:
             raise ChainError(f"there is no forecast for day {t + 1}: the earliest starts on day {min(self.made)}")
@@ -148,20 +247,50 @@ class Paths:
 
 # %% ../../../../nbs/cases/retail/chain/02_rules.ipynb #cell-012
 def pick_quantile(
-    samples: np.ndarray,  # units (n, N)
-    share: np.ndarray,  # probability, one a series (N,)
-) -> np.ndarray:  # units (N,)
-    """Return for each series the smallest sample that covers the given share of them."""
+    samples: np.ndarray,
+    share: np.ndarray,
+) -> np.ndarray:
+    """Return for each series the smallest sample that covers the given share of them.
+
+    Parameters
+    ----------
+    samples : np.ndarray
+        units (n, N)
+    share : np.ndarray
+        probability, one a series (N,)
+
+    Returns
+    -------
+    np.ndarray
+        units (N,)
+    """
     rank = np.clip(np.ceil(np.asarray(share) * len(samples) - 1e-9).astype(int) - 1, 0, len(samples) - 1)
     return np.take_along_axis(np.sort(samples, 0), np.broadcast_to(rank, samples.shape[1:])[None], 0)[0]
 
 
 def newsvendor_policy(
-    paths: Paths,  # sample paths of demand
-    highest: float = 0.99,  # critical ratio is not set above this
-    rounding: float = 0.5,  # part of a pack from which a whole one is ordered
+    paths: Paths,
+    highest: float = 0.99,
+    rounding: float = 0.5,
 ) -> Policy:
-    """Order up to the critical quantile of forecast demand over the protection interval, capped by shelf life."""
+    """Order up to the critical quantile of forecast demand over the protection interval, capped by shelf life.
+
+    Parameters
+    ----------
+    paths : Paths
+        sample paths of demand
+    highest : float, default 0.99
+        critical ratio is not set above this
+    rounding : float, default 0.5
+        part of a pack from which a whole one is ordered
+
+    Examples
+    --------
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     broke = simulate(replace(chain, weekly_budget=0.0), run, newsvendor_policy(paths), opening_stock)
+    >>> assert broke.orders.sum() == 0 and "budget is 0" in str(caught[0].message)
+    """
 
     def policy(state: State) -> np.ndarray:
         chain = state.chain
@@ -180,9 +309,20 @@ def newsvendor_policy(
 
 # %% ../../../../nbs/cases/retail/chain/02_rules.ipynb #cell-014
 def replay(
-    deliveries: np.ndarray,  # units that arrived each morning (N, D)
+    deliveries: np.ndarray,
 ) -> Policy:
-    """Order what was delivered, early enough to arrive on the recorded morning where the order days allow it."""
+    """Order what was delivered, early enough to arrive on the recorded morning where the order days allow it.
+
+    Parameters
+    ----------
+    deliveries : np.ndarray
+        units that arrived each morning (N, D)
+
+    Examples
+    --------
+    >>> again = simulate(chain, run, replay(books["newsvendor"].arrived), opening_stock)
+    >>> assert np.allclose(again.arrived[:, 3:], books["newsvendor"].arrived[:, 3:])
+    """
     arrivals = np.asarray(deliveries, float)
 
     def policy(state: State) -> np.ndarray:
@@ -199,12 +339,30 @@ def replay(
 # %% ../../../../nbs/cases/retail/chain/02_rules.ipynb #cell-018
 def tune(
     chain: Chain,
-    demand: np.ndarray,  # units of the validation days (N, D)
-    make: Callable[..., Policy],  # makes a policy from settings given by name
-    grid: dict[str, list],  # values to try for each setting
-    **run,  # start_stock, start_on_order, dates, price: as for simulate
-) -> tuple[dict, pd.DataFrame]:  # the best setting; profit of every setting, best first
-    """Choose a policy's settings by simulated profit on validation days."""
+    demand: np.ndarray,
+    make: Callable[..., Policy],
+    grid: dict[str, list],
+    **run,
+) -> tuple[dict, pd.DataFrame]:
+    """Choose a policy's settings by simulated profit on validation days.
+
+    Parameters
+    ----------
+    chain : Chain
+    demand : np.ndarray
+        units of the validation days (N, D)
+    make : Callable[..., Policy]
+        makes a policy from settings given by name
+    grid : dict[str, list]
+        values to try for each setting
+    **run
+        start_stock, start_on_order, dates, price: as for simulate
+
+    Returns
+    -------
+    tuple[dict, pd.DataFrame]
+        the best setting; profit of every setting, best first
+    """
     settings = [dict(zip(grid, values)) for values in product(*grid.values())]
     table = pd.DataFrame(settings).assign(
         profit=[simulate(chain, demand, make(**each), **run).money()["profit"].sum() for each in settings]

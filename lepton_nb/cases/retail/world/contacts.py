@@ -70,7 +70,15 @@ TAGS = (
 
 # %% ../../../../nbs/cases/retail/world/05_contacts.ipynb #cell-009
 def draw_names(persons: pd.DataFrame, start: pd.Timestamp, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw what identifies each person: given and family name (twice for Chinese names), e-mail, phone, address, earlier address, birth date."""
+    """Draw what identifies each person: given and family name (twice for Chinese names), e-mail, phone, address, earlier address, birth date.
+
+    Examples
+    --------
+    >>> names = draw_names(members, year[0], rng)
+    >>> names.loc[names["written"].notna(), ["given", "family", "written", "email", "street0", "postcode0", "birth_date"]].head(
+    ...     3
+    ... )
+    """
     n, household = len(persons), persons["household"].to_numpy()
     homes = household[-1] + 1
 
@@ -149,7 +157,17 @@ FORGOTTEN = 0.05  # share of visits to a store without the card
 
 
 def draw_accounts(persons: pd.DataFrame, visits: pd.DataFrame, days: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Give each person their accounts: person, channel, record, since (day); a second card replaces the first from its day on."""
+    """Give each person their accounts: person, channel, record, since (day); a second card replaces the first from its day on.
+
+    Examples
+    --------
+    >>> accounts = draw_accounts(members, visits, 364, rng)
+    >>> bought = known_by(visits, accounts, np.array([5]), rng)
+    >>> both = accounts.groupby("record")["person"].nunique()
+    >>> say(
+    ...     f"{len(accounts):,} accounts of {len(members):,} members; {(both > 1).sum():,} numbers mean different people in different channels. {percent(bought['record'].isna().mean())} of the visits are anonymous."
+    ... )
+    """
     n, count = len(persons), visits.groupby("person").size().reindex(persons.index, fill_value=0).to_numpy()
     online = np.isin(persons.index, visits.loc[visits["online"] == 1, "person"])
     offline = np.isin(persons.index, visits.loc[visits["online"] == 0, "person"])
@@ -186,7 +204,17 @@ def draw_accounts(persons: pd.DataFrame, visits: pd.DataFrame, days: int, rng: n
 def known_by(
     visits: pd.DataFrame, accounts: pd.DataFrame, hidden: np.ndarray, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Give each visit its channel and record (None: anonymous)."""
+    """Give each visit its channel and record (None: anonymous).
+
+    Examples
+    --------
+    >>> accounts = draw_accounts(members, visits, 364, rng)
+    >>> bought = known_by(visits, accounts, np.array([5]), rng)
+    >>> both = accounts.groupby("record")["person"].nunique()
+    >>> say(
+    ...     f"{len(accounts):,} accounts of {len(members):,} members; {(both > 1).sum():,} numbers mean different people in different channels. {percent(bought['record'].isna().mean())} of the visits are anonymous."
+    ... )
+    """
     u = rng.random(len(visits))
     cards = accounts[accounts["channel"] == "till"].sort_values(["person", "since"])
     first, second = (
@@ -239,7 +267,12 @@ ERRORS = pd.DataFrame(
 
 
 def typo(text: str, u: float) -> str:
-    """Make one slip of the keyboard: two letters swapped, one left out, doubled, or replaced by the next of the alphabet."""
+    """Make one slip of the keyboard: two letters swapped, one left out, doubled, or replaced by the next of the alphabet.
+
+    Examples
+    --------
+    >>> print([typo("Katharina Berger", u) for u in (0.1, 0.25, 0.4, 0.75)])
+    """
     if len(text) < 3:
         return text
     step = int(u * 1_000_003)
@@ -252,7 +285,14 @@ def typo(text: str, u: float) -> str:
 def write_contacts(
     accounts: pd.DataFrame, names: pd.DataFrame, persons: pd.DataFrame, days: pd.DatetimeIndex, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Write one contact for each account, with the errors of its channel."""
+    """Write one contact for each account, with the errors of its channel.
+
+    Examples
+    --------
+    >>> contacts = write_contacts(accounts, names, members, year, rng)
+    >>> most = accounts.groupby("person").size().idxmax()
+    >>> contacts[accounts["person"] == most].drop(columns=["consent"])
+    """
     n, person = len(accounts), accounts["person"].to_numpy()
     rows = names.loc[person].reset_index(drop=True)
     at = pd.Index(CHANNELS).get_indexer(accounts["channel"])

@@ -23,7 +23,39 @@ PROMOTION_EXTRA, FEAST_EXTRA = 45, 30  # per cent that the planner adds
 
 @dataclass(frozen=True)
 class Planner:
-    """What the chain's rule of thumb needs to know, for N series of S stores."""
+    """What the chain's rule of thumb needs to know, for N series of S stores.
+
+    Attributes
+    ----------
+    store : np.ndarray
+        (N,)
+    supplier : np.ndarray
+        (N,)
+    safety : np.ndarray
+        extra cover, tenths of a day, (N,)
+    lead : np.ndarray
+        days, (N,)
+    pack : np.ndarray
+        units, (N,)
+    minimum : np.ndarray
+        units, (N,)
+    perishable : np.ndarray
+        bool: sells within days, so cases are rounded to the nearest, (N,)
+    covered : np.ndarray
+        days to cover by weekday of ordering, supplier and weekday, (7, suppliers, 7)
+    takes : np.ndarray
+        bool: supplier takes orders, (7, suppliers)
+
+    Examples
+    --------
+    >>> covered, takes = cover_table(
+    ...     pd.DataFrame({"supplier": ["x"], "lead_time": [1], "order_days": ["mon tue wed thu fri sat sun"]})
+    ... )
+    >>> one = np.array([0])
+    >>> by_hand = Planner(one, one, one, one + 1, one + 6, one, one > 0, covered, takes)
+    >>> level = order_up_to(by_hand, np.full((1, WINDOW), 10_000), 0, one)
+    >>> print("order up to:", level)
+    """
 
     store: np.ndarray  # (N,)
     supplier: np.ndarray  # (N,)
@@ -37,7 +69,18 @@ class Planner:
 
 # %% ../../../../nbs/cases/retail/world/03_ordering.ipynb #cell-009
 def cover_table(suppliers: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Count by weekday of ordering which weekdays lie before the next order's arrival, (7, suppliers, 7); and the order days, (7, suppliers)."""
+    """Count by weekday of ordering which weekdays lie before the next order's arrival, (7, suppliers, 7); and the order days, (7, suppliers).
+
+    Examples
+    --------
+    >>> covered, takes = cover_table(
+    ...     pd.DataFrame({"supplier": ["x"], "lead_time": [1], "order_days": ["mon tue wed thu fri sat sun"]})
+    ... )
+    >>> one = np.array([0])
+    >>> by_hand = Planner(one, one, one, one + 1, one + 6, one, one > 0, covered, takes)
+    >>> level = order_up_to(by_hand, np.full((1, WINDOW), 10_000), 0, one)
+    >>> print("order up to:", level)
+    """
     names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
     takes = np.array([[name in days.split() for days in suppliers["order_days"]] for name in names])
     covered = np.zeros((7, len(suppliers), 7), np.int64)
@@ -51,11 +94,32 @@ def cover_table(suppliers: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 # %% ../../../../nbs/cases/retail/world/03_ordering.ipynb #cell-011
 def order_up_to(
     planner: Planner,
-    recent: np.ndarray,  # sales of the last WINDOW days in thousandths, by weekday modulo 7, (N, WINDOW)
-    weekday: int,  # today
-    extra: np.ndarray,  # per cent to add, (N,)
+    recent: np.ndarray,
+    weekday: int,
+    extra: np.ndarray,
 ) -> np.ndarray:
-    """Work out the stock each series should have in hand and on order tonight, in units, (N,)."""
+    """Work out the stock each series should have in hand and on order tonight, in units, (N,).
+
+    Parameters
+    ----------
+    planner : Planner
+    recent : np.ndarray
+        sales of the last WINDOW days in thousandths, by weekday modulo 7, (N, WINDOW)
+    weekday : int
+        today
+    extra : np.ndarray
+        per cent to add, (N,)
+
+    Examples
+    --------
+    >>> covered, takes = cover_table(
+    ...     pd.DataFrame({"supplier": ["x"], "lead_time": [1], "order_days": ["mon tue wed thu fri sat sun"]})
+    ... )
+    >>> one = np.array([0])
+    >>> by_hand = Planner(one, one, one, one + 1, one + 6, one, one > 0, covered, takes)
+    >>> level = order_up_to(by_hand, np.full((1, WINDOW), 10_000), 0, one)
+    >>> print("order up to:", level)
+    """
     stores = planner.store.max() + 1
     by_day = np.zeros((stores, 7), np.int64)
     np.add.at(by_day, planner.store, recent.reshape(len(recent), -1, 7).sum(1))
@@ -67,11 +131,26 @@ def order_up_to(
 # %% ../../../../nbs/cases/retail/world/03_ordering.ipynb #cell-016
 def write_orders(
     planner: Planner,
-    level: np.ndarray,  # stock aimed at, units, (N,)
-    position: np.ndarray,  # in hand and on order, units, (N,)
-    open_line: np.ndarray,  # bool: may be ordered tonight, (N,)
+    level: np.ndarray,
+    position: np.ndarray,
+    open_line: np.ndarray,
 ) -> np.ndarray:
-    """Round what is missing to cases and minimum orders, in units, (N,)."""
+    """Round what is missing to cases and minimum orders, in units, (N,).
+
+    Parameters
+    ----------
+    planner : Planner
+    level : np.ndarray
+        stock aimed at, units, (N,)
+    position : np.ndarray
+        in hand and on order, units, (N,)
+    open_line : np.ndarray
+        bool: may be ordered tonight, (N,)
+
+    Examples
+    --------
+    >>> print(write_orders(by_hand, np.array([10]), np.array([3]), np.array([True])), "units in cases of 6 when 7 are missing")
+    """
     missing = np.maximum(level - position, 0)
     cases = (
         np.where(planner.perishable & (position > 0), missing + planner.pack // 2, missing + planner.pack - 1)
@@ -83,7 +162,29 @@ def write_orders(
 # %% ../../../../nbs/cases/retail/world/03_ordering.ipynb #cell-020
 @dataclass(frozen=True)
 class Setting:
-    """The physical side of the chain, N series of S stores over T days."""
+    """The physical side of the chain, N series of S stores over T days.
+
+    Attributes
+    ----------
+    volume : np.ndarray
+        millilitres a unit, (N,)
+    capacity : np.ndarray
+        millilitres a store, (S,)
+    shelf_life : np.ndarray
+        days; more than T: keeps, (N,)
+    first : np.ndarray
+        first day on sale, (N,)
+    last : np.ndarray
+        last day on sale, (N,)
+    guess : np.ndarray
+        the planner's guess of daily sales before there are any, units, (N,)
+
+    Examples
+    --------
+    >>> setting = Setting(one + 1000, one + 10**6, one + 2, one, one + 99, one + 5.0)
+    >>> played = run_chain(np.array([[2, 6, 1]]), by_hand, setting, np.zeros((1, 3)), 0)
+    >>> pd.DataFrame({name: values[0] for name, values in played.items()}, index=["day 0", "day 1", "day 2"])
+    """
 
     volume: np.ndarray  # millilitres a unit, (N,)
     capacity: np.ndarray  # millilitres a store, (S,)
@@ -94,13 +195,31 @@ class Setting:
 
 # %% ../../../../nbs/cases/retail/world/03_ordering.ipynb #cell-022
 def run_chain(
-    demand: np.ndarray,  # units, both channels, (N, T)
+    demand: np.ndarray,
     planner: Planner,
     setting: Setting,
-    extra: np.ndarray,  # per cent the planner adds to an order written on the day, (N, T)
-    weekday: int,  # of the first day, Monday = 0
+    extra: np.ndarray,
+    weekday: int,
 ) -> dict[str, np.ndarray]:
-    """Play the days: delivered, sold, stock (at closing time, before waste is taken away), waste, refused; units, each (N, T)."""
+    """Play the days: delivered, sold, stock (at closing time, before waste is taken away), waste, refused; units, each (N, T).
+
+    Parameters
+    ----------
+    demand : np.ndarray
+        units, both channels, (N, T)
+    planner : Planner
+    setting : Setting
+    extra : np.ndarray
+        per cent the planner adds to an order written on the day, (N, T)
+    weekday : int
+        of the first day, Monday = 0
+
+    Examples
+    --------
+    >>> setting = Setting(one + 1000, one + 10**6, one + 2, one, one + 99, one + 5.0)
+    >>> played = run_chain(np.array([[2, 6, 1]]), by_hand, setting, np.zeros((1, 3)), 0)
+    >>> pd.DataFrame({name: values[0] for name, values in played.items()}, index=["day 0", "day 1", "day 2"])
+    """
     n, T = demand.shape
     longest, everyone = int(planner.lead.max()) + 1, np.arange(n)
     out = {name: np.zeros((n, T), np.int64) for name in ("delivered", "sold", "stock", "waste", "refused")}

@@ -26,15 +26,32 @@ PURPOSES = ("persons", "visits", "drops", "places", "tastes", "baskets", "return
 
 
 def people_streams(
-    seed: int,  # the chain's seed
+    seed: int,
 ) -> dict[str, np.random.Generator]:
-    """Give each purpose an independent generator."""
+    """Give each purpose an independent generator.
+
+    Parameters
+    ----------
+    seed : int
+        the chain's seed
+
+    Examples
+    --------
+    >>> draw = pick(people_streams(7)["persons"], [1, 2, 1], 10_000)
+    >>> print(np.bincount(draw) / len(draw))
+    """
     children = np.random.SeedSequence([seed, 11]).spawn(len(PURPOSES))
     return {name: np.random.Generator(np.random.PCG64(child)) for name, child in zip(PURPOSES, children)}
 
 
 def pick(rng: np.random.Generator, weights, size: int) -> np.ndarray:
-    """Draw positions with these weights."""
+    """Draw positions with these weights.
+
+    Examples
+    --------
+    >>> draw = pick(people_streams(7)["persons"], [1, 2, 1], 10_000)
+    >>> print(np.bincount(draw) / len(draw))
+    """
     steps = np.round(np.cumsum(weights) / np.sum(weights), 6)
     return np.minimum(np.searchsorted(steps, rng.random(size), side="right"), len(steps) - 1)
 
@@ -58,12 +75,34 @@ SHARES = (0.26, 0.16, 0.17, 0.15, 0.12, 0.14)  # of the tastes among persons
 
 # %% ../../../../nbs/cases/retail/world/06_people.ipynb #cell-013
 def draw_persons(
-    count: int,  # P
-    turnover: np.ndarray,  # units sold by store: large stores have more members, (S,)
-    days: int,  # T
+    count: int,
+    turnover: np.ndarray,
+    days: int,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Draw each person's household, home store, day of joining, habits and taste."""
+    """Draw each person's household, home store, day of joining, habits and taste.
+
+    Parameters
+    ----------
+    count : int
+        P
+    turnover : np.ndarray
+        units sold by store: large stores have more members, (S,)
+    days : int
+        T
+    rng : np.random.Generator
+
+    Examples
+    --------
+    >>> rngs, year = people_streams(1), pd.date_range("2024-01-01", periods=364)
+    >>> weekdays, never = year.dayofweek.to_numpy(), np.zeros(364, bool)
+    >>> loyal = draw_persons(1000, np.array([2.0, 1.0]), 364, rngs["persons"]).assign(joined=0, rate=1.0, drop=0.0)
+    >>> stayed, _ = draw_visits(loyal, weekdays, never, rngs)
+    >>> left, gone = draw_visits(loyal.assign(drop=0.1), weekdays, never, rngs)
+    >>> say(
+    ...     f"Visits in a year of 52 weeks: {number(len(stayed) / 1000, 1)} by those who stay, {number(len(left) / 1000, 1)} by those who leave after one visit in ten; {percent((gone >= 0).mean())} of these have left."
+    ... )
+    """
     first = rng.random(count) < HEAD
     first[0] = True
     household = np.cumsum(first) - 1
@@ -95,11 +134,32 @@ MOST = 420  # visits drawn for each person at most
 
 def draw_visits(
     persons: pd.DataFrame,
-    weekday: np.ndarray,  # of each day, Monday = 0, (T,)
-    closed: np.ndarray,  # bool, (T,)
+    weekday: np.ndarray,
+    closed: np.ndarray,
     rngs: dict[str, np.random.Generator],
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Give visits (person, day), sorted by person and day, and each person's day of dropping out, -1 for those who have not within the data."""
+    """Give visits (person, day), sorted by person and day, and each person's day of dropping out, -1 for those who have not within the data.
+
+    Parameters
+    ----------
+    persons : pd.DataFrame
+    weekday : np.ndarray
+        of each day, Monday = 0, (T,)
+    closed : np.ndarray
+        bool, (T,)
+    rngs : dict[str, np.random.Generator]
+
+    Examples
+    --------
+    >>> rngs, year = people_streams(1), pd.date_range("2024-01-01", periods=364)
+    >>> weekdays, never = year.dayofweek.to_numpy(), np.zeros(364, bool)
+    >>> loyal = draw_persons(1000, np.array([2.0, 1.0]), 364, rngs["persons"]).assign(joined=0, rate=1.0, drop=0.0)
+    >>> stayed, _ = draw_visits(loyal, weekdays, never, rngs)
+    >>> left, gone = draw_visits(loyal.assign(drop=0.1), weekdays, never, rngs)
+    >>> say(
+    ...     f"Visits in a year of 52 weeks: {number(len(stayed) / 1000, 1)} by those who stay, {number(len(left) / 1000, 1)} by those who leave after one visit in ten; {percent((gone >= 0).mean())} of these have left."
+    ... )
+    """
     clock = np.round(
         np.cumsum(np.where(closed, 0.0, WEEKDAYS[weekday])), 6
     )  # shopping time at closing, one unit a day on average
@@ -138,10 +198,18 @@ OWN = 0.9  # standard deviation of a person's own liking, log
 
 def draw_tastes(
     persons: pd.DataFrame,
-    group: np.ndarray,  # position of each item's group, (I,)
+    group: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the attraction of every item to every person, (P, I), and that of the clusters alone, (C, I), both logs on a grid of 1e-4."""
+    """Give the attraction of every item to every person, (P, I), and that of the clusters alone, (C, I), both logs on a grid of 1e-4.
+
+    Parameters
+    ----------
+    persons : pd.DataFrame
+    group : np.ndarray
+        position of each item's group, (I,)
+    rng : np.random.Generator
+    """
     cluster = TASTES.to_numpy().T[:, group] + 0.5 * normal(rng, (TASTES.shape[1], len(group)))
     factors, loadings = 0.45 * normal(rng, (len(persons), FACTORS)), normal(rng, (FACTORS, len(group)))
     latent = sum(factors[:, [k]] * loadings[k] for k in range(FACTORS))
@@ -166,7 +234,21 @@ def successors(group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 # %% ../../../../nbs/cases/retail/world/06_people.ipynb #cell-028
 @dataclass(frozen=True)
 class Shelf:
-    """What the chain has sold, as people find it: S stores, I items, 2 channels, T days."""
+    """What the chain has sold, as people find it: S stores, I items, 2 channels, T days.
+
+    Attributes
+    ----------
+    sold : np.ndarray
+        units, (S, 2, T, I)
+    price : np.ndarray
+        EUR, (S, T, I)
+    group : np.ndarray
+        position of each item's group, (I,)
+    days : pd.DatetimeIndex
+        (T,)
+    closed : np.ndarray
+        bool, (T,)
+    """
 
     sold: np.ndarray  # units, (S, 2, T, I)
     price: np.ndarray  # EUR, (S, T, I)
@@ -241,7 +323,14 @@ ONLY_RETURNS = 0.004  # share of members known by a return alone
 def bring_back(
     lines: pd.DataFrame, visits: pd.DataFrame, days: int, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Give returns as further visits and lines (negative units), and the visits of members who showed their card at the return only."""
+    """Give returns as further visits and lines (negative units), and the visits of members who showed their card at the return only.
+
+    Examples
+    --------
+    >>> trips, returned, hidden = bring_back(lines, visits, 364, rngs["returns"])
+    >>> assert (returned["units"] < 0).all() and len(trips) == len(returned) and trips["day"].max() < 364
+    >>> assert len(hidden) and set(visits["person"][hidden]) <= set(trips["person"])
+    """
     once = visits.index[(visits.groupby("person")["day"].transform("size") == 1) & (visits["online"] == 0)]
     hidden = np.asarray(once[: int(np.ceil(ONLY_RETURNS * visits["person"].nunique()))])
     back = rng.random(len(lines)) < RETURNED
@@ -273,12 +362,32 @@ def shelf_of(tables: dict[str, pd.DataFrame], known: Known, closed: np.ndarray) 
 
 
 def loyalty_programme(
-    tables: dict[str, pd.DataFrame],  # of the chain: stores, items
-    shelf: Shelf,  # from `shelf_of`
-    members: int,  # P
+    tables: dict[str, pd.DataFrame],
+    shelf: Shelf,
+    members: int,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, People]:
-    """Draw the members of the programme, their purchases and their contacts: contacts, purchases, truth."""
+    """Draw the members of the programme, their purchases and their contacts: contacts, purchases, truth.
+
+    Parameters
+    ----------
+    tables : dict[str, pd.DataFrame]
+        of the chain: stores, items
+    shelf : Shelf
+        from `shelf_of`
+    members : int
+        P
+    seed : int
+
+    Examples
+    --------
+    >>> assert (visited.most < 0).any() and (visited.receipts == 1).any() and (purchases["units"] < 0).any()
+    >>> assert set(map(tuple, contacts[["channel", "record"]].to_numpy())) == set(
+    ...     map(tuple, people.person_of[["channel", "record"]].to_numpy())
+    ... )
+    >>> again = loyalty_programme(chain, shelf, 1000, seed=1)
+    >>> assert again[0].equals(contacts) and again[1].equals(purchases)
+    """
     rngs, ds = people_streams(seed), shelf.days
     persons = draw_persons(members, shelf.sold.sum((1, 2, 3)), len(ds), rngs["persons"])
     visits, lost = draw_visits(persons, ds.dayofweek.to_numpy(), shelf.closed, rngs)

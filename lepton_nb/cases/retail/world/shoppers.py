@@ -16,12 +16,23 @@ from .world import EVENTS, GROUPS, Known, between, event_shapes, normal
 
 # %% ../../../../nbs/cases/retail/world/02_shoppers.ipynb #cell-007
 def item_truth(
-    listed: pd.DataFrame,  # from `goods`, I rows
-    items: pd.DataFrame,  # from `item_table`
-    days: int,  # T
+    listed: pd.DataFrame,
+    items: pd.DataFrame,
+    days: int,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Draw each item's true coefficients; substitutes are neighbours of a group, two by two."""
+    """Draw each item's true coefficients; substitutes are neighbours of a group, two by two.
+
+    Parameters
+    ----------
+    listed : pd.DataFrame
+        from `goods`, I rows
+    items : pd.DataFrame
+        from `item_table`
+    days : int
+        T
+    rng : np.random.Generator
+    """
     n, group = len(listed), listed.merge(GROUPS, on="group", how="left")
     place = listed.groupby("group").cumcount().to_numpy()
     partner = np.arange(n) + np.where(place % 2 == 0, 1, -1)
@@ -60,13 +71,26 @@ KNOT = 56  # days between two knots of the wandering level
 
 
 def draw_effects(
-    truth: pd.DataFrame,  # from `item_truth`
-    stores: pd.DataFrame,  # from `store_list`
-    days: int,  # T
+    truth: pd.DataFrame,
+    stores: pd.DataFrame,
+    days: int,
     rngs: dict[str, np.random.Generator],
-    shock: float = 0.10,  # standard deviation of the common store-day shock, log
+    shock: float = 0.10,
 ) -> pd.DataFrame:
-    """Draw the effects shared by groups, stores, knots and days: factor, key, at, value."""
+    """Draw the effects shared by groups, stores, knots and days: factor, key, at, value.
+
+    Parameters
+    ----------
+    truth : pd.DataFrame
+        from `item_truth`
+    stores : pd.DataFrame
+        from `store_list`
+    days : int
+        T
+    rngs : dict[str, np.random.Generator]
+    shock : float, default 0.1
+        standard deviation of the common store-day shock, log
+    """
     groups, names, n = GROUPS["group"], truth["item"], len(truth)
     knots, level, season = days // KNOT + 2, rngs["level"], rngs["season"]
     week = BASE_WEEK * between(season, 0.6, 1.4, len(groups))[:, None] + 0.03 * normal(season, (len(groups), 7))
@@ -91,7 +115,14 @@ def draw_effects(
 
 # %% ../../../../nbs/cases/retail/world/02_shoppers.ipynb #cell-013
 def effect_rows(factor: str, keys, columns, values: np.ndarray) -> pd.DataFrame:
-    """Lay a matrix out as tidy rows, rounded to 4 digits."""
+    """Lay a matrix out as tidy rows, rounded to 4 digits.
+
+    Examples
+    --------
+    >>> assert np.array_equal(
+    ...     effect(effect_rows("weekly", ["a", "b"], range(3), np.arange(6).reshape(2, 3)), "weekly"), [[0, 1, 2], [3, 4, 5]]
+    ... )
+    """
     keys, columns = list(keys), [str(column) for column in columns]
     return pd.DataFrame(
         {
@@ -104,17 +135,33 @@ def effect_rows(factor: str, keys, columns, values: np.ndarray) -> pd.DataFrame:
 
 
 def effect(effects: pd.DataFrame, factor: str) -> np.ndarray:
-    """Give one factor of the tidy table back as a matrix (keys, columns)."""
+    """Give one factor of the tidy table back as a matrix (keys, columns).
+
+    Examples
+    --------
+    >>> assert np.array_equal(
+    ...     effect(effect_rows("weekly", ["a", "b"], range(3), np.arange(6).reshape(2, 3)), "weekly"), [[0, 1, 2], [3, 4, 5]]
+    ... )
+    """
     rows = effects[effects["factor"] == factor]
     return rows["value"].to_numpy().reshape(rows["key"].nunique(), -1)
 
 # %% ../../../../nbs/cases/retail/world/02_shoppers.ipynb #cell-016
 def log_factors(
     known: Known,
-    truth: pd.DataFrame,  # items' coefficients, I rows
-    effects: pd.DataFrame,  # factor, key, at, value
+    truth: pd.DataFrame,
+    effects: pd.DataFrame,
 ) -> dict[str, np.ndarray]:
-    """Compute the logarithm of each factor of expected demand; every array broadcasts to (S, I, T)."""
+    """Compute the logarithm of each factor of expected demand; every array broadcasts to (S, I, T).
+
+    Parameters
+    ----------
+    known : Known
+    truth : pd.DataFrame
+        items' coefficients, I rows
+    effects : pd.DataFrame
+        factor, key, at, value
+    """
     t, g = np.arange(len(known.days)), known.group
     column = {name: truth[name].to_numpy()[:, None] for name in truth.columns}
     weekday, angle = known.days.dayofweek.to_numpy(), 2 * np.pi * known.days.dayofyear.to_numpy() / 365.25
@@ -160,12 +207,24 @@ def expected_demand(known: Known, truth: pd.DataFrame, effects: pd.DataFrame) ->
 
 # %% ../../../../nbs/cases/retail/world/02_shoppers.ipynb #cell-026
 def count_by_inversion(
-    uniform: np.ndarray,  # in [0, 1)
-    first: np.ndarray,  # probability of 0
-    ratio,  # ratio(k, where) = probability of k + 1 over that of k, for the flat positions `where`
-    limit: np.ndarray,  # counts are cut here (guards the far tail)
+    uniform: np.ndarray,
+    first: np.ndarray,
+    ratio,
+    limit: np.ndarray,
 ) -> np.ndarray:
-    """Turn uniform numbers into counts by adding up probabilities; all arrays have one shape."""
+    """Turn uniform numbers into counts by adding up probabilities; all arrays have one shape.
+
+    Parameters
+    ----------
+    uniform : np.ndarray
+        in [0, 1)
+    first : np.ndarray
+        probability of 0
+    ratio
+        ratio(k, where) = probability of k + 1 over that of k, for the flat positions `where`
+    limit : np.ndarray
+        counts are cut here (guards the far tail)
+    """
     counts = np.zeros(uniform.size, np.int64)
     where = np.flatnonzero((uniform.ravel() > first.ravel()) & (limit.ravel() > 0))
     probability = first.ravel()[where]
@@ -186,7 +245,13 @@ def count_by_inversion(
 
 # %% ../../../../nbs/cases/retail/world/02_shoppers.ipynb #cell-028
 def negative_binomial(uniform: np.ndarray, mean: np.ndarray, dispersion: np.ndarray) -> np.ndarray:
-    """Draw counts with this mean and variance mean + mean**2 / dispersion."""
+    """Draw counts with this mean and variance mean + mean**2 / dispersion.
+
+    Examples
+    --------
+    >>> draw = negative_binomial(streams(7)["demand"].random(200_000), np.full(200_000, 8.0), np.array(10.0))
+    >>> print(f"mean {draw.mean():.2f} (8), variance {draw.var():.2f} ({8 + 8**2 / 10})")
+    """
     dispersion = np.broadcast_to(dispersion, mean.shape)
     chance, size = (mean / (dispersion + mean)).ravel(), dispersion.ravel()
     limit = np.ceil(10 + mean + 12 * np.sqrt(mean + mean**2 / dispersion)) * (mean > 0)
@@ -195,7 +260,16 @@ def negative_binomial(uniform: np.ndarray, mean: np.ndarray, dispersion: np.ndar
 
 
 def binomial(uniform: np.ndarray, trials: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Draw how many of `trials` fall to a share."""
+    """Draw how many of `trials` fall to a share.
+
+    Examples
+    --------
+    >>> assert abs(draw.mean() - 8) < 0.05 and abs(draw.var() / 14.4 - 1) < 0.02
+    >>> half = binomial(streams(7)["online"].random(100_000), np.full(100_000, 12), np.array(0.25))
+    >>> assert abs(half.mean() - 3) < 0.03 and half.max() <= 12
+    >>> by_hand = negative_binomial(np.array([0.24, 0.26, 0.74, 0.76]), np.full(4, 1.0), np.array(1.0))  # p_k = 0.5 ** (k + 1)
+    >>> assert list(by_hand) == [0, 0, 1, 2]
+    """
     share, number = np.broadcast_to(share, trials.shape), trials.ravel()
     odds = (share / (1 - share)).ravel()
     return count_by_inversion(
@@ -205,11 +279,21 @@ def binomial(uniform: np.ndarray, trials: np.ndarray, share: np.ndarray) -> np.n
 # %% ../../../../nbs/cases/retail/world/02_shoppers.ipynb #cell-032
 def customers(
     known: Known,
-    truth: pd.DataFrame,  # items' coefficients
-    effects: pd.DataFrame,  # factor, key, at, value
+    truth: pd.DataFrame,
+    effects: pd.DataFrame,
     rngs: dict[str, np.random.Generator],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw demand: expected, realised and its online part, each (N, T)."""
+    """Draw demand: expected, realised and its online part, each (N, T).
+
+    Parameters
+    ----------
+    known : Known
+    truth : pd.DataFrame
+        items' coefficients
+    effects : pd.DataFrame
+        factor, key, at, value
+    rngs : dict[str, np.random.Generator]
+    """
     stores, items, days = known.price.shape
     expected = expected_demand(known, truth, effects)
     rate = np.round(expected * np.exp(effect(effects, "shock"))[:, None, :], 6).reshape(-1, days)

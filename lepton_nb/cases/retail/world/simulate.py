@@ -83,11 +83,25 @@ def tables_of(
     master: pd.DataFrame,
     known: Known,
     truth: pd.DataFrame,
-    capacity: np.ndarray,  # litres, (S,)
-    played: dict[str, np.ndarray],  # from `run_chain`
-    online: np.ndarray,  # demand of the online channel, served first, (N, T)
+    capacity: np.ndarray,
+    played: dict[str, np.ndarray],
+    online: np.ndarray,
 ) -> dict[str, pd.DataFrame]:
-    """Put the retail tables together."""
+    """Put the retail tables together.
+
+    Parameters
+    ----------
+    stores : pd.DataFrame
+    master : pd.DataFrame
+    known : Known
+    truth : pd.DataFrame
+    capacity : np.ndarray
+        litres, (S,)
+    played : dict[str, np.ndarray]
+        from `run_chain`
+    online : np.ndarray
+        demand of the online channel, served first, (N, T)
+    """
     web = np.minimum(online, played["sold"])
     units = {"store": played["sold"] - web, "online": web}
     listed = on_sale(truth, len(known.days))
@@ -130,16 +144,47 @@ def first_date(start: str) -> pd.Timestamp:
 
 # %% ../../../../nbs/cases/retail/world/07_simulate.ipynb #cell-014
 def supermarket(
-    seed: int = 7,  # of every draw
-    stores: int = 6,  # S
-    items: int = 120,  # I
-    days: int = 913,  # T, two and a half years
-    start: str = "2022-07-01",  # first day
-    cover: int = 100,  # extra stock of the chain's planner, per cent of the usual
-    shock: float = 0.10,  # standard deviation of the common store-day shock, log
-    members: int = 750,  # of the loyalty programme, per store; 0: no programme
+    seed: int = 7,
+    stores: int = 6,
+    items: int = 120,
+    days: int = 913,
+    start: str = "2022-07-01",
+    cover: int = 100,
+    shock: float = 0.10,
+    members: int = 750,
 ) -> tuple[dict[str, pd.DataFrame], Truth]:
-    """Simulate the chain: the retail tables and the truth behind them."""
+    """Simulate the chain: the retail tables and the truth behind them.
+
+    Parameters
+    ----------
+    seed : int, default 7
+        of every draw
+    stores : int, default 6
+        S
+    items : int, default 120
+        I
+    days : int, default 913
+        T, two and a half years
+    start : str, default '2022-07-01'
+        first day
+    cover : int, default 100
+        extra stock of the chain's planner, per cent of the usual
+    shock : float, default 0.1
+        standard deviation of the common store-day shock, log
+    members : int, default 750
+        of the loyalty programme, per store; 0: no programme
+
+    Examples
+    --------
+    >>> tables, truth = supermarket()
+    >>> table(
+    ...     pd.DataFrame(
+    ...         [(name, len(frame), ", ".join(frame.columns)) for name, frame in tables.items()],
+    ...         columns=["table", "rows", "columns"],
+    ...     ),
+    ...     caption="The tables of the default chain.",
+    ... )
+    """
     if not 0 <= shock <= 1:
         raise UserError(f"shock = {shock!r}: a number from 0 to 1 is needed.")
     check_size(seed=seed, stores=stores, items=items, days=days, cover=cover, members=members)
@@ -163,7 +208,12 @@ def supermarket(
 
 # %% ../../../../nbs/cases/retail/world/07_simulate.ipynb #cell-026
 def measures(tables: dict[str, pd.DataFrame], truth: Truth) -> pd.DataFrame:
-    """Measure the simulated chain: what, value, unit."""
+    """Measure the simulated chain: what, value, unit.
+
+    Examples
+    --------
+    >>> table(measures(tables, truth), caption="The chain in figures.")
+    """
     price, shops = truth.known.price.reshape(truth.demand.shape), len(tables["stores"])
     cost = np.tile(tables["items"]["cost"], shops)[:, None]
     revenue, listed = (truth.sales * price).sum(), truth.on_sale.sum()
@@ -227,7 +277,13 @@ def card_figures(measured: pd.DataFrame) -> str:
 
 # %% ../../../../nbs/cases/retail/world/07_simulate.ipynb #cell-049
 def checksum(tables: dict[str, pd.DataFrame]) -> str:
-    """Hash the content of tables: names, column names, order and values (numbers to 4 digits), not file bytes."""
+    """Hash the content of tables: names, column names, order and values (numbers to 4 digits), not file bytes.
+
+    Examples
+    --------
+    >>> small = {"a": pd.DataFrame({"x": [1.0, 2.5], "y": ["p", None]})}
+    >>> checksum(small)[:16]
+    """
     digest = hashlib.sha256()
     for name in sorted(tables):
         digest.update(f"{name} {list(tables[name].columns)} {len(tables[name])}".encode())
@@ -272,11 +328,20 @@ def frames_of(tables: dict[str, pd.DataFrame], truth: Truth) -> dict[str, pd.Dat
 
 # %% ../../../../nbs/cases/retail/world/07_simulate.ipynb #cell-055
 def write_embedded(
-    folder: str | Path,  # made if missing; files of the same names are replaced
-    tables: dict[str, pd.DataFrame] | None = None,  # None: simulate with the defaults
+    folder: str | Path,
+    tables: dict[str, pd.DataFrame] | None = None,
     truth: Truth | None = None,
 ) -> dict[str, str]:
-    """Write tables, truth and checksums.json into `folder`, all or nothing; give the checksums back."""
+    """Write tables, truth and checksums.json into `folder`, all or nothing; give the checksums back.
+
+    Parameters
+    ----------
+    folder : str | Path
+        made if missing; files of the same names are replaced
+    tables : dict[str, pd.DataFrame] | None, default None
+        None: simulate with the defaults
+    truth : Truth | None, default None
+    """
     if tables is None or truth is None:
         tables, truth = supermarket()
     folder, frames = Path(folder), frames_of(tables, truth)
@@ -333,9 +398,15 @@ def embedded_folder() -> Path:
 
 # %% ../../../../nbs/cases/retail/world/07_simulate.ipynb #cell-061
 def embedded(
-    folder: str | Path | None = None,  # None: see `embedded_folder`
+    folder: str | Path | None = None,
 ) -> tuple[dict[str, pd.DataFrame], Truth]:
-    """Give the embedded tables and their truth; simulate and keep them where the files are not there."""
+    """Give the embedded tables and their truth; simulate and keep them where the files are not there.
+
+    Parameters
+    ----------
+    folder : str | Path | None, default None
+        None: see `embedded_folder`
+    """
     given, folder = folder is not None, Path(folder) if folder is not None else embedded_folder()
     if not (folder / "checksums.json").exists():
         if given:

@@ -20,7 +20,33 @@ from ....workbook.parameters import UserError
 # %% ../../../../nbs/cases/retail/world/04_truth.ipynb #cell-007
 @dataclass(frozen=True)
 class Truth:
-    """What really drove demand: N series (store by store, items in table order) over T days."""
+    """What really drove demand: N series (store by store, items in table order) over T days.
+
+    Attributes
+    ----------
+    ids : pd.Index
+        unique_id, "store/item", (N,)
+    ds : pd.DatetimeIndex
+        (T,)
+    expected : np.ndarray
+        expected demand, units, 0 when closed or not in the assortment, (N, T)
+    demand : np.ndarray
+        realised demand of both channels, whether served or not, units, (N, T)
+    sales : np.ndarray
+        units sold by both channels, (N, T)
+    waste : np.ndarray
+        units thrown away after closing time, (N, T)
+    on_sale : np.ndarray
+        bool: in the assortment, (N, T)
+    items : pd.DataFrame
+        coefficients by item: elasticity, cross_elasticity, substitute, dispersion, ...
+    effects : pd.DataFrame
+        factor, key, at, value: what groups, stores and days share
+    known : Known
+        prices, promotions, calendar and weather
+    people : 'People | None', default None
+        members of the loyalty programme
+    """
 
     ids: pd.Index  # unique_id, "store/item", (N,)
     ds: pd.DatetimeIndex  # (T,)
@@ -59,11 +85,21 @@ class Truth:
 
     def at(
         self,
-        ids: pd.Index,  # series wanted, any order
-        ds: pd.DatetimeIndex,  # days wanted
-        what: str = "expected",  # or "demand", "sales", "lost"
+        ids: pd.Index,
+        ds: pd.DatetimeIndex,
+        what: str = "expected",
     ) -> np.ndarray:
-        """Lay one of the arrays out for other series and days; NaN where the truth has none."""
+        """Lay one of the arrays out for other series and days; NaN where the truth has none.
+
+        Parameters
+        ----------
+        ids : pd.Index
+            series wanted, any order
+        ds : pd.DatetimeIndex
+            days wanted
+        what : str, default 'expected'
+            or "demand", "sales", "lost"
+        """
         rows, columns = self.ids.get_indexer(ids), self.ds.get_indexer(ds)
         values = getattr(self, what)[np.ix_(rows, columns)].astype(float)
         values[rows < 0], values[:, columns < 0] = np.nan, np.nan
@@ -72,7 +108,19 @@ class Truth:
 # %% ../../../../nbs/cases/retail/world/04_truth.ipynb #cell-009
 @dataclass(frozen=True)
 class People:
-    """Who the members of a loyalty programme really are."""
+    """Who the members of a loyalty programme really are.
+
+    Attributes
+    ----------
+    person_of : pd.DataFrame
+        channel, record, person: one row an account
+    persons : pd.DataFrame
+        person, household, home_store, joined, rate (visits a week), drop (chance to leave after a visit), lost
+        (day of the last visit; NaT: still a customer), taste, web (share of visits online), usual_hour, basket
+        (lines)
+    tastes : pd.DataFrame
+        taste, item, attraction (log): what the members of a taste have in common
+    """
 
     person_of: pd.DataFrame  # channel, record, person: one row an account
     persons: pd.DataFrame  # person, household, home_store, joined, rate (visits a week), drop (chance to leave after a visit), lost (day of the last visit; NaT: still a customer), taste, web (share of visits online), usual_hour, basket (lines)
@@ -81,11 +129,22 @@ class People:
 # %% ../../../../nbs/cases/retail/world/04_truth.ipynb #cell-011
 def best_possible(
     truth: Truth,
-    first: int,  # first day scored, counted from 0
-    last: int | None = None,  # day after the last one scored; None: to the end
-    against: str = "demand",  # or "sales"
+    first: int,
+    last: int | None = None,
+    against: str = "demand",
 ) -> pd.Series:
-    """Score expected demand as a forecast: WAPE, RMSSE (mean over series, scaled by one-day differences before `first`), bias."""
+    """Score expected demand as a forecast: WAPE, RMSSE (mean over series, scaled by one-day differences before `first`), bias.
+
+    Parameters
+    ----------
+    truth : Truth
+    first : int
+        first day scored, counted from 0
+    last : int | None, default None
+        day after the last one scored; None: to the end
+    against : str, default 'demand'
+        or "sales"
+    """
     last = len(truth.ds) if last is None else last
     if not 2 <= first < last <= len(truth.ds):
         raise UserError(
@@ -103,14 +162,30 @@ def best_possible(
 
 # %% ../../../../nbs/cases/retail/world/04_truth.ipynb #cell-013
 def truth_from(
-    tables: dict[str, pd.DataFrame],  # as in the contract of retail tables
-    items: pd.DataFrame,  # items' coefficients
-    effects: pd.DataFrame,  # factor, key, at, value
-    lost: pd.DataFrame,  # date, store, item, units: demand not served
-    waste: pd.DataFrame,  # date, store, item, units: thrown away in the evening
-    people: People | None = None,  # members of the loyalty programme
+    tables: dict[str, pd.DataFrame],
+    items: pd.DataFrame,
+    effects: pd.DataFrame,
+    lost: pd.DataFrame,
+    waste: pd.DataFrame,
+    people: People | None = None,
 ) -> Truth:
-    """Compute the truth again from what is stored."""
+    """Compute the truth again from what is stored.
+
+    Parameters
+    ----------
+    tables : dict[str, pd.DataFrame]
+        as in the contract of retail tables
+    items : pd.DataFrame
+        items' coefficients
+    effects : pd.DataFrame
+        factor, key, at, value
+    lost : pd.DataFrame
+        date, store, item, units: demand not served
+    waste : pd.DataFrame
+        date, store, item, units: thrown away in the evening
+    people : People | None, default None
+        members of the loyalty programme
+    """
     sales, stores, names = tables["sales"], tables["stores"]["store"], tables["items"]["item"]
     ds = pd.date_range(sales["date"].min(), sales["date"].max())
     shape = (len(stores), len(names), len(ds))
@@ -148,11 +223,21 @@ def delivered_units(tables: dict[str, pd.DataFrame], ids: pd.Index, ds: pd.Datet
 
 
 def opening_position(
-    tables: dict[str, pd.DataFrame],  # retail tables with deliveries and stock on hand
-    ids: pd.Index,  # series wanted, store/item, (N,)
-    date: str | pd.Timestamp,  # the morning, before deliveries
+    tables: dict[str, pd.DataFrame],
+    ids: pd.Index,
+    date: str | pd.Timestamp,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the stock by days it can still be sold, (N, A), column j for j + 1 days (the last one: keeps), and the units under way by day of arrival, (N, L)."""
+    """Give the stock by days it can still be sold, (N, A), column j for j + 1 days (the last one: keeps), and the units under way by day of arrival, (N, L).
+
+    Parameters
+    ----------
+    tables : dict[str, pd.DataFrame]
+        retail tables with deliveries and stock on hand
+    ids : pd.Index
+        series wanted, store/item, (N,)
+    date : str | pd.Timestamp
+        the morning, before deliveries
+    """
     date, names = pd.Timestamp(date), ids.str.split("/", n=1).str[1]
     items = tables["items"].set_index("item").loc[names]
     lead = tables["suppliers"].set_index("supplier")["lead_time"].loc[items["supplier"]].to_numpy()

@@ -22,20 +22,43 @@ PURPOSES = ("goods", "stores", "prices", "promotions", "weather", "level", "seas
 
 
 def streams(
-    seed: int,  # any non-negative whole number
+    seed: int,
 ) -> dict[str, np.random.Generator]:
-    """Give each purpose an independent generator."""
+    """Give each purpose an independent generator.
+
+    Parameters
+    ----------
+    seed : int
+        any non-negative whole number
+
+    Examples
+    --------
+    >>> draws = streams(7)
+    >>> print(normal(draws["goods"], 3), between(draws["stores"], 0.15, 0.45, 3))
+    """
     children = np.random.SeedSequence(seed).spawn(len(PURPOSES))
     return {name: np.random.Generator(np.random.PCG64(child)) for name, child in zip(PURPOSES, children)}
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...] | int) -> np.ndarray:
-    """Draw standard normal numbers by inversion, rounded to 6 digits."""
+    """Draw standard normal numbers by inversion, rounded to 6 digits.
+
+    Examples
+    --------
+    >>> draws = streams(7)
+    >>> print(normal(draws["goods"], 3), between(draws["stores"], 0.15, 0.45, 3))
+    """
     return np.round(ndtri(rng.random(shape) + 2.0**-54), 6)
 
 
 def between(rng: np.random.Generator, low, high, size: int) -> np.ndarray:
-    """Draw uniformly between low and high, rounded to 4 digits."""
+    """Draw uniformly between low and high, rounded to 4 digits.
+
+    Examples
+    --------
+    >>> draws = streams(7)
+    >>> print(normal(draws["goods"], 3), between(draws["stores"], 0.15, 0.45, 3))
+    """
     return np.round(low + (np.asarray(high) - low) * rng.random(size), 4)
 
 # %% ../../../../nbs/cases/retail/world/01_world.ipynb #cell-010
@@ -89,9 +112,22 @@ VARIANTS = ("", "large ", "organic ", "value ", "regional ", "premium ")
 
 # %% ../../../../nbs/cases/retail/world/01_world.ipynb #cell-016
 def goods(
-    items: int = 120,  # number of items
+    items: int = 120,
 ) -> pd.DataFrame:
-    """List `items` goods, group by group: item, group, price (EUR), rate (units a day), shelf_life (days, 0 keeps), volume (litres), season."""
+    """List `items` goods, group by group: item, group, price (EUR), rate (units a day), shelf_life (days, 0 keeps), volume (litres), season.
+
+    Parameters
+    ----------
+    items : int, default 120
+        number of items
+
+    Examples
+    --------
+    >>> listed = goods()
+    >>> listed.groupby("group", sort=False).agg(
+    ...     items=("item", "size"), units_a_day=("rate", "sum"), cheapest=("price", "min"), dearest=("price", "max")
+    ... )
+    """
     rows = []
     for line in GOODS.strip().splitlines():
         group, listed = line.split(": ")
@@ -133,7 +169,14 @@ KNOWN_AHEAD = 35  # days of calendar given beyond the last day of sales
 
 
 def calendar_of(days: pd.DatetimeIndex) -> pd.DataFrame:
-    """Name the event of each day (null where there is none): date, event."""
+    """Name the event of each day (null where there is none): date, event.
+
+    Examples
+    --------
+    >>> december = pd.date_range("2024-12-01", "2024-12-31")
+    >>> peak, shut = event_shapes(december, calendar_of(december))
+    >>> pd.DataFrame({"christmas": peak[6].round(2), "closed": shut}, index=december).iloc[10:30].T
+    """
     events = pd.Series(np.full(len(days), None, dtype=object), index=days)
     for year in range(days[0].year, days[-1].year + 1):
         for row in EVENTS.itertuples():
@@ -156,10 +199,24 @@ def weather_of(days: pd.DatetimeIndex, rng: np.random.Generator) -> pd.DataFrame
 
 # %% ../../../../nbs/cases/retail/world/01_world.ipynb #cell-024
 def event_shapes(
-    days: pd.DatetimeIndex,  # T days
-    calendar: pd.DataFrame,  # date, event; should reach beyond the last of `days`
+    days: pd.DatetimeIndex,
+    calendar: pd.DataFrame,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give each event's weight on each day, (events, T), 1 at its peak and negative in the dip, and the closed days, (T,)."""
+    """Give each event's weight on each day, (events, T), 1 at its peak and negative in the dip, and the closed days, (T,).
+
+    Parameters
+    ----------
+    days : pd.DatetimeIndex
+        T days
+    calendar : pd.DataFrame
+        date, event; should reach beyond the last of `days`
+
+    Examples
+    --------
+    >>> december = pd.date_range("2024-12-01", "2024-12-31")
+    >>> peak, shut = event_shapes(december, calendar_of(december))
+    >>> pd.DataFrame({"christmas": peak[6].round(2), "closed": shut}, index=december).iloc[10:30].T
+    """
     weights, closed = np.zeros((len(EVENTS), len(days))), np.zeros(len(days), bool)
     for row in EVENTS.itertuples():
         for date in calendar.loc[calendar["event"] == row.event, "date"]:
@@ -172,17 +229,33 @@ def event_shapes(
 
 # %% ../../../../nbs/cases/retail/world/01_world.ipynb #cell-028
 def ending(cents: np.ndarray) -> np.ndarray:
-    """Round prices in cents to an ending of 9, from 10 EUR on to 49 or 99."""
+    """Round prices in cents to an ending of 9, from 10 EUR on to 49 or 99.
+
+    Examples
+    --------
+    >>> print(ending(np.array([182, 179, 1020, 1370])))
+    >>> plan = promotion_waves(4, 20, 120, streams(7)["promotions"])
+    >>> print("items on promotion, by day:", (plan > 0).sum(0)[:30])
+    """
     cents = np.rint(cents).astype(np.int64)
     return np.where(cents < 1000, cents // 10 * 10 + 9, cents // 50 * 50 + 49)
 
 
 def regular_prices(
-    start: np.ndarray,  # cents on the first day, (I,)
-    days: int,  # T
+    start: np.ndarray,
+    days: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Draw regular prices in cents, (I, T): about two changes a year of -5% to +8%."""
+    """Draw regular prices in cents, (I, T): about two changes a year of -5% to +8%.
+
+    Parameters
+    ----------
+    start : np.ndarray
+        cents on the first day, (I,)
+    days : int
+        T
+    rng : np.random.Generator
+    """
     changes = rng.random((len(start), days)) < 2 / 365
     steps = np.where(changes, 0.95 + 0.13 * rng.random((len(start), days)), 1.0)
     steps[:, 0] = 1.0
@@ -190,14 +263,35 @@ def regular_prices(
 
 # %% ../../../../nbs/cases/retail/world/01_world.ipynb #cell-030
 def promotion_waves(
-    weekday: int,  # of the first day, Monday = 0
-    items: int,  # I
-    days: int,  # T
+    weekday: int,
+    items: int,
+    days: int,
     rng: np.random.Generator,
-    share: float = 0.09,  # of the items in each wave
-    rest: int = 3,  # waves an item sits out afterwards
+    share: float = 0.09,
+    rest: int = 3,
 ) -> np.ndarray:
-    """Plan the discount of each item and day, (I, T): 0, or 10% to 35% in a wave of 7 or 14 days from a Thursday."""
+    """Plan the discount of each item and day, (I, T): 0, or 10% to 35% in a wave of 7 or 14 days from a Thursday.
+
+    Parameters
+    ----------
+    weekday : int
+        of the first day, Monday = 0
+    items : int
+        I
+    days : int
+        T
+    rng : np.random.Generator
+    share : float, default 0.09
+        of the items in each wave
+    rest : int, default 3
+        waves an item sits out afterwards
+
+    Examples
+    --------
+    >>> print(ending(np.array([182, 179, 1020, 1370])))
+    >>> plan = promotion_waves(4, 20, 120, streams(7)["promotions"])
+    >>> print("items on promotion, by day:", (plan > 0).sum(0)[:30])
+    """
     discount, last = np.zeros((items, days)), np.full(items, -99)
     for wave, first in enumerate(range((3 - weekday) % 7, days, 14)):
         ready = np.where(last < wave - rest, rng.random(items), 2.0)
@@ -234,7 +328,13 @@ def store_list(stores: int, rng: np.random.Generator) -> pd.DataFrame:
 
 # %% ../../../../nbs/cases/retail/world/01_world.ipynb #cell-036
 def item_table(listed: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw the items' master data; prices are in `price_cents` (first regular price) until the tables are put together."""
+    """Draw the items' master data; prices are in `price_cents` (first regular price) until the tables are put together.
+
+    Examples
+    --------
+    >>> master = item_table(listed, streams(7)["goods"])
+    >>> master.iloc[[0, 24, 60, 84, 96]]
+    """
     group = listed.merge(GROUPS, on="group", how="left")
     n = len(listed)
     cents = ending(100 * listed["price"].to_numpy() * between(rng, 0.95, 1.08, n))
@@ -260,7 +360,23 @@ def item_table(listed: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 # %% ../../../../nbs/cases/retail/world/01_world.ipynb #cell-040
 @dataclass(frozen=True)
 class Known:
-    """What a planner can see of the days: S stores, I items, T days."""
+    """What a planner can see of the days: S stores, I items, T days.
+
+    Attributes
+    ----------
+    days : pd.DatetimeIndex
+        T
+    calendar : pd.DataFrame
+        date, event; reaches beyond the last day
+    temperature : np.ndarray
+        degrees Celsius, (T,)
+    price : np.ndarray
+        EUR, (S, I, T)
+    promotion : np.ndarray
+        bool, (I, T)
+    group : np.ndarray
+        position of the item's group in GROUPS, (I,)
+    """
 
     days: pd.DatetimeIndex  # T
     calendar: pd.DataFrame  # date, event; reaches beyond the last day
@@ -271,13 +387,26 @@ class Known:
 
 # %% ../../../../nbs/cases/retail/world/01_world.ipynb #cell-041
 def price_paths(
-    master: pd.DataFrame,  # from `item_table`
-    stores: pd.DataFrame,  # from `store_list`
-    weekday: int,  # of the first day
-    days: int,  # T
+    master: pd.DataFrame,
+    stores: pd.DataFrame,
+    weekday: int,
+    days: int,
     rngs: dict[str, np.random.Generator],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Plan shelf prices in cents, (S, I, T), and promotions, (I, T)."""
+    """Plan shelf prices in cents, (S, I, T), and promotions, (I, T).
+
+    Parameters
+    ----------
+    master : pd.DataFrame
+        from `item_table`
+    stores : pd.DataFrame
+        from `store_list`
+    weekday : int
+        of the first day
+    days : int
+        T
+    rngs : dict[str, np.random.Generator]
+    """
     discount = promotion_waves(weekday, len(master), days, rngs["promotions"])
     regular = regular_prices(master["price_cents"].to_numpy(float), days, rngs["prices"])
     floor = ending(105 * master["cost"].to_numpy() + 5)[:, None]
