@@ -18,6 +18,7 @@ MAY_IMPORT = {
     **{step: {"workbook", "solve", "data"} for step in ("demand", "allocation", "business", "people", "privacy")},
     "cases": {"workbook", "solve", "data", "demand", "allocation", "business", "people", "privacy"},
 }
+FINDS = {"case": {"cases"}}  # workbook.case finds a case by the name of its package
 MODULES = sorted((ROOT / "lepton_nb").glob("*/**/*.py"))
 
 
@@ -28,23 +29,99 @@ def tracked() -> list[Path]:
     return [ROOT / name for name in names if name and (ROOT / name).is_file()]
 
 
+DOTTED = re.compile(r"lepton_nb(?:\.\w+)+")
+
+
+def docstring_ids(tree: ast.AST) -> set[int]:
+    """Constants that are docstrings: they may mention any module."""
+    owners = (node for node in ast.walk(tree) if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)))
+    return {id(node.body[0].value) for node in owners if node.body and isinstance(node.body[0], ast.Expr)}
+
+
 def imports_of(module: Path) -> set[str]:
-    """Folders of ours that a module imports, relative or absolute, at the top or inside a function."""
+    """Folders of ours that a module imports: relative or absolute, inside a function, or named in a string."""
     found, depth = set(), len(module.relative_to(ROOT / "lepton_nb").parts)
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    told = docstring_ids(tree)
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             parts = (node.module or "").split(".")
             if node.level == depth or (node.level == 0 and parts[0] == "lepton_nb"):
-                found.add(parts[0] if node.level == depth else parts[1])
+                named = parts[0] if node.level == depth else ".".join(parts[1:2])
+                found |= {named} if named else {alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
             found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("lepton_nb.")}
-    return found
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            found |= {match.group().split(".")[1] for match in DOTTED.finditer(node.value)}
+    return found & MAY_IMPORT.keys()
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda p: p.relative_to(ROOT / "lepton_nb").as_posix())
 def test_imports_keep_the_direction(module):
     folder = module.relative_to(ROOT / "lepton_nb").parts[0]
-    assert imports_of(module) <= MAY_IMPORT[folder] | {folder}
+    assert imports_of(module) <= MAY_IMPORT[folder] | {folder} | FINDS.get(module.stem, set())
+
+
+def case_of(module: Path) -> str:
+    """Name the case that a module below cases/ belongs to."""
+    return module.relative_to(ROOT / "lepton_nb").parts[1].removesuffix(".py")
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if "cases" in m.parts], ids=lambda p: p.stem)
+def test_a_case_imports_no_other_case(module):
+    cases = {folder.name for folder in (ROOT / "lepton_nb" / "cases").iterdir() if folder.is_dir()}
+    text = module.read_text(encoding="utf-8")
+    assert not [name for name in cases - {case_of(module)} if re.search(rf"cases\.{name}\b|\.\.{name}\b", text)]
+
+
+def public_names() -> dict[str, list[str]]:
+    """Public names of the library, each with the modules that have it."""
+    found: dict[str, list[str]] = {}
+    for module in MODULES:
+        for node in ast.parse(module.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+                for name in node.value.elts:
+                    found.setdefault(name.value, []).append(
+                        module.relative_to(ROOT / "lepton_nb").with_suffix("").as_posix()
+                    )
+    return found
+
+
+# A name with one of these words belongs to a shop, unless it is listed with the reason.
+SHOP = re.compile(
+    r"(?:^|_)(?:stores?|shelf|shelves|supermarkets?|docks?|sales)(?:_|$)|Store|Shelf|Supermarket|Dock|Sales"
+)
+NO_SHOP = {
+    "LostSales": "the field's name of a model: demand that finds nothing is lost and not backordered",
+}
+# A public name stands in one module, unless it is listed with the reason.
+SHARED = {
+    "CASE": "every case package has one",
+    "Parameters": "every case has its own",
+}
+
+
+def test_words_of_a_shop_stay_in_the_retail_case():
+    names = {
+        name: where
+        for name, modules in public_names().items()
+        for where in modules
+        if SHOP.search(name) and not where.startswith("cases/retail")
+    }
+    assert names.keys() <= NO_SHOP.keys(), names
+    assert NO_SHOP.keys() <= names.keys(), "an exception that is not needed any more"
+
+
+def test_a_public_name_stands_in_one_module():
+    twice = {name: modules for name, modules in public_names().items() if len(modules) > 1 and name not in SHARED}
+    assert not twice, twice
+
+
+def test_ruff_finds_nothing():
+    ruff = [sys.executable, "-m", "ruff"]
+    for command in (["format", "--check", "--quiet", "."], ["check", "--quiet", "."]):
+        run = subprocess.run([*ruff, *command], cwd=ROOT, capture_output=True, text=True)
+        assert run.returncode == 0, run.stdout[-3000:] + run.stderr
 
 
 def test_importing_the_library_loads_no_development_tool():
