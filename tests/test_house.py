@@ -29,7 +29,7 @@ def tracked() -> list[Path]:
     return [ROOT / name for name in names if name and (ROOT / name).is_file()]
 
 
-DOTTED = re.compile(r"lepton_nb(?:\.\w+)+")
+DOTTED = re.compile(r"(?<![\w.])lepton_nb(?:\.\w+)+")
 
 
 def docstring_ids(tree: ast.AST) -> set[int]:

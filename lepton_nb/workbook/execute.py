@@ -212,7 +212,8 @@ def kernel_environment(
     env.setdefault("MALLOC_ARENA_MAX", "2")  # glibc keeps a heap for each thread otherwise, and large arrays in each
     root = Path(__file__).parents[2] if "__file__" in globals() else Path.cwd()
     if (root / "settings.ini").exists():  # a checkout need not be installed
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), env.get("PYTHONPATH", "")]))
+        # the kernel drops the first entry where it is its own folder, so that must not be the checkout
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), str(root), env.get("PYTHONPATH", "")]))
     return env
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-022
