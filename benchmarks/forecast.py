@@ -45,7 +45,7 @@ def retail() -> dict[str, pd.DataFrame]:
 
 def panel_of(tables: dict[str, pd.DataFrame]):
     """Turn the tables into a panel."""
-    from lepton_nb.demand.panel import from_tables
+    from lepton_nb.cases.retail.setting import from_tables
 
     return from_tables(tables)
 
@@ -145,7 +145,6 @@ def measure(name: str) -> dict:
     run = peer if name in PEERS else ours
     if name in PEERS:
         import lightgbm  # noqa: E401, F401  (import time is not the method's)
-        import mlforecast
     else:
         import lepton_nb.demand.models  # noqa: F401
     start = time.process_time()

@@ -20,13 +20,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+from lepton_nb.demand.scenarios import (
+    Paths,  # noqa: E402
+    demand_paths,  # noqa: E402
+)
 
 from lepton_nb.cases.retail import Parameters  # noqa: E402
 from lepton_nb.cases.retail.chain.judging import Weeks, judge  # noqa: E402
 from lepton_nb.cases.retail.chain.lots import foresight_bound, perfect_foresight, point_lp, stochastic  # noqa: E402
 from lepton_nb.cases.retail.chain.replenishment import Chain, Ledger, audit  # noqa: E402
-from lepton_nb.cases.retail.chain.rules import Paths, base_stock, newsvendor_policy, order_up_to_average, replay  # noqa: E402
-from lepton_nb.cases.retail.outlook import demand_paths  # noqa: E402
+from lepton_nb.cases.retail.chain.rules import base_stock, newsvendor_policy, order_up_to_average, replay
 from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, wanted, weeks_of  # noqa: E402
 from lepton_nb.data.catalog import load  # noqa: E402
 from lepton_nb.demand.features import history  # noqa: E402

@@ -9,8 +9,8 @@ from scipy.optimize import lsq_linear
 from scipy.special import ndtr
 from scipy.stats import nbinom
 
-from lepton_nb.demand.backtest import backtest, coverage, known_mean, pinball
-from lepton_nb.demand.intervals import Calibrated, IntervalError, add_quantiles, conformal_levels, dispersion, outcomes
+from lepton_nb.demand.backtest import backtest, known_mean
+from lepton_nb.demand.intervals import Calibrated, IntervalError, add_quantiles, conformal_levels, outcomes
 from lepton_nb.demand.panel import Panel
 from lepton_nb.demand.reconcile import (
     ReconcileError,

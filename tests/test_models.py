@@ -7,21 +7,13 @@ import pandas as pd
 import pytest
 
 from lepton_nb.demand.features import closed_days, features, history, windows
-from lepton_nb.demand.models import (
-    MODELS,
-    Boosting,
-    Ensemble,
-    Forest,
-    Network,
-    Ridge,
-    Rows,
-    complexity,
-    drivers,
-    fit_all,
-    training,
-    training_origins,
-)
+from lepton_nb.demand.linear import Ridge
+from lepton_nb.demand.models import MODELS, Ensemble, fit_all
+from lepton_nb.demand.network import Network
 from lepton_nb.demand.panel import Panel, PanelError
+from lepton_nb.demand.rows import Rows, training, training_origins
+from lepton_nb.demand.scrutiny import complexity, drivers
+from lepton_nb.demand.trees import Boosting, Forest
 
 SMALL = {
     "boosting": lambda: Boosting(trees=8),

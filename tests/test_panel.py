@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.demand.panel import Panel, PanelError, at_least, from_tables, reconstruct
+from lepton_nb.cases.retail.setting import from_tables
+from lepton_nb.demand.panel import Panel, PanelError, at_least, reconstruct
 from lepton_nb.workbook.parameters import UserError
 
 

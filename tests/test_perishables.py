@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from lepton_nb.demand.scenarios import Paths
 
 from lepton_nb.cases.retail.chain.futures import (
     Search,
@@ -32,7 +33,7 @@ from lepton_nb.cases.retail.chain.perishables import (
     weekly_gain,
 )
 from lepton_nb.cases.retail.chain.replenishment import Chain, ChainError, State, run_down, simulate, smallest_order
-from lepton_nb.cases.retail.chain.rules import Paths, newsvendor_policy
+from lepton_nb.cases.retail.chain.rules import newsvendor_policy
 
 
 def states(seed=0, count=30, life=3, lead=1, paths=1, days=9, **terms):

@@ -34,7 +34,8 @@ from lepton_nb.cases.retail.chain.replenishment import (
     simulate,
     smallest_order,
 )
-from lepton_nb.cases.retail.chain.rules import Paths, base_stock, newsvendor_policy, order_up_to_average
+from lepton_nb.cases.retail.chain.rules import base_stock, newsvendor_policy, order_up_to_average
+from lepton_nb.demand.scenarios import Paths, ScenarioError
 from lepton_nb.solve.programs import solve
 
 
@@ -188,7 +189,7 @@ def test_old_stock_expires_inside_the_run_even_when_life_is_longer_than_it():
 def test_paths_use_the_latest_forecast_and_never_a_later_one():
     paths = Paths({0: np.full((1, 1, 7), 1.0), 7: np.full((1, 1, 7), 2.0)})
     assert paths.at(-1, 7).max() == 1 and paths.at(5, 7).max() == 1 and paths.at(6, 7).min() == 2
-    with pytest.raises(ChainError, match="earliest starts on day 3"):
+    with pytest.raises(ScenarioError, match="earliest starts in period 3"):
         Paths({3: np.ones((1, 1, 7))}).at(0, 5)
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from .features import History, closed_days, features, history, table
 from .linear import Ridge
-from .panel import Panel, PanelError
+from .panel import Panel
 from .rows import Learner
 from .trees import Tabular
 from ..workbook.parameters import UserError

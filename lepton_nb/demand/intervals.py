@@ -7,7 +7,7 @@ __all__ = ['LADDER', 'IntervalError', 'spread_evenly', 'dispersion', 'Outcomes',
            'add_quantiles', 'conformal_levels']
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-003
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.linalg import toeplitz
 from scipy.special import ndtr, ndtri
 
-from .backtest import Backtest, error, known_mean
+from .backtest import Backtest, known_mean
 from .panel import Panel
 from ..workbook.parameters import UserError
 

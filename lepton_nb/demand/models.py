@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .features import History, history
-from .linear import Moments, Ridge, coefficients
+from .linear import Ridge
 from .network import Network
 from .panel import Panel, PanelError
-from .rows import Chunk, Learner, Rows, fit_together, out_of_fold, training, training_origins
+from .rows import Learner, fit_together
 from .rules import Average, SeasonalNaive
-from .scrutiny import complexity, drivers
-from .trees import Boosting, Codes, Forest, Tabular, quantile_codes
+from .trees import Boosting, Forest
 
 # %% ../../nbs/demand/09_models.ipynb #cell-006
 @dataclass

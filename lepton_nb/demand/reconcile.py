@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from .backtest import Backtest, known_mean, mse, naive_scale, wape
+from .backtest import Backtest, known_mean, mse, wape
 from .panel import Panel
 from ..workbook.parameters import UserError
 

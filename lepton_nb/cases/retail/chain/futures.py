@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .replenishment import Chain, ChainError, State, nights_to_next_order, smallest_order
-from .rules import Paths, critical_ratios, economic_lot, pick_quantile
+from .rules import critical_ratios, economic_lot, pick_quantile
+from ....demand.scenarios import Paths
 
 # %% ../../../../nbs/cases/retail/chain/06_futures.ipynb #cell-006
 PER_SERIES = (

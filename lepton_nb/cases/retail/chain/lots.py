@@ -16,8 +16,6 @@ import pulp
 
 from lepton_nb.cases.retail.chain.replenishment import (
     Chain,
-    Ledger,
-    Policy,
     State,
     nights_to_next_order,
     opening,
@@ -25,7 +23,8 @@ from lepton_nb.cases.retail.chain.replenishment import (
     simulate,
     smallest_order,
 )
-from .rules import Paths, economic_lot
+from .rules import economic_lot
+from ....demand.scenarios import Paths
 from ....solve.programs import add_rows, objective, row, solve, variable_array
 
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-006

@@ -31,7 +31,7 @@ from lepton_nb.cases.retail.chain.futures import (
 from .judging import Weeks, judge
 from .lots import stochastic
 from .replenishment import Chain, ChainError, Ledger, Policy, State, nights_to_next_order
-from .rules import Paths
+from ....demand.scenarios import Paths
 
 # %% ../../../../nbs/cases/retail/chain/07_perishables.ipynb #cell-006
 def perishables(

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from .lots import LotPlan, Outcome, outlook
-from .replenishment import Chain, State, commit, nights_to_next_order, smallest_order
-from .rules import Paths
+from .replenishment import Chain, State, commit, nights_to_next_order
+from ....demand.scenarios import Paths
 from ....workbook.parameters import UserError
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-006
