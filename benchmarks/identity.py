@@ -16,7 +16,7 @@ import pandas as pd
 
 from lepton_nb.data.catalog import load
 from lepton_nb.people.comparing import checked, standardise
-from lepton_nb.people.identity import grouped, link, link_by_rules, named, score
+from lepton_nb.people.identity import _grouped, _named, link, link_by_rules, pair_scores
 
 RESULT = Path(__file__).parent / "results" / "identity.csv"
 
@@ -58,7 +58,7 @@ def by_splink(contacts: pd.DataFrame, threshold: float) -> pd.DataFrame:
     for key in (("family", "given"), ("birth",)):
         linker.training.estimate_parameters_using_expectation_maximisation(block_on(*key))
     pairs = linker.inference.predict(threshold_match_probability=threshold).as_pandas_dataframe()
-    return named(contacts, grouped(len(contacts), pairs["unique_id_l"].to_numpy(), pairs["unique_id_r"].to_numpy()))
+    return _named(contacts, _grouped(len(contacts), pairs["unique_id_l"].to_numpy(), pairs["unique_id_r"].to_numpy()))
 
 
 def timed(make) -> tuple[pd.DataFrame, float]:
@@ -81,7 +81,7 @@ def main() -> None:
     rows = []
     for name, make in ways.items():
         persons, seconds = timed(make)
-        rows.append({"way": name, **score(persons, truth).round(4).to_dict(), "cpu_s": round(seconds, 2)})
+        rows.append({"way": name, **pair_scores(persons, truth).round(4).to_dict(), "cpu_s": round(seconds, 2)})
         print(rows[-1])
     RESULT.parent.mkdir(exist_ok=True)
     pd.DataFrame(rows).to_csv(RESULT, index=False)

@@ -20,7 +20,6 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -30,17 +29,16 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, csr_matrix
 
-from lepton_nb.people.blend import Settings, blend, tune
+from lepton_nb.people.blend import blend, tune_blend
 from lepton_nb.people.recommend import (
     Recommender,
-    bought,
-    difference,
+    bought_later,
+    bought_matrix,
     ease,
-    history,
+    evaluate,
     item_item,
-    judge,
-    later,
     popularity,
+    purchase_history,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -84,7 +82,7 @@ def als(
         random_state=0,
         num_threads=1,
     )
-    model.fit(csr_matrix(bought(past)), show_progress=False)
+    model.fit(csr_matrix(bought_matrix(past)), show_progress=False)
     return Recommender(
         name,
         past,
@@ -110,14 +108,14 @@ def measure(name: str, cut: str) -> dict:
     """Judge one method on one cut."""
     start, end = CUTS[cut]
     lines = raw_lines()
-    past = history(lines, start)
-    relevant = later(lines, past, end)
+    past = purchase_history(lines, start)
+    relevant = bought_later(lines, past, end)
     if "ALS" in name:
         import implicit.als  # noqa: F401  (import time is not the method's)
     begin = time.process_time()
     model = MODELS[name](past)
     fitted = time.process_time() - begin
-    new, again = judge(model, relevant), judge(model, relevant, repeats=True)
+    new, again = evaluate(model, relevant), evaluate(model, relevant, repeats=True)
     return {
         "method": name,
         "recall_new": new["recall"],
@@ -137,8 +135,8 @@ def measure(name: str, cut: str) -> dict:
 def choose() -> None:
     """Print what the earlier cut says about the settings of ALS and of the blend."""
     lines = raw_lines()
-    past = history(lines, CUTS["earlier"][0])
-    relevant = later(lines, past, CUTS["earlier"][1])
+    past = purchase_history(lines, CUTS["earlier"][0])
+    relevant = bought_later(lines, past, CUTS["earlier"][1])
     best, found = -1.0, {}
     for setting, values in {
         "alpha": (1, 5, 20),
@@ -149,12 +147,12 @@ def choose() -> None:
         for value in values:
             trial = {**found, setting: value}
             model = als(past, **trial)
-            new, again = judge(model, relevant)["recall"], judge(model, relevant, repeats=True)["recall"]
+            new, again = evaluate(model, relevant)["recall"], evaluate(model, relevant, repeats=True)["recall"]
             taken = (new + again) / 2 > best
             print(f"ALS {trial}: {new:.4f} {again:.4f}{' taken' if taken else ''}", flush=True)
             if taken:
                 best, found = (new + again) / 2, trial
-    settings, trials = tune(lines, CUTS["test"][0])
+    settings, trials = tune_blend(lines, CUTS["test"][0])
     print(settings, trials.to_string(), sep="\n")
 
 

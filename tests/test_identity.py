@@ -10,15 +10,23 @@ from lepton_nb.people import identity
 from lepton_nb.people.comparing import (
     FIELDS,
     LEVELS,
-    candidates,
+    _parted,
+    _plain,
+    candidate_pairs,
     checked,
-    compare,
+    compare_records,
     edit_distance,
-    parted,
-    plain,
     standardise,
 )
-from lepton_nb.people.identity import clerical, counted, estimate, link, link_by_rules, score, unify
+from lepton_nb.people.identity import (
+    clerical_review,
+    count_customers,
+    fit_weights,
+    link,
+    link_by_rules,
+    pair_scores,
+    unify,
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +84,11 @@ def bought(*rows) -> pd.DataFrame:
     ],
 )
 def test_names_are_parted(name, given, family):
-    assert parted(name) == (given, family)
+    assert _parted(name) == (given, family)
 
 
 def test_plain_text_has_no_tags_and_no_signs():
-    assert plain("<a href='javascript:alert(2)'>Mill&nbsp;Lane</a>, No. 7") == "mill lane no 7"
+    assert _plain("<a href='javascript:alert(2)'>Mill&nbsp;Lane</a>, No. 7") == "mill lane no 7"
 
 
 def test_distance_of_long_and_empty_texts():
@@ -95,14 +103,16 @@ def test_distance_of_long_and_empty_texts():
 
 def test_comparison_does_not_depend_on_the_order_of_a_pair(chain):
     clean = standardise(checked(chain[0]["contacts"].iloc[::5].reset_index(drop=True)))
-    pairs = candidates(clean)
-    assert np.array_equal(compare(clean, pairs.left, pairs.right), compare(clean, pairs.right, pairs.left))
+    pairs = candidate_pairs(clean)
+    assert np.array_equal(
+        compare_records(clean, pairs.left, pairs.right), compare_records(clean, pairs.right, pairs.left)
+    )
 
 
 def test_levels_stay_on_their_scales(chain):
     clean = standardise(checked(chain[0]["contacts"]))
     rng = np.random.default_rng(0)
-    levels = compare(clean, rng.integers(0, len(clean), 5000), rng.integers(0, len(clean), 5000))
+    levels = compare_records(clean, rng.integers(0, len(clean), 5000), rng.integers(0, len(clean), 5000))
     assert all(levels[:, k].max() < len(LEVELS[name]) and levels[:, k].min() >= 0 for k, name in enumerate(FIELDS))
 
 
@@ -155,7 +165,7 @@ def test_persons_that_do_not_say_who_is_who_are_refused():
 def test_score_needs_every_record_of_the_truth():
     truth = pd.DataFrame({"channel": "till", "record": ["1", "2"], "person": ["a", "b"]})
     with pytest.raises(DataError, match="missing"):
-        score(truth.iloc[:1], truth)
+        pair_scores(truth.iloc[:1], truth)
 
 
 # people
@@ -180,7 +190,7 @@ def test_the_same_number_in_two_channels_joins_nobody():
 def test_few_and_empty_contacts_do_not_break(contacts):
     made = link(contacts)
     assert len(made.persons) == len(contacts) and made.persons.person.notna().all()
-    assert len(link_by_rules(contacts)) == len(contacts) and isinstance(clerical(made, contacts), pd.DataFrame)
+    assert len(link_by_rules(contacts)) == len(contacts) and isinstance(clerical_review(made, contacts), pd.DataFrame)
 
 
 def test_a_value_that_everybody_has_is_no_evidence(chain, linked):
@@ -188,7 +198,7 @@ def test_a_value_that_everybody_has_is_no_evidence(chain, linked):
     mail = tables["contacts"].email.where(tables["contacts"].email.notna(), "none@none.example")
     born = tables["contacts"].birth_date.fillna(pd.Timestamp("1970-01-01"))
     worn = link(tables["contacts"].assign(email=mail, birth_date=born))
-    assert score(worn.persons, linked.persons)["f1"] > 0.98
+    assert pair_scores(worn.persons, linked.persons)["f1"] > 0.98
     crowd = pd.DataFrame(
         {
             "channel": "till",
@@ -203,7 +213,7 @@ def test_a_value_that_everybody_has_is_no_evidence(chain, linked):
 def test_the_embedded_people_are_found(chain, linked):
     tables, truth = chain
     owners = truth.people.person_of
-    good, rules = score(linked.persons, owners), score(link_by_rules(tables["contacts"]), owners)
+    good, rules = pair_scores(linked.persons, owners), pair_scores(link_by_rules(tables["contacts"]), owners)
     assert good["precision"] > 0.94 and good["recall"] > 0.93 and good["whole f1"] > 0.9
     assert rules["f1"] < 0.85 and rules["mixed persons"] > 3 * good["mixed persons"]
 
@@ -232,20 +242,20 @@ def test_probabilities_are_honest(chain, linked):
 def test_another_sample_of_strangers_changes_little(chain, linked):
     other = link(chain[0]["contacts"], seed=9)
     joined = linked.persons.assign(other=other.persons.person)
-    agree = score(linked.persons, other.persons)
+    agree = pair_scores(linked.persons, other.persons)
     assert agree["f1"] > 0.98 and len(joined) == len(other.persons)
 
 
 def test_the_order_of_the_records_does_not_matter(chain, linked):
     shuffled = chain[0]["contacts"].sample(frac=1, random_state=4).reset_index(drop=True)
-    assert score(link(shuffled).persons, linked.persons)["f1"] > 0.98
+    assert pair_scores(link(shuffled).persons, linked.persons)["f1"] > 0.98
 
 
 def test_estimation_needs_no_labels_and_finds_the_shares(chain):
     tables, truth = chain
     clean = standardise(checked(tables["contacts"]))
-    pairs = candidates(clean)
-    weights = estimate(clean, compare(clean, pairs.left.to_numpy(), pairs.right.to_numpy()))
+    pairs = candidate_pairs(clean)
+    weights = fit_weights(clean, compare_records(clean, pairs.left.to_numpy(), pairs.right.to_numpy()))
     n, every = truth.people.person_of.groupby("person").size(), len(clean) * (len(clean) - 1) / 2
     assert abs(weights.share["person"] * every / (n * (n - 1) / 2).sum() - 1) < 0.05
     assert np.isclose(weights.share.sum(), 1) and all(np.allclose(c[1:].sum(0), 1) for c in weights.chance.values())
@@ -253,7 +263,7 @@ def test_estimation_needs_no_labels_and_finds_the_shares(chain):
 
 def test_no_personal_data_in_the_list_for_review(chain, linked):
     tables, _ = chain
-    text = clerical(linked, tables["contacts"]).to_csv()
+    text = clerical_review(linked, tables["contacts"]).to_csv()
     contacts = tables["contacts"]
     assert not any(
         value in text
@@ -273,7 +283,7 @@ def test_lines_keep_returns_and_leave_anonymous_ones_out():
     assert (
         lines.person.tolist() == ["a", "a", "web/9"]
         and lines.units.tolist() == [2, -1, 1]
-        and tuple(lines) == identity.LINES
+        and tuple(lines) == identity._LINES
     )
 
 
@@ -285,9 +295,11 @@ def test_without_persons_every_account_is_one():
 
 def test_lines_without_a_record_are_not_counted_and_nothing_but_such_is_refused():
     one = pd.DataFrame({"channel": ["till"], "record": ["1"], "person": ["a"]})
-    assert counted(bought(("till", "1", 1), ("till", "", 1), ("till", None, 1)), {"one": one}).customers.tolist() == [1]
+    assert count_customers(
+        bought(("till", "1", 1), ("till", "", 1), ("till", None, 1)), {"one": one}
+    ).customers.tolist() == [1]
     with pytest.raises(DataError, match="no line says who bought"):
-        counted(bought(("till", "", 1), ("till", None, 1)), {"one": one})
+        count_customers(bought(("till", "", 1), ("till", None, 1)), {"one": one})
 
 
 def test_counting_by_hand():
@@ -298,7 +310,7 @@ def test_counting_by_hand():
         ]
     ).assign(date=lambda t: t.date.clip(upper=pd.Timestamp("2024-12-30")))
     one = pd.DataFrame({"channel": ["till", "web", "till"], "record": ["1", "1", "2"], "person": ["a", "a", "b"]})
-    told = counted(lines, {"apart": one.assign(person=["a", "x", "b"]), "together": one}).set_index("way")
+    told = count_customers(lines, {"apart": one.assign(person=["a", "x", "b"]), "together": one}).set_index("way")
     assert (
         told.customers.tolist() == [3, 2]
         and told["silent accounts of active customers"].tolist() == [0, 1]

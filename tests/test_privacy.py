@@ -16,32 +16,32 @@ from hypothesis import strategies as st
 
 from lepton_nb.data.catalog import load
 from lepton_nb.privacy import vault as vault_module
-from lepton_nb.privacy.audit import audit
-from lepton_nb.privacy.differential import Budget, BudgetError, laplace_counts, private_counts, spend
+from lepton_nb.privacy.audit import audit_privacy
+from lepton_nb.privacy.differential import Budget, BudgetError, _laplace_counts, private_counts, spend
 from lepton_nb.privacy.disclosure import DisclosureError, cells, guard, k_anonymity, publishable
 from lepton_nb.privacy.erasure import (
     ErasureError,
+    _reappeared,
     access,
     erase,
     erase_from_folder,
     find_subject,
-    reappeared,
     remains,
     retain,
 )
 from lepton_nb.privacy.pseudonyms import (
-    KeyProblem,
     PrivacyError,
+    SecretKeyError,
     accounts,
     collision_probability,
     new_key,
     parse_key,
+    pseudonym_key,
     pseudonymise,
     read_key,
     rekey,
-    run_key,
 )
-from lepton_nb.privacy.traces import check_tables, published_tables, search_text, traces
+from lepton_nb.privacy.traces import _search_text, check_published, published_tables, traces
 from lepton_nb.privacy.vault import VaultError, read_vault, remove_from_vault, rotate, seal, unseal, write_vault
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.publish import publish
@@ -83,12 +83,12 @@ HOSTILE = [
 )
 def test_a_bad_key_is_refused_in_words_that_do_not_repeat_it(text, monkeypatch):
     monkeypatch.setenv("LEPTON_NB_KEY", text)
-    with pytest.raises(KeyProblem) as refused:
+    with pytest.raises(SecretKeyError) as refused:
         read_key()
     assert "LEPTON_NB_KEY" in str(refused.value) and "new_key()" in str(refused.value)
     assert len(text) < 5 or text not in str(refused.value)
-    with pytest.raises(KeyProblem):
-        run_key()
+    with pytest.raises(SecretKeyError):
+        pseudonym_key()
 
 
 def test_a_missing_key_names_the_variable_and_the_remedy(monkeypatch):
@@ -99,9 +99,9 @@ def test_a_missing_key_names_the_variable_and_the_remedy(monkeypatch):
 
 def test_a_key_file_must_exist_be_text_and_be_private(tmp_path):
     file = tmp_path / "key"
-    with pytest.raises(KeyProblem, match="no such key file"):
+    with pytest.raises(SecretKeyError, match="no such key file"):
         read_key(file)
-    with pytest.raises(KeyProblem, match="no such key file"):
+    with pytest.raises(SecretKeyError, match="no such key file"):
         read_key(tmp_path)
     text = new_key()
     file.write_text(text + "\n")
@@ -109,11 +109,11 @@ def test_a_key_file_must_exist_be_text_and_be_private(tmp_path):
     assert read_key(file) == parse_key(text, f"The key file {file}")
     file.chmod(0o644)
     if os.name == "posix":
-        with pytest.raises(KeyProblem, match="chmod 600"):
+        with pytest.raises(SecretKeyError, match="chmod 600"):
             read_key(file)
     file.write_bytes(bytes(range(128, 160)))
     file.chmod(0o600)
-    with pytest.raises(KeyProblem, match="does not hold a key as text"):
+    with pytest.raises(SecretKeyError, match="does not hold a key as text"):
         read_key(file)
 
 
@@ -161,7 +161,7 @@ def test_too_few_bits_are_noticed_not_hoped_against():
 def test_pseudonyms_follow_a_new_key_only_from_the_right_old_one():
     who = pd.Series(HOSTILE[:4] * 2)
     assert rekey(pseudonymise(who, KEY), who, KEY, OTHER).equals(pseudonymise(who, OTHER))
-    with pytest.raises(KeyProblem, match="nothing was changed"):
+    with pytest.raises(SecretKeyError, match="nothing was changed"):
         rekey(pseudonymise(who, KEY), who, OTHER, KEY)
     assert len(pseudonymise(pd.Series([], dtype=object), KEY)) == 0
 
@@ -233,7 +233,7 @@ def test_a_table_that_parquet_cannot_hold_and_a_vault_without_accounts_are_refus
 
 def test_two_writings_never_share_a_nonce():
     assert len({seal(PEOPLE, KEY)[15:27] for _ in range(50)}) == 50
-    with pytest.raises(KeyProblem, match=f"made with key {KEY.id}.*another key is key {OTHER.id}"):
+    with pytest.raises(SecretKeyError, match=f"made with key {KEY.id}.*another key is key {OTHER.id}"):
         unseal(seal(PEOPLE, KEY), OTHER)
 
 
@@ -449,7 +449,7 @@ def test_a_refused_question_is_not_answered_and_not_booked():
 @pytest.mark.parametrize("epsilon", [0.01, 0.1, 0.3, 1 / 3, 1.0, 7.7])
 @pytest.mark.parametrize("contributions", [1, 3, 7])
 def test_opendp_certifies_the_stated_epsilon(epsilon, contributions):
-    measurement, scale = laplace_counts([str(i) for i in range(7)], epsilon, contributions)
+    measurement, scale = _laplace_counts([str(i) for i in range(7)], epsilon, contributions)
     assert measurement.map(contributions) <= epsilon and scale == pytest.approx(contributions / epsilon)
 
 
@@ -653,15 +653,15 @@ def test_erasing_twice_and_erasing_the_unknown_are_sentences():
 
 def test_who_comes_back_from_a_backup_is_found_only_with_the_key():
     _, receipt = erase(world(), "p1", KEY, at="2025-06-01")
-    assert set(reappeared(world()["identity"], [receipt], KEY)) == {"till/17", "web/王🦩", "app/<b>1</b>"}
+    assert set(_reappeared(world()["identity"], [receipt], KEY)) == {"till/17", "web/王🦩", "app/<b>1</b>"}
     with pytest.raises(PrivacyError, match="right key"):
-        reappeared(world()["identity"], [receipt], OTHER)
+        _reappeared(world()["identity"], [receipt], OTHER)
 
 
 def test_a_vault_that_cannot_be_opened_stops_the_erasure(tmp_path):
     write_vault(tmp_path / "v", PEOPLE.assign(channel="till", record="17"), KEY)
     content = (tmp_path / "v").read_bytes()
-    with pytest.raises(KeyProblem):
+    with pytest.raises(SecretKeyError):
         erase(world(), "p1", OTHER, at="x", vault=tmp_path / "v", contexts=())
     assert (tmp_path / "v").read_bytes() == content
     _, receipt = erase(world(), "p1", KEY, at="x", vault=tmp_path / "v")
@@ -786,7 +786,7 @@ def test_the_audit_of_hostile_people_names_none_of_them(tmp_path):
         "purchases": purchases,
         "lines": purchases.merge(identity, on=["channel", "record"]),
     }
-    done = audit(frames, ["S0"], KEY, Budget(1.0), invented=True)
+    done = audit_privacy(frames, ["S0"], KEY, Budget(1.0), invented=True)
     for frame, count in [
         (done.table, None),
         (done.held.frame, "persons"),
@@ -794,7 +794,7 @@ def test_the_audit_of_hostile_people_names_none_of_them(tmp_path):
         (done.receipt.tables, None),
     ]:
         assert (
-            search_text(
+            _search_text(
                 publishable(frame, count, people={*identity.person, *accounts(contacts)}).to_csv(),
                 [*needles, *identity.person[:20]],
             )
@@ -811,7 +811,7 @@ def test_a_refusal_of_contacts_does_not_repeat_them(tmp_path):
     with pytest.raises(UserError) as refused:
         load("retail", f"own:{tmp_path / 'mine'}")
     assert "contacts.csv" in str(refused.value) and "birth_date" in str(refused.value) and "row 5" in str(refused.value)
-    assert search_text(str(refused.value), SHARED) == []
+    assert _search_text(str(refused.value), SHARED) == []
 
 
 SAFE = """
@@ -820,9 +820,9 @@ from pathlib import Path
 from lepton_nb.privacy.disclosure import cells, guard, publishable
 from lepton_nb.privacy.differential import Budget, private_counts
 from lepton_nb.privacy.erasure import articles, erase
-from lepton_nb.privacy.pseudonyms import accounts, pseudonymise, run_key
+from lepton_nb.privacy.pseudonyms import accounts, pseudonym_key, pseudonymise
 from lepton_nb.workbook.figures import Figure, say, table
-key, folder = run_key(), Path(params.trace)
+key, folder = pseudonym_key(), Path(params.trace)
 contacts, purchases = (pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False) for name in ("contacts", "purchases"))
 identity = contacts[["channel", "record"]].assign(person=pseudonymise(accounts(contacts), key))
 lines = purchases.astype({"units": float, "price": float}).merge(identity, on=["channel", "record"]).eval("money = units * price")
@@ -870,7 +870,7 @@ def test_canaries_stay_out_of_a_report_that_goes_through_the_door(tmp_path, monk
     found = traces([out], [*needles, os.environ["LEPTON_NB_KEY"]])
     assert found.empty, found.to_string()
     page = next(out.glob("shop/*/report.html"))
-    assert len(published_tables(page)) == 6 and check_tables(page).empty
+    assert len(published_tables(page)) == 6 and check_published(page).empty
 
 
 def test_every_way_to_leak_is_caught(tmp_path, monkeypatch):
@@ -886,7 +886,7 @@ def test_every_way_to_leak_is_caught(tmp_path, monkeypatch):
         and len(kinds["report.html"]) >= len(LEAKS) - 1
         and kinds["results.json"] == {"zqname2kx"}
     )
-    assert set(check_tables(next(out.glob("shop/*/report.html"))).table) == {"contacts.csv", "x.csv"}
+    assert set(check_published(next(out.glob("shop/*/report.html"))).table) == {"contacts.csv", "x.csv"}
     assert found[found.needle == "zqmail4kx@example.org"].form.str.contains("sha256").all()
 
 
@@ -906,7 +906,10 @@ def test_canaries_stay_out_of_the_retail_report(tmp_path, monkeypatch):
     publish(run, tmp_path / "runs" / "reports")
     found = traces([tmp_path / "runs"], [*needles, os.environ["LEPTON_NB_KEY"]])
     assert found.empty, found.to_string()
-    problems, offered = check_tables(run / "report.html"), [name for name, _ in published_tables(run / "report.html")]
+    problems, offered = (
+        check_published(run / "report.html"),
+        [name for name, _ in published_tables(run / "report.html")],
+    )
     assert problems.empty, problems.to_string()
     assert any("private" in name for name in offered) and any(
         "segment" in name for name in offered
@@ -916,6 +919,6 @@ def test_canaries_stay_out_of_the_retail_report(tmp_path, monkeypatch):
 
 
 def test_the_search_finds_nothing_where_nothing_is():
-    assert search_text("an ordinary page about tea & milk", SHARED + ["独角兽"]) == []
+    assert _search_text("an ordinary page about tea & milk", SHARED + ["独角兽"]) == []
     with pytest.raises(PrivacyError, match="no such file"):
         traces([Path("nowhere")], ["abc"])

@@ -1,4 +1,4 @@
-"""Corner cases of customers.profiles, customers.lifetime and customers.worth: odd customers, odd names, odd lines."""
+"""Corner cases of people.profiles, people.lifetime and people.worth: odd customers, odd names, odd lines."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from scipy.stats import beta
 
 from lepton_nb.people.lifetime import (
     BetaGeometric,
-    GammaGamma,
+    _log_likelihood,
     alive,
     buying_history,
     comes_back,
@@ -20,37 +20,36 @@ from lepton_nb.people.lifetime import (
     expected_visits,
     fit_spend,
     fit_visits,
-    log_likelihood,
 )
 from lepton_nb.people.profiles import (
-    LINES,
+    _LINES,
     ProfileError,
+    _coverage,
+    _rfm_scores,
+    _silence_check,
     channel_preference,
     check_lines,
-    coverage,
     hot_hours,
     hot_places,
     large_enough,
     profiles,
-    rfm_scores,
-    silence_check,
     stickiness,
     top_share,
     visits,
 )
 from lepton_nb.people.segments import segments, value_by
 from lepton_nb.people.worth import (
+    _choose,
+    _corrected,
+    _forecasts,
+    _morning,
+    _outcome_after,
     calibration,
     calibration_error,
-    choose,
     consents,
-    corrected,
-    forecasts,
+    customer_lifetime_value,
     held_out,
-    lifetime_value,
     margin_share,
-    morning,
-    outcome_after,
     win_back,
 )
 from lepton_nb.workbook.figures import table_html
@@ -76,7 +75,7 @@ def rows(*entries):
             }
             for i, (p, d, c, u, m) in enumerate(entries)
         ],
-        columns=LINES,
+        columns=_LINES,
     )
 
 
@@ -142,7 +141,7 @@ def test_customers_with_one_purchase_or_returns_only_keep_a_row_with_a_note():
         and np.isnan(people.loc["back", "recency"])
         and not people.loc["back", "silent"]
     )
-    assert rfm_scores(people).loc["back", "R"] == 1
+    assert _rfm_scores(people).loc["back", "R"] == 1
 
 
 def test_returns_only_everywhere_is_said_and_not_divided_by():
@@ -213,15 +212,15 @@ def test_lines_after_the_end_change_nothing():
         profiles(LINES_OF_SHOP, cut), profiles(LINES_OF_SHOP[LINES_OF_SHOP["date"] < cut], cut)
     )
     days = visits(check_lines(LINES_OF_SHOP))
-    early = morning(days, cut, 28)
-    pd.testing.assert_frame_equal(early.history, morning(days[days["date"] < cut], cut, 28).history)
+    early = _morning(days, cut, 28)
+    pd.testing.assert_frame_equal(early.history, _morning(days[days["date"] < cut], cut, 28).history)
 
 
 def test_anonymous_lines_are_counted_apart():
     lines = rows(
         ("a", "2024-06-01", "till", 1, 30.0), (None, "2024-06-01", "till", 1, 10.0), ("", "2024-06-01", "till", 1, 10.0)
     )
-    assert len(check_lines(lines)) == 1 and np.isclose(coverage(lines), 0.6)
+    assert len(check_lines(lines)) == 1 and np.isclose(_coverage(lines), 0.6)
 
 
 def test_hot_spots_hide_small_cells_and_need_hours():
@@ -268,9 +267,9 @@ def test_names_of_segments_are_told_apart_even_without_channels():
 
 def test_silence_needs_history():
     with pytest.raises(ProfileError, match="no line before"):
-        silence_check(LINES_OF_SHOP, ["1999-01-01"])
+        _silence_check(LINES_OF_SHOP, ["1999-01-01"])
     with pytest.raises(ProfileError, match="take an earlier day"):
-        silence_check(LINES_OF_SHOP, [END - pd.Timedelta(days=20)])
+        _silence_check(LINES_OF_SHOP, [END - pd.Timedelta(days=20)])
 
 
 @pytest.mark.parametrize("x, t_x, T", [(0, 0, 30), (800, 129.9, 130), (800, 60, 130), (3, 5, 500)])
@@ -278,7 +277,7 @@ def test_extreme_histories_give_finite_numbers(x, t_x, T):
     one = pd.DataFrame({"x": [float(x)], "t_x": [float(t_x)], "T": [float(T)]})
     model = BetaGeometric(0.9, 2.6, 0.5, 6.0)
     many = expected_visits(model, one, np.array([1.0, 52.0, 520.0]))[0]
-    assert np.isfinite(log_likelihood(model, one)).all() and 0 <= alive(model, one)[0] <= 1
+    assert np.isfinite(_log_likelihood(model, one)).all() and 0 <= alive(model, one)[0] <= 1
     assert np.isfinite(many).all() and (np.diff(many) >= -1e-9).all() and many[0] >= 0
     assert 0 <= comes_back(model, one, 8)[0] <= alive(model, one)[0]
 
@@ -319,10 +318,10 @@ def test_a_correction_repairs_odds_that_are_off_together():
     true = rng.beta(1, 2, 4000)
     said, came = true / (true + 3 * (1 - true)), rng.random(4000) < true
     later = rng.random(4000) < true
-    assert calibration_error(calibration(corrected(said, came, said), later)) < 0.4 * calibration_error(
+    assert calibration_error(calibration(_corrected(said, came, said), later)) < 0.4 * calibration_error(
         calibration(said, later)
     )
-    assert (corrected(said, np.zeros(4000, bool), said) == said).all()
+    assert (_corrected(said, np.zeros(4000, bool), said) == said).all()
 
 
 def test_the_forecast_chosen_never_looks_at_what_came():
@@ -357,9 +356,9 @@ def test_a_period_without_days_or_without_records_is_refused():
 
 def test_the_mean_of_all_is_that_of_those_known_a_period_ago():
     days, back = visits(check_lines(LINES_OF_SHOP)), pd.Timedelta(days=100)
-    past, now = morning(days, END - 2 * back, 100), morning(days, END - back, 100)
-    mean = forecasts(now, past, outcome_after(days, past))["mean of all"]["visits"].iloc[0]
-    assert len(now.history) > len(past.history) and np.isclose(mean, outcome_after(days, past)[0].mean())
+    past, now = _morning(days, END - 2 * back, 100), _morning(days, END - back, 100)
+    mean = _forecasts(now, past, _outcome_after(days, past))["mean of all"]["visits"].iloc[0]
+    assert len(now.history) > len(past.history) and np.isclose(mean, _outcome_after(days, past)[0].mean())
 
 
 def test_the_choice_is_by_all_four_errors():
@@ -372,11 +371,11 @@ def test_the_choice_is_by_all_four_errors():
         },
         index=["mean of all", "same as the last period", "BG/NBD", "blend"],
     )
-    assert choose(scores) == "BG/NBD"
+    assert _choose(scores) == "BG/NBD"
 
 
 def test_letters_go_to_nobody_without_consent_and_not_at_any_price():
-    made = morning(visits(check_lines(LINES_OF_SHOP)), END, 28)
+    made = _morning(visits(check_lines(LINES_OF_SHOP)), END, 28)
     everybody, nobody = win_back(made, 0.3, response=0.2), win_back(made, 0.3, response=0.2, letter=10**6)
     assert everybody.gain > 0 and nobody.gain == 0 and np.isnan(nobody.break_even)
     some = pd.Series(np.arange(len(made.history)) % 2 == 0, index=made.history.index)
@@ -399,21 +398,21 @@ def test_margins_need_a_cost_and_stay_near_the_common_one_for_small_buyers():
 
 
 def test_value_falls_with_discount_and_grows_with_time():
-    made = morning(visits(check_lines(LINES_OF_SHOP)), END, 28)
+    made = _morning(visits(check_lines(LINES_OF_SHOP)), END, 28)
     year, two, dear = (
-        lifetime_value(made, 0.3, 52),
-        lifetime_value(made, 0.3, 104),
-        lifetime_value(made, 0.3, 104, yearly_rate=0.5),
+        customer_lifetime_value(made, 0.3, 52),
+        customer_lifetime_value(made, 0.3, 104),
+        customer_lifetime_value(made, 0.3, 104, yearly_rate=0.5),
     )
     assert (two >= year - 1e-9).all() and dear.sum() < two.sum()
-    ten = [lifetime_value(made, 0.3, 10, 0.0, step).sum() for step in (1, 4, 10)]
+    ten = [customer_lifetime_value(made, 0.3, 10, 0.0, step).sum() for step in (1, 4, 10)]
     assert np.allclose(ten, ten[0]), "weeks after the last whole step were left out"
     for wrong in ({"weeks": 0}, {"step": 0}, {"yearly_rate": -1}):
         with pytest.raises(ProfileError, match="must be above"):
-            lifetime_value(made, 0.3, **wrong)
+            customer_lifetime_value(made, 0.3, **wrong)
     for wrong in ("0.3", np.nan, None):
         with pytest.raises(ProfileError, match="margin is"):
-            lifetime_value(made, wrong)
+            customer_lifetime_value(made, wrong)
 
 
 def test_consent_is_found_whatever_the_type_of_the_record_and_silence_is_none():

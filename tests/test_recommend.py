@@ -4,42 +4,42 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.people.blend import GRID, Settings, best_list, blend, earlier, lift, timely, tune
+from lepton_nb.people.blend import _GRID, Settings, _earlier, _lift, _timely, best_list, blend, tune_blend
 from lepton_nb.people.newcomers import (
-    faded_counts,
-    first_visits,
-    hide_items,
-    judge_newcomers,
+    _auc,
+    _faded_counts,
+    _first_visits,
+    _hide_items,
+    evaluate_newcomers,
     popular_here,
-    ranked_right,
     resemblance,
     with_new_items,
 )
-from lepton_nb.people.offers import list_worth, margin_of, pairs, spread_of, study, trial_size
+from lepton_nb.people.offers import item_margin, item_pairs, list_worth, margin_spread, study_lists, trial_size
 from lepton_nb.people.recommend import (
     RecommendError,
+    _lists,
+    _top,
     because,
-    bought,
+    bought_later,
+    bought_matrix,
     buyers,
-    compare,
+    compare_methods,
     difference,
     ease,
+    ease_weights,
+    evaluate,
     freshest,
-    history,
+    gram,
     item_item,
-    judge,
-    knowing,
-    later,
-    lists,
-    matrix,
+    oracle,
     per_person,
     popularity,
-    rebuild,
-    recommend,
+    purchase_history,
+    purchase_matrix,
     scores,
     taste_world,
-    together,
-    top,
+    top_items,
 )
 from lepton_nb.workbook.parameters import UserError
 
@@ -49,8 +49,8 @@ CUT = "2024-09-01"
 @pytest.fixture(scope="module")
 def world():
     lines, liking = taste_world(persons=300, items=60, seed=11)
-    past = history(lines, CUT)
-    return lines, liking, past, later(lines, past)
+    past = purchase_history(lines, CUT)
+    return lines, liking, past, bought_later(lines, past)
 
 
 def brute(model, lines, past, k, repeats):
@@ -85,7 +85,7 @@ def brute(model, lines, past, k, repeats):
 def test_the_judge_agrees_with_sets_and_loops(world, make, repeats):
     lines, _, past, relevant = world
     model = make(past)
-    found = judge(model, relevant, 7, repeats)
+    found = evaluate(model, relevant, 7, repeats)
     assert np.allclose(found[["recall", "ndcg", "coverage", "novelty"]], brute(model, lines, past, 7, repeats))
 
 
@@ -102,12 +102,12 @@ def test_explanations_add_up_to_the_score(world, make):
 
 def test_ease_is_the_minimum_of_its_problem(world):
     past = world[2]
-    seen = bought(past).toarray()
+    seen = bought_matrix(past).toarray()
 
     def loss(weights):
         return ((seen - seen @ weights) ** 2).sum() + 50 * (weights**2).sum()
 
-    best = rebuild(seen.T @ seen, 50.0)
+    best = ease_weights(seen.T @ seen, 50.0)
     draw = np.random.default_rng(0)
     for _ in range(20):
         step = draw.normal(0, 1e-3, best.shape)
@@ -118,7 +118,7 @@ def test_ease_is_the_minimum_of_its_problem(world):
 
 def test_ease_solves_each_item_as_a_ridge_regression(world):
     past = world[2]
-    seen, target = bought(past).toarray(), 4
+    seen, target = bought_matrix(past).toarray(), 4
     others = np.delete(np.arange(seen.shape[1]), target)
     left = seen[:, others].T @ seen[:, others] + 80 * np.eye(len(others))
     assert np.allclose(
@@ -135,27 +135,30 @@ def test_nothing_after_the_cut_changes_a_list(world, make):
         shuffled.loc[after, column] = np.random.default_rng(1).permutation(lines.loc[after, column])
     people = list(past.persons)
     for changed in (shuffled, lines[~after], lines.assign(units=np.where(after, -1, 1))):
-        pd.testing.assert_frame_equal(recommend(make(history(changed, CUT)), people), recommend(make(past), people))
+        pd.testing.assert_frame_equal(
+            top_items(make(purchase_history(changed, CUT)), people), top_items(make(past), people)
+        )
 
 
 def test_tuning_sees_nothing_from_the_cut_on(world):
     lines, grid = world[0], {"trend": (0.0, 0.5), "own": (0.1, 1.0)}
     known = lines["date"] < CUT
-    first, trials = tune(lines, CUT, grid, span=60)
-    pd.testing.assert_frame_equal(tune(lines[known], CUT, grid, span=60)[1], trials)
-    past, relevant = earlier(lines, CUT, 60)
+    first, trials = tune_blend(lines, CUT, grid, span=60)
+    pd.testing.assert_frame_equal(tune_blend(lines[known], CUT, grid, span=60)[1], trials)
+    past, relevant = _earlier(lines, CUT, 60)
     assert past.until == pd.Timestamp("2024-07-03")
     best = trials.loc[trials["taken"], "recall"].max() if trials["taken"].any() else None
     if best is not None:
         model = blend(past, first)
-        assert np.isclose(np.mean([judge(model, relevant, repeats=r)["recall"] for r in (False, True)]), best)
+        assert np.isclose(np.mean([evaluate(model, relevant, repeats=r)["recall"] for r in (False, True)]), best)
 
 
 def test_order_of_the_rows_does_not_matter(world):
     lines, past = world[0], world[2]
     mixed = lines.sample(frac=1, random_state=3)
     pd.testing.assert_frame_equal(
-        recommend(blend(history(mixed, CUT)), list(past.persons[:50])), recommend(blend(past), list(past.persons[:50]))
+        top_items(blend(purchase_history(mixed, CUT)), list(past.persons[:50])),
+        top_items(blend(past), list(past.persons[:50])),
     )
 
 
@@ -166,8 +169,8 @@ def test_the_seed_repeats_the_world():
 
 def test_nobody_is_shown_what_they_have(world):
     past = world[2]
-    shown = lists(blend(past), np.arange(past.shape[0]), 10)
-    had = bought(past).toarray() > 0
+    shown = _lists(blend(past), np.arange(past.shape[0]), 10)
+    had = bought_matrix(past).toarray() > 0
     assert not any(had[u, i] for u, row in enumerate(shown) for i in row if i >= 0)
     assert all(len(set(row[row >= 0])) == (row >= 0).sum() for row in shown)
 
@@ -175,14 +178,14 @@ def test_nobody_is_shown_what_they_have(world):
 def test_a_list_ends_where_items_end():
     day = pd.Timestamp("2024-01-01")
     lines = pd.DataFrame({"person": ["a", "a", "b"], "date": day, "item": ["x", "y", "x"], "units": 1})
-    past = history(lines, least=1)
-    assert recommend(popularity(past), ["a", "b"], 5)[["person", "item"]].values.tolist() == [["b", "y"]]
-    assert lists(popularity(past), np.array([0]), 5).tolist() == [[-1] * 5]
+    past = purchase_history(lines, least=1)
+    assert top_items(popularity(past), ["a", "b"], 5)[["person", "item"]].values.tolist() == [["b", "y"]]
+    assert _lists(popularity(past), np.array([0]), 5).tolist() == [[-1] * 5]
 
 
 def test_ties_go_to_the_first_name():
-    assert top(np.array([[2.0, 2.0 + 1e-14, 5.0, 2.0]]), 3).tolist() == [[2, 0, 1]]
-    assert top(np.zeros((1, 4)), 2).tolist() == [[0, 1]]
+    assert _top(np.array([[2.0, 2.0 + 1e-14, 5.0, 2.0]]), 3).tolist() == [[2, 0, 1]]
+    assert _top(np.zeros((1, 4)), 2).tolist() == [[0, 1]]
 
 
 def test_odd_customers():
@@ -201,15 +204,15 @@ def test_odd_customers():
         ("gift", "milk", 1),
     ]
     lines = pd.DataFrame(rows, columns=["person", "item", "units"]).assign(date=day, price=[1.0] * 10 + [0.0])
-    past = history(lines, "2024-01-02", least=1)
+    past = purchase_history(lines, "2024-01-02", least=1)
     assert list(past.persons) == sorted(["once", "李雷", "🙂", "<script>alert(1)</script>", "both"])
     assert (
         past.left_out["lines without a person or item"] == 2
         and past.left_out["persons with returns or gifts only"] == 2
     )
-    assert list(recommend(ease(past, 1.0), ["once"])["item"]) == ["milk"]
+    assert list(top_items(ease(past, 1.0), ["once"])["item"]) == ["milk"]
     with pytest.raises(RecommendError, match="'back' is not among the 5 known ones.*newcomers"):
-        recommend(ease(past, 1.0), ["back"])
+        top_items(ease(past, 1.0), ["back"])
 
 
 @pytest.mark.parametrize(
@@ -224,13 +227,13 @@ def test_odd_customers():
 )
 def test_lines_that_teach_nothing_are_refused_in_words(world, change, words):
     with pytest.raises(UserError, match=words):
-        history(change(world[0][:200]), CUT)
+        purchase_history(change(world[0][:200]), CUT)
 
 
 def test_a_message_about_an_unknown_person_names_nobody_else(world):
     past = world[2]
     with pytest.raises(RecommendError) as refused:
-        recommend(ease(past), [past.persons[0] + "x"])
+        top_items(ease(past), [past.persons[0] + "x"])
     assert "did you mean" not in str(refused.value)
     with pytest.raises(RecommendError, match=f"did you mean {past.items[0]}"):
         because(ease(past), past.persons[0], past.items[0] + "x")
@@ -238,7 +241,7 @@ def test_a_message_about_an_unknown_person_names_nobody_else(world):
 
 def test_lines_without_a_date_are_counted(world):
     lines = world[0]
-    past = history(lines.assign(date=lines["date"].where(lines.index >= 7)), CUT)
+    past = purchase_history(lines.assign(date=lines["date"].where(lines.index >= 7)), CUT)
     assert past.left_out["lines without a date"] == 7 and past.left_out["lines without a person or item"] == 0
 
 
@@ -246,29 +249,32 @@ def test_other_refusals(world):
     lines, _, past, relevant = world
     for call, words in (
         (lambda: ease(past, 0.0), "penalty is 0"),
-        (lambda: top(np.zeros((1, 2)), 0), "k is 0"),
-        (lambda: together(bought(past), most=4), "items.*GB"),
+        (lambda: _top(np.zeros((1, 2)), 0), "k is 0"),
+        (lambda: gram(bought_matrix(past), most=4), "items.*GB"),
         (lambda: because(ease(past), past.persons[0], "caviar"), "item 'caviar' is not among"),
-        (lambda: per_person(ease(past), later(lines[:0], past)), "nobody known before 2024-09-01"),
+        (lambda: per_person(ease(past), bought_later(lines[:0], past)), "nobody known before 2024-09-01"),
         (lambda: Settings(floor=1.5), "floor is 1.5"),
-        (lambda: faded_counts(lines, "1999-01-01"), "no purchase before 1999"),
-        (lambda: popular_here(faded_counts(lines, CUT), store="Mars"), "store 'Mars'"),
-        (lambda: judge_newcomers(lines.assign(store="s", channel="c"), "2030-01-01"), "nobody came for the first time"),
+        (lambda: _faded_counts(lines, "1999-01-01"), "no purchase before 1999"),
+        (lambda: popular_here(_faded_counts(lines, CUT), store="Mars"), "store 'Mars'"),
+        (
+            lambda: evaluate_newcomers(lines.assign(store="s", channel="c"), "2030-01-01"),
+            "nobody came for the first time",
+        ),
         (
             lambda: list_worth(ease(past), popularity(past), relevant, np.ones(past.shape[1]), 8, acceptance=2),
             "acceptance 2",
         ),
         (lambda: trial_size(1.0, 0.0), "effect above 0"),
         (lambda: trial_size(1.0, 1.0, power=1.0), "below 1"),
-        (lambda: pairs(popularity(past)), "no weights between items"),
+        (lambda: item_pairs(popularity(past)), "no weights between items"),
         (lambda: ease(past, float("nan")), "penalty is nan"),
         (lambda: item_item(past, neighbours=0), "neighbours is 0"),
-        (lambda: tune(lines, CUT, {"speed": (1,)}), "'speed' is no setting"),
-        (lambda: recommend(ease(past), past.persons[0]), "give a list"),
-        (lambda: first_visits(lines, CUT), "no column store, channel"),
-        (lambda: faded_counts(lines.drop(columns="units"), CUT), "no column units"),
-        (lambda: history(lines.assign(date="soon"), CUT), "no dates"),
-        (lambda: margin_of(lines, pd.DataFrame({"item": ["i001", "i001"], "cost": 1.0}), past), "stands twice"),
+        (lambda: tune_blend(lines, CUT, {"speed": (1,)}), "'speed' is no setting"),
+        (lambda: top_items(ease(past), past.persons[0]), "give a list"),
+        (lambda: _first_visits(lines, CUT), "no column store, channel"),
+        (lambda: _faded_counts(lines.drop(columns="units"), CUT), "no column units"),
+        (lambda: purchase_history(lines.assign(date="soon"), CUT), "no dates"),
+        (lambda: item_margin(lines, pd.DataFrame({"item": ["i001", "i001"], "cost": 1.0}), past), "stands twice"),
     ):
         with pytest.raises(UserError, match=words):
             call()
@@ -276,8 +282,8 @@ def test_other_refusals(world):
 
 def test_too_many_items_are_cut_to_the_most_bought(world):
     lines = world[0]
-    past = history(lines, CUT, most_items=10)
-    whole = history(lines, CUT)
+    past = purchase_history(lines, CUT, most_items=10)
+    whole = purchase_history(lines, CUT)
     assert past.shape[1] == 10 and past.left_out["items beyond the 10 most bought"] == whole.shape[1] - 10
     times = lines[lines["date"] < CUT]["item"].value_counts()
     assert times[list(past.items)].min() >= times.drop(list(past.items)).max()
@@ -293,7 +299,7 @@ def test_freshest_and_counts_by_brute_force(world):
         past.items.get_indexer(age.index.get_level_values(1)),
     )
     assert np.allclose(freshest(past).toarray()[rows, items], age) and np.allclose(
-        matrix(past).toarray()[rows, items], days.loc[age.index]
+        purchase_matrix(past).toarray()[rows, items], days.loc[age.index]
     )
     recent = known[known["date"] >= pd.Timestamp(CUT) - pd.Timedelta(days=30)].groupby("item")["person"].nunique()
     assert np.allclose(buyers(past, 30), recent.reindex(past.items, fill_value=0))
@@ -304,20 +310,20 @@ def test_the_blend_without_time_is_ease(world):
     plain = Settings(half_life=1e9, row_power=0.0, count_power=0.0, trend=0.0, own=0.0, penalty=60.0)
     rows = np.arange(past.shape[0])
     assert np.allclose(scores(blend(past, plain), rows), scores(ease(past, 60.0), rows))
-    assert np.allclose(lift(past, 1e6, 2.0), 1.0)
+    assert np.allclose(_lift(past, 1e6, 2.0), 1.0)
 
 
 def test_a_method_differs_from_itself_by_nothing(world):
     past, relevant = world[2:]
     assert (difference(ease(past), ease(past), relevant) == 0).all()
     gap = difference(ease(past), popularity(past), relevant)
-    marks = compare([ease(past), popularity(past)], relevant)
+    marks = compare_methods([ease(past), popularity(past)], relevant)
     assert np.isclose(gap["mean"], marks["recall"].diff().iloc[1] * -1) and gap["low"] < gap["mean"] < gap["high"]
 
 
 def test_knowing_everything_is_best(world):
     _, liking, past, relevant = world
-    marks = compare([popularity(past), ease(past), knowing(past, liking)], relevant)
+    marks = compare_methods([popularity(past), ease(past), oracle(past, liking)], relevant)
     assert marks["recall"].idxmax() == "best possible"
 
 
@@ -334,13 +340,13 @@ def test_newcomers_by_brute_force():
     ]
     lines = pd.DataFrame(rows, columns=["person", "date", "store", "channel", "item"]).assign(units=1)
     lines["date"] = day - pd.Timedelta(days=10) + pd.to_timedelta(lines["date"], unit="D")
-    new = first_visits(lines, day)
+    new = _first_visits(lines, day)
     assert (
         list(new.index) == ["c", "d"] and new.loc["d", "items"] == {"milk", "jam"} and new.loc["c", "channel"] == "web"
     )
-    marks = judge_newcomers(lines, day, k=1)
+    marks = evaluate_newcomers(lines, day, k=1)
     assert marks["newcomers"] == 2 and marks["best sellers of all time"] == 0.5
-    counts = faded_counts(lines, day, half_life=2.0)
+    counts = _faded_counts(lines, day, half_life=2.0)
     assert np.isclose(counts["s", "till", "tea"], 0.5 ** (9 / 2)) and np.isclose(
         counts.sum(), 0.5**4.5 + 0.5**4 + 0.5**3.5
     )
@@ -348,9 +354,9 @@ def test_newcomers_by_brute_force():
 
 def test_new_items_are_scored_and_explained_like_others(world):
     lines, _, past, _ = world
-    hidden = hide_items(past, parts=10, seed=2)[0]
-    known = history(lines[~lines["item"].isin(hidden)], CUT)
-    assert sorted(sum(hide_items(past, 10, seed=2), [])) == list(past.items)
+    hidden = _hide_items(past, parts=10, seed=2)[0]
+    known = purchase_history(lines[~lines["item"].isin(hidden)], CUT)
+    assert sorted(sum(_hide_items(past, 10, seed=2), [])) == list(past.items)
     texts = {item: f"{item} group{int(item[1:]) % 5}" for item in past.items}
     model = with_new_items(blend(known), resemblance(texts, list(known.items), hidden))
     assert not set(hidden) & set(known.items) and model.history.shape[1] == known.shape[1] + len(hidden)
@@ -375,50 +381,48 @@ def test_pairs_ranked_right_by_counting():
         for a in score[buyer & (half == h)]
         for b in score[~buyer & (half == h)]
     ]
-    assert np.isclose(ranked_right(score, buyer, half), np.mean(within))
-    assert np.isclose(ranked_right(score, buyer), np.mean(by_hand)) and np.isnan(
-        ranked_right(score, np.zeros(40, bool))
-    )
+    assert np.isclose(_auc(score, buyer, half), np.mean(within))
+    assert np.isclose(_auc(score, buyer), np.mean(by_hand)) and np.isnan(_auc(score, np.zeros(40, bool)))
 
 
 def test_money_behind_the_hits_by_brute_force(world):
     lines, _, past, relevant = world
     items = pd.DataFrame({"item": past.items, "cost": np.linspace(0.5, 2.5, past.shape[1])})
-    margin = margin_of(lines, items, past)
+    margin = item_margin(lines, items, past)
     assert np.allclose(margin, 2.0 - items["cost"])
     model, rival = ease(past), popularity(past)
     found = list_worth(model, rival, relevant, margin, weeks=13, acceptance=0.1, cost=10.0)
     got = relevant.toarray() > 0
-    new, total = got & (bought(past).toarray() == 0), 0.0
+    new, total = got & (bought_matrix(past).toarray() == 0), 0.0
     for row in np.nonzero(new.any(1))[0]:
         for sign, each in ((1, model), (-1, rival)):
-            total += sign * sum(margin[i] for i in lists(each, np.array([row]), 10)[0] if i >= 0 and new[row, i])
+            total += sign * sum(margin[i] for i in _lists(each, np.array([row]), 10)[0] if i >= 0 and new[row, i])
     assert np.isclose(found.margin, 4 * total) and np.isclose(found.gain, 0.4 * total)
     assert np.isclose(found.break_even, 10 / (4 * total)) if total > 0 else found.break_even == np.inf
-    assert spread_of(lines, items, CUT) > 0
+    assert margin_spread(lines, items, CUT) > 0
 
 
 def test_pairs_show_no_handful_of_persons(world):
     past = world[2]
-    shown = pairs(ease(past), least=25)
-    common = together(bought(past))
+    shown = item_pairs(ease(past), least=25)
+    common = gram(bought_matrix(past))
     assert (shown["persons"] >= 25).all() and (shown["bought"] != shown["shown"]).all()
     for row in shown.itertuples():
         assert common[past.items.get_loc(row.bought), past.items.get_loc(row.shown)] == row.persons
-    assert len(pairs(ease(past), least=10**6)) == 0
+    assert len(item_pairs(ease(past), least=10**6)) == 0
 
 
 def test_the_study_says_what_its_parts_say(world):
     lines, liking, past, relevant = world
-    done = study(lines, CUT)
-    assert np.isclose(done.new.loc["blend", "recall"], judge(blend(past), relevant)["recall"])
-    assert 0 < done.weeks < 20 and np.allclose(done.model.weights, timely(past, Settings()))
+    done = study_lists(lines, CUT)
+    assert np.isclose(done.new.loc["blend", "recall"], evaluate(blend(past), relevant)["recall"])
+    assert 0 < done.weeks < 20 and np.allclose(done.model.weights, _timely(past, Settings()))
     sold = (
         lines[(lines["date"] < CUT) & (lines["date"] >= pd.Timestamp(CUT) - pd.Timedelta(days=30))]
         .drop_duplicates(["person", "item", "date"])["item"]
         .value_counts()
     )
     by_hand = liking.loc[past.persons[:5], past.items] * sold.reindex(past.items, fill_value=0)
-    assert np.allclose(scores(best_list(past, np.log(liking)), np.arange(5)), by_hand) and set(GRID) <= set(
+    assert np.allclose(scores(best_list(past, np.log(liking)), np.arange(5)), by_hand) and set(_GRID) <= set(
         Settings.__dataclass_fields__
     )

@@ -17,7 +17,7 @@ from lepton_nb.cases.retail.chain.replenishment import ChainError, check_chain
 from lepton_nb.cases.retail.chain.rules import replay
 from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, last_order, weeks_of
 from lepton_nb.data.catalog import load
-from lepton_nb.privacy.traces import check_tables
+from lepton_nb.privacy.traces import check_published
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.run import run_case
 
@@ -115,7 +115,7 @@ def test_the_report_has_every_block_in_order_and_fits(report):
 
 @pytest.mark.slow
 def test_every_published_table_about_people_has_passed_the_door(report):
-    assert check_tables(report / "report.html").empty
+    assert check_published(report / "report.html").empty
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ...people.profiles import HotSpots, ProfileError, check_lines, hot_hours, hot_places, profiles, visits
 from ...people.segments import Segments, segments
-from ...people.worth import HeldOut, held_out, lifetime_value, margin_share
+from ...people.worth import HeldOut, customer_lifetime_value, held_out, margin_share
 
 # %% ../../../nbs/cases/retail/05_customers.ipynb #cell-005
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def know_customers(
         segments(people, seed=seed),
         told,
         margin,
-        lifetime_value(told.morning, margin),
+        customer_lifetime_value(told.morning, margin),
         hours,
         hot_places(before),
     )
