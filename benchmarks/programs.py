@@ -1,7 +1,8 @@
 """Linear programs: model, transfer, solve and read-back against plain PuLP and linopy, and scans against cold solves.
 
-One model, a replenishment plan of many stores, items and days, written three times in each library's own idiom and solved by the same
-HiGHS with the same settings (one thread, seed 0, no log). Each contestant has its turn in every round, in changing order; medians are kept.
+One model, a replenishment plan of many stores, items and days, written in each library's own idiom (ours twice: in rows
+of PuLP, each one dictionary, and in blocks of scipy.sparse) and solved by the same HiGHS with the same settings (one
+thread, seed 0, no log). Each contestant has its turn in every round, in changing order; medians are kept.
 
     python benchmarks/programs.py [--rounds 5] [--items 120] [--stores 10] [--days 28] [--scan 20]
 """
@@ -11,7 +12,6 @@ import gc
 import os
 import time
 import warnings
-from itertools import chain
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -21,19 +21,12 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import pulp  # noqa: E402
 import xarray as xr  # noqa: E402
+from scipy import sparse  # noqa: E402
 
-from lepton_nb.solve.engines import Options, load_highs, run_highs, to_arrays  # noqa: E402
-from lepton_nb.solve.programs import (  # noqa: E402
-    KeptModel,
-    add_rows,
-    no_collection,
-    objective,
-    row,
-    row_array,
-    scan,
-    solve,
-    variable_array,
-)
+from lepton_nb.solve.arrays import Arrays, array_program, block_names, find_place  # noqa: E402
+from lepton_nb.solve.door import solve  # noqa: E402
+from lepton_nb.solve.highs import Options, load_highs, run_highs  # noqa: E402
+from lepton_nb.solve.kept import KeptModel, scan  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "programs.csv"
 LEAD = 2  # days from order to shelf
@@ -64,9 +57,9 @@ def plain_pulp(c: dict) -> pulp.LpProblem:
     S, N, T = c["demand"].shape
     p = pulp.LpProblem("replenishment", pulp.LpMaximize)
     cells = [(s, i, t) for s in range(S) for i in range(N) for t in range(T)]
-    order = pulp.LpVariable.dicts("order", cells, 0)
-    stock = pulp.LpVariable.dicts("stock", cells, 0)
-    lost = {k: pulp.LpVariable(f"lost_{k[0]}_{k[1]}_{k[2]}", 0, c["demand"][k]) for k in cells}
+    order = p.add_variable_dicts("order", cells, 0)
+    stock = p.add_variable_dicts("stock", cells, 0)
+    lost = {k: p.add_variable(f"lost_{k[0]}_{k[1]}_{k[2]}", 0, c["demand"][k]) for k in cells}
     p += pulp.lpSum(
         c["price"][i] * (c["demand"][s, i, t] - lost[s, i, t])
         - c["cost"][i] * order[s, i, t]
@@ -95,45 +88,83 @@ def plain_pulp(c: dict) -> pulp.LpProblem:
     return p
 
 
-def ours(c: dict) -> pulp.LpProblem:
-    with no_collection():
-        return _ours(c)
-
-
-def _ours(c: dict) -> pulp.LpProblem:
-    S, N, T = shape = c["demand"].shape
+def in_rows(c: dict) -> pulp.LpProblem:
+    """Write each row of the PuLP model as one dictionary."""
+    S, N, T = c["demand"].shape
     p = pulp.LpProblem("replenishment", pulp.LpMaximize)
-    order, stock, lost = (
-        variable_array("order", shape),
-        variable_array("stock", shape),
-        variable_array("lost", shape, up=c["demand"]),
+    cells = [(s, i, t) for s in range(S) for i in range(N) for t in range(T)]
+    order, stock = (
+        {k: p.add_variable("_".join([kind, *map(str, k)]), 0) for k in cells} for kind in ("order", "stock")
     )
-    each = lambda variables, money: zip(variables.ravel(), np.broadcast_to(money[:, None], shape).ravel().tolist())
-    gain = dict(chain(each(lost, -c["price"]), each(order, -c["cost"]), each(stock, -c["holding"])))
-    p += objective(gain, np.einsum("i,sit->", c["price"], c["demand"]))
-    none = lambda days: np.full((S, N, days), None)
-    before = np.concatenate([none(1), stock[:, :, :-1]], axis=2)
-    arrived = np.concatenate([none(LEAD), order[:, :, :-LEAD]], axis=2)
+    lost = {
+        k: p.add_variable("_".join(["lost", *map(str, k)]), 0, most)
+        for k, most in zip(cells, c["demand"].ravel().tolist())
+    }
+    price, cost, holding, volume = (c[what].tolist() for what in ("price", "cost", "holding", "volume"))
+    gain = {lost[k]: -price[k[1]] for k in cells} | {order[k]: -cost[k[1]] for k in cells}
+    gain |= {stock[k]: -holding[k[1]] for k in cells}
+    p.setObjective(pulp.LpAffineExpression(gain, constant=float(np.einsum("i,sit->", c["price"], c["demand"]))))
+
+    def add(terms: dict, sense: int, rhs: float, name: str) -> None:
+        p.addConstraint(pulp.LpConstraint(pulp.LpAffineExpression(terms), sense, name, float(rhs)))
+
     need = c["demand"].copy()
     need[:, :, 0] -= c["start"]
-    add_rows(p, row_array("balance", [(before, 1), (arrived, 1), (lost, 1), (stock, -1)], "==", need))
-    by_day = lambda array: array.transpose(0, 2, 1)
-    add_rows(
-        p, row_array("capacity", [(by_day(stock), c["volume"])], "<=", np.repeat(c["capacity"][:, None], T, axis=1))
-    )
-    add_rows(p, row_array("dock", [(by_day(order), c["volume"])], "<=", np.repeat(c["dock"][:, None], T, axis=1)))
+    for (s, i, t), rhs in zip(cells, need.ravel().tolist()):
+        terms = {lost[s, i, t]: 1.0, stock[s, i, t]: -1.0}
+        if t:
+            terms[stock[s, i, t - 1]] = 1.0
+        if t >= LEAD:
+            terms[order[s, i, t - LEAD]] = 1.0
+        add(terms, pulp.LpConstraintEQ, rhs, f"balance_{s}_{i}_{t}")
+    for kind, of, limit in (("capacity", stock, c["capacity"]), ("dock", order, c["dock"])):
+        for s in range(S):
+            for t in range(T):
+                add({of[s, i, t]: volume[i] for i in range(N)}, pulp.LpConstraintLE, limit[s], f"{kind}_{s}_{t}")
     for w, limit in enumerate(c["budget"]):
-        week = slice(7 * w, 7 * w + 7)
-        bought = order[:, :, week]
-        spent = np.broadcast_to(c["cost"][:, None], bought.shape)
-        add_rows(p, [row(dict(zip(bought.ravel(), spent.ravel().tolist())), "<=", limit, f"budget_{w}")])
+        spent = {order[k]: cost[k[1]] for k in cells if k[2] // 7 == w}
+        add(spent, pulp.LpConstraintLE, limit, f"budget_{w}")
     return p
+
+
+def in_blocks(c: dict) -> Arrays:
+    """Write the same model as one sparse matrix, its blocks made by Kronecker products."""
+    S, N, T = shape = c["demand"].shape
+    weeks, days = len(c["budget"]), np.arange(T)
+    eye, each = sparse.eye_array, sparse.eye_array(S * N)
+    arrived, kept = sparse.kron(each, eye(T, k=-LEAD)), sparse.kron(each, eye(T, k=-1) - eye(T))
+    litres = sparse.kron(eye(S), sparse.kron(sparse.csr_array(c["volume"][None, :]), eye(T)))
+    in_week = sparse.csr_array((np.ones(T), (days // 7, days)), (weeks, T))
+    money = sparse.kron(sparse.csr_array(np.tile(c["cost"], S)[None, :]), in_week)
+    matrix = sparse.block_array(
+        [[arrived, kept, eye(S * N * T)], [None, litres, None], [litres, None, None], [money, None, None]]
+    )
+    need = c["demand"].copy()
+    need[:, :, 0] -= c["start"]
+    limits = np.concatenate([np.repeat(c["capacity"], T), np.repeat(c["dock"], T), c["budget"]])
+    names = [block_names(kind, *shape) for kind in ("order", "stock", "lost")]
+    row_names = [block_names("balance", *shape), block_names("capacity", S, T), block_names("dock", S, T)]
+    return array_program(
+        np.concatenate([np.tile(np.repeat(-c[what], T), S) for what in ("cost", "holding", "price")]),
+        matrix,
+        np.concatenate([need.ravel(), np.full(len(limits), -np.inf)]),
+        np.concatenate([need.ravel(), limits]),
+        up=np.concatenate([np.full(2 * need.size, np.inf), c["demand"].ravel()]),
+        maximise=True,
+        offset=np.einsum("i,sit->", c["price"], c["demand"]),
+        names=sum(names, []),
+        row_names=sum(row_names, []) + block_names("budget", weeks),
+        name="replenishment",
+    )
 
 
 def with_linopy(c: dict) -> linopy.Model:
     S, N, T = c["demand"].shape
     coords = [pd.RangeIndex(S, name="store"), pd.RangeIndex(N, name="item"), pd.RangeIndex(T, name="day")]
-    of = lambda values, *dims: xr.DataArray(values, dims=dims)
+
+    def of(values: np.ndarray, *dims: str) -> xr.DataArray:
+        return xr.DataArray(values, dims=dims)
+
     demand, cost, price = of(c["demand"], "store", "item", "day"), of(c["cost"], "item"), of(c["price"], "item")
     volume, holding = of(c["volume"], "item"), of(c["holding"], "item")
     m = linopy.Model()
@@ -174,7 +205,7 @@ def turn(name: str, c: dict) -> dict:
         plan = [model.solution[part].values for part in ("order", "stock", "lost")]
         value = model.objective.value + np.einsum("i,sit->", c["price"], c["demand"])
     else:
-        model = ours(c)
+        model = in_rows(c) if name == "lepton_nb, rows of PuLP" else in_blocks(c)
         built = time.process_time()
         found = solve(model, time_limit=600)
         plan = found.x
@@ -193,7 +224,7 @@ def turn(name: str, c: dict) -> dict:
 
 def floor(c: dict) -> dict:
     """Time HiGHS alone on ready-made arrays: what no modelling library can go below."""
-    a, options = to_arrays(ours(c)), Options(time_limit=600)
+    a, options = in_blocks(c), Options(time_limit=600)
     gc.collect()
     wall, cpu = time.perf_counter(), time.process_time()
     raw = run_highs(load_highs(a, options), a, options)
@@ -209,8 +240,8 @@ def floor(c: dict) -> dict:
 
 
 def whole(c: dict, rounds: int) -> pd.DataFrame:
-    names = ["plain PuLP", "linopy", "lepton_nb"]
-    turns = [turn(name, c) for r in range(rounds) for name in names[r % 3 :] + names[: r % 3]]
+    names = ["plain PuLP", "linopy", "lepton_nb, rows of PuLP", "lepton_nb, blocks"]
+    turns = [turn(name, c) for r in range(rounds) for name in names[r % 4 :] + names[: r % 4]]
     frame = pd.DataFrame([*turns, *(floor(c) for _ in range(rounds))])
     assert np.allclose(frame.objective, frame.objective[0], rtol=1e-6), "the plans differ"
     out = frame.groupby("contestant", sort=False).median(numeric_only=True).loc[[*names, "HiGHS alone"]]
@@ -221,7 +252,7 @@ def whole(c: dict, rounds: int) -> pd.DataFrame:
 
 def scans(c: dict, points: int, name: str, values: np.ndarray) -> pd.DataFrame:
     """Vary one limit: cold PuLP solves against one kept model, its loading and first solve included."""
-    problem, lines, objectives = ours(c), [], []
+    problem, lines, objectives = in_rows(c), [], []
     limit = problem.get_constraint_by_name(name)
     written = -limit.constant
     for contestant in ("cold problem.solve(pulp.HiGHS())", "scan of a kept model"):
@@ -235,7 +266,7 @@ def scans(c: dict, points: int, name: str, values: np.ndarray) -> pd.DataFrame:
                 found.append(problem.objective.value())
             limit.changeRHS(written)
         else:
-            found = scan(KeptModel(problem, time_limit=600), name, values).objective.tolist()
+            found = scan(KeptModel(in_blocks(c), time_limit=600), name, values).objective.tolist()
         objectives.append(found)
         lines.append(
             dict(
@@ -264,13 +295,13 @@ def main() -> None:
     tables = [one]
     if asked.scan:
         share = np.linspace(0.8, 1.1, asked.scan)
-        problem = ours(c)
-        prices = solve(problem, time_limit=600).duals.abs()
+        model = in_blocks(c)
+        prices = solve(model, time_limit=600).duals.abs()
         store = prices[
             prices.index.str.startswith(("capacity", "dock"))
         ].idxmax()  # the limit of one store that is worth most
         for name in ("budget_0", store):
-            written = -problem.get_constraint_by_name(name).constant
+            written = model.row_up[find_place(model, "row", name)]
             tables.append(scans(c, asked.scan, name, share * written).assign(**a, rounds=1))
             print(tables[-1].round(3).to_string(index=False))
     RESULTS.parent.mkdir(exist_ok=True)

@@ -36,7 +36,7 @@ from lepton_nb.cases.retail.chain.replenishment import (
 )
 from lepton_nb.cases.retail.chain.rules import base_stock, newsvendor_policy, order_up_to_average
 from lepton_nb.demand.scenarios import Paths, ScenarioError
-from lepton_nb.solve.programs import solve
+from lepton_nb.solve.door import solve
 
 
 def wild_chain(seed, n=40, **limits):

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['fullest_morning', 'stock_books', 'ledger_books', 'OnDemand', 'patience', 'patience_by_item', 'on_demand_money',
            'break_even_premium', 'litres_of', 'offers_of', 'merge_offers', 'with_leaving_out', 'Limit', 'Contract',
-           'inside', 'check_offers', 'Choice', 'write_program', 'run', 'explain', 'choose_modes', 'taken', 'signed_by',
+           'inside', 'check_offers', 'Choice', 'write_program', 'explain', 'choose_modes', 'taken', 'signed_by',
            'money_of', 'use_of', 'one_mode', 'seasonal_rule', 'compare_choices', 'flips', 'regret', 'cautious']
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-003
@@ -19,6 +19,7 @@ from scipy.stats import t
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-004
 from .seasons import SourcingError, require
+from ..solve.door import solve
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-007
 def fullest_morning(
@@ -588,15 +589,27 @@ def write_program(
     return problem, take, sign, give
 
 
-def run(problem: pulp.LpProblem, gap: float, seconds: float) -> bool:
-    """Solve a program by HiGHS; return False where no solution exists."""
-    problem.solve(pulp.HiGHS(msg=False, threads=1, gapRel=gap, timeLimit=seconds))
+def _has_choice(
+    problem: pulp.LpProblem,
+    gap: float,
+    seconds: float,
+) -> bool:
+    """Solve a program; return False where no choice keeps the limits.
+
+    Parameters
+    ----------
+    problem : pulp.LpProblem
+    gap : float
+        relative
+    seconds : float
+        time limit
+    """
+    found = solve(problem, time_limit=seconds, gap=gap)
     require(
-        problem.sol_status in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible)
-        or problem.status == pulp.LpStatusInfeasible,
+        found.ok or found.status == "infeasible",
         f"the solver found no choice of modes in {seconds:g} seconds; give it more time or fewer lines",
     )
-    return problem.sol_status in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible)
+    return found.ok
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-029
 def explain(
@@ -609,12 +622,12 @@ def explain(
     core = list(limits)
     for limit in limits:
         fewer = [one for one in core if one is not limit]
-        if not run(write_program(offers, fewer, contracts)[0], 0.0, seconds):
+        if not _has_choice(write_program(offers, fewer, contracts)[0], 0.0, seconds):
             core = fewer
     if not core:
         return "No choice of modes keeps the least volumes of the contracts: a line offers only modes whose contracts ask for more than there is. Lower the least volumes, or let such a line be stocked or left out."
     problem, take, _, give = write_program(offers, core, contracts, slack=True)
-    run(problem, 0.0, seconds)
+    _has_choice(problem, 0.0, seconds)
     told = [
         f"{limit.name} ({limit.room:g}) by {g.value():.4g}" for limit, g in zip(core, give) if (g.value() or 0) > 1e-7
     ]
@@ -647,7 +660,7 @@ def choose_modes(
     """
     check_offers(offers, limits, contracts)
     problem, take, sign, _ = write_program(offers, limits, contracts)
-    if not run(problem, gap, seconds):
+    if not _has_choice(problem, gap, seconds):
         raise SourcingError(explain(offers, limits, contracts, seconds))
     chosen = np.array([x.value() > 0.5 for x in take])
     modes = offers[chosen].set_index("line")["mode"].reindex(offers["line"].unique())

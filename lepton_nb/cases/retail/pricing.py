@@ -18,6 +18,7 @@ import pulp
 
 # %% ../../../nbs/cases/retail/06_pricing.ipynb #cell-005
 from ...business.elasticity import Estimates, Market, shrunk
+from ...solve.door import solve
 from ...workbook.parameters import UserError
 
 # %% ../../../nbs/cases/retail/06_pricing.ipynb #cell-008
@@ -266,7 +267,9 @@ def price_program(
         standard deviations taken off an uncertain gain, $\lambda$
     """
     prices, problem = candidates(offer, limits), pulp.LpProblem("prices", pulp.LpMaximize)
-    take = [[pulp.LpVariable(f"take_{i}_{a}", cat="Binary") for a in range(len(p))] for i, p in enumerate(prices)]
+    take = [
+        [problem.add_variable(f"take_{i}_{a}", cat=pulp.LpBinary) for a in range(len(p))] for i, p in enumerate(prices)
+    ]
     value = {}
     for i, p in enumerate(prices):
         gain = (profit := own_profit(offer, i, p)) - profit[:, :1]
@@ -281,7 +284,8 @@ def price_program(
         elif j >= 0 and offer.partner[j] == i and len(prices[j]) == 1 and len(prices[i]) > 1:
             worth = pair_profit(offer, j, prices[j], prices[i])[0]
             value |= {v: value[v] + w for v, w in zip(take[i], worth)}
-    problem.setObjective(pulp.LpAffineExpression(value))
+    in_order = sorted(value, key=lambda variable: variable.name)  # of columns: within the gap, it decides the plan
+    problem.setObjective(pulp.LpAffineExpression({variable: value[variable] for variable in in_order}))
     add_limits(problem, offer, limits, prices, take)
     return problem, prices, take
 
@@ -289,7 +293,8 @@ def price_program(
 def tie(problem: pulp.LpProblem, i: int, j: int, take: list, worth: np.ndarray) -> dict:
     """Add a variable for each pair of prices of two items; return what each is worth."""
     both = [
-        [pulp.LpVariable(f"both_{i}_{j}_{a}_{b}", 0, 1) for b in range(worth.shape[1])] for a in range(worth.shape[0])
+        [problem.add_variable(f"both_{i}_{j}_{a}_{b}", 0, 1) for b in range(worth.shape[1])]
+        for a in range(worth.shape[0])
     ]
     for a, row in enumerate(both):
         problem.addConstraint(
@@ -367,17 +372,13 @@ def solve_prices(
         (I,)
     """
     problem, prices, take = price_program(offer, limits, caution)
-    solver = pulp.HiGHS(msg=False, gapRel=gap, timeLimit=time_limit, threads=1)
-    problem.solve(
-        solver if solver.available() else pulp.PULP_CBC_CMD(msg=False, gapRel=gap, timeLimit=time_limit, threads=1)
-    )
-    chosen = [np.array([v.value() or 0 for v in variables]) for variables in take]
-    if problem.sol_status not in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible) or any(
-        x.sum() < 0.5 for x in chosen
-    ):
+    found = solve(problem, time_limit=time_limit, gap=gap)
+    if not found.ok:
         raise PricingError(
-            f"No price plan was found in {time_limit:g} seconds (status: {pulp.LpStatus[problem.status]}): allow more time, or fewer candidates (`most`)."
+            f"No price plan was found in {time_limit:g} seconds (status: {found.status}): allow more time, "
+            "or fewer candidates (`most`)."
         )
+    chosen = [np.array(found.value(variables)) for variables in take]
     return np.array([p[x.argmax()] for p, x in zip(prices, chosen)])
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-import pulp
+from scipy import sparse
 
 from lepton_nb.cases.retail.chain.replenishment import (
     Chain,
@@ -25,7 +25,8 @@ from lepton_nb.cases.retail.chain.replenishment import (
 )
 from .rules import economic_lot
 from ....demand.scenarios import Paths
-from ....solve.programs import add_rows, objective, row, solve, variable_array
+from ....solve.arrays import array_program
+from ....solve.door import solve
 
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-006
 @dataclass(frozen=True)
@@ -335,24 +336,25 @@ def choose_lots(
         return Choice(lots[each, best], top, top, pd.Series(dtype=float))
     usable = envelope(lots, profit)
     cells = np.argwhere(usable)
-    take = variable_array("take", (len(cells),), up=1)
-    rows = [
-        row({take[k]: 1.0 for k in range(a, b)}, "<=", 1.0, f"one_{i}")
-        for i, (a, b) in enumerate(zip(*_runs(cells[:, 0], len(lots))))
-        if b > a
-    ]
-    for name, (use, room) in uses.items():
-        weight = use[cells[:, 0]] * lots[tuple(cells.T)]
-        rows.append(row({x: w for x, w in zip(take, weight) if w > 0}, "<=", max(room, 0.0), f"limit_{len(rows)}"))
-    limits = dict(zip([limit.name for limit in rows[-len(uses) :]], uses))
-    problem = pulp.LpProblem("lots", pulp.LpMaximize)
-    problem.setObjective(objective(dict(zip(take, profit[tuple(cells.T)] - profit[cells[:, 0], 0]))))
-    add_rows(problem, rows)
-    answer = solve(problem)
+    names = list(uses)
+    weight = np.array([uses[name][0][cells[:, 0]] for name in names]) * lots[tuple(cells.T)]
+    room = np.array([max(uses[name][1], 0.0) for name in names])
+    one = sparse.csr_array((np.ones(len(cells)), (cells[:, 0], np.arange(len(cells)))), (len(lots), len(cells)))
+    answer = solve(
+        array_program(
+            profit[tuple(cells.T)] - profit[cells[:, 0], 0],
+            sparse.vstack([one, sparse.csr_array(weight)]),
+            row_up=np.concatenate([np.ones(len(lots)), room]),
+            up=1.0,
+            maximise=True,
+            row_names=[f"one_{i}" for i in range(len(lots))] + names,
+            name="lots",
+        )
+    ).require()
     share = np.zeros(lots.shape)
-    share[tuple(cells.T)] = answer.value(take)
+    share[tuple(cells.T)] = answer.x
     chosen = _round_down(lots, profit, share, uses)
-    prices = answer.duals.reindex(list(limits)).rename(limits)
+    prices = answer.duals[names]
     return Choice(
         lots[each, chosen],
         float(profit[each, chosen].sum()),
@@ -361,11 +363,6 @@ def choose_lots(
     )
 
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-017
-def _runs(labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return where each label's run begins and ends in a sorted array."""
-    return np.searchsorted(labels, np.arange(count), "left"), np.searchsorted(labels, np.arange(count), "right")
-
-
 def _round_down(lots: np.ndarray, profit: np.ndarray, share: np.ndarray, uses: dict) -> np.ndarray:
     """Take each split series down to a whole lot, then raise series by the best return on what is left."""
     each = np.arange(len(lots))

@@ -21,7 +21,8 @@ from lepton_nb.cases.retail.chain.replenishment import (
     simulate,
     smallest_order,
 )
-from ....solve.programs import KeptModel, Solution, add_rows, objective, row, solve, variable_array
+from ....solve.door import Solution, solve
+from ....solve.kept import KeptModel
 
 # %% ../../../../nbs/cases/retail/chain/03_plans.ipynb #cell-005
 @dataclass(frozen=True)
@@ -85,25 +86,86 @@ def known_supply(
         young += arrivals[:, [j]] * ((days >= j) & (j + life[:, None] - 1 > days))
     return arrivals, young
 
+# %% ../../../../nbs/cases/retail/chain/03_plans.ipynb #cell-rows
+_SENSES = {"<=": pulp.LpConstraintLE, "==": pulp.LpConstraintEQ, ">=": pulp.LpConstraintGE}
+
+
+def _row(
+    terms: dict,
+    sense: str,
+    rhs: float,
+    name: str,
+) -> pulp.LpConstraint:
+    """Make one limit from a dictionary.
+
+    Parameters
+    ----------
+    terms : dict
+        {variable: coefficient}
+    sense : str
+        "<=", "==" or ">="
+    rhs : float
+        right-hand side
+    name : str
+        of the limit, for people
+    """
+    return pulp.LpConstraint(pulp.LpAffineExpression(terms), _SENSES[sense], name, float(rhs))
+
+
+def _variables(
+    problem: pulp.LpProblem,
+    name: str,
+    shape: tuple[int, ...],
+    up: np.ndarray | float | None = None,
+    integer: bool = False,
+) -> np.ndarray:
+    """Make an array of variables that are not negative.
+
+    Parameters
+    ----------
+    problem : pulp.LpProblem
+    name : str
+        prefix; the variable of cell (2, 5) is called name_2_5
+    shape : tuple[int, ...]
+    up : np.ndarray | float | None, default None
+        largest value, one for each or for all
+    integer : bool, default False
+        whole numbers only
+
+    Returns
+    -------
+    np.ndarray
+        of LpVariable
+    """
+    most = np.broadcast_to(np.array(up, object), shape)
+    made, kind = np.empty(shape, object), pulp.LpInteger if integer else pulp.LpContinuous
+    for cell in np.ndindex(shape):
+        largest = None if most[cell] is None else float(most[cell])
+        made[cell] = problem.add_variable("_".join([name, *map(str, cell)]), 0.0, largest, kind)
+    return made
+
 # %% ../../../../nbs/cases/retail/chain/03_plans.ipynb #cell-007
-def _order_variables(state: State, evenings: list[int], whole_packs: bool, most: np.ndarray) -> tuple:
+def _order_variables(
+    problem: pulp.LpProblem, state: State, evenings: list[int], whole_packs: bool, most: np.ndarray
+) -> tuple:
+    """Write orders of every series and evening that may order; return them with their rows and costs."""
     chain, n = state.chain, len(state.chain)
     taken = np.array([chain.may_order[:, (state.weekday + e) % 7] for e in evenings]).T
     cells = list(zip(*np.nonzero(taken)))
     unit = chain.pack if whole_packs else np.ones(n)
     up = np.array([np.ceil(most[i] / unit[i]) for i, _ in cells])
-    made = variable_array("packs" if whole_packs else "order", (len(cells),), up=up, integer=whole_packs)
+    made = _variables(problem, "packs" if whole_packs else "order", (len(cells),), up, whole_packs)
     order = np.full((n, len(evenings)), 0.0, object)
     for cell, variable in zip(cells, made):
         order[cell] = variable
     rows, cost = [], {x: -chain.cost[i] * unit[i] for (i, _), x in zip(cells, made)}
     if whole_packs:
-        line, least = variable_array("line", (len(cells),), up=1, integer=True), smallest_order(chain) / chain.pack
+        line, least = _variables(problem, "line", (len(cells),), 1, True), smallest_order(chain) / chain.pack
         for (i, e), x, y, high in zip(cells, made, line, up):
             cost[y] = -chain.order_line_cost
             rows += [
-                row({x: 1.0, y: -high}, "<=", 0.0, f"line_{i}_{e}"),
-                row({x: 1.0, y: -least[i]}, ">=", 0.0, f"minimum_{i}_{e}"),
+                _row({x: 1.0, y: -high}, "<=", 0.0, f"line_{i}_{e}"),
+                _row({x: 1.0, y: -least[i]}, ">=", 0.0, f"minimum_{i}_{e}"),
             ]
     return order, unit, cells, rows, cost
 
@@ -111,6 +173,7 @@ def _order_variables(state: State, evenings: list[int], whole_packs: bool, most:
 def _shared_order_rows(
     state: State, plan_cells: list, order: np.ndarray, unit: np.ndarray, evenings: list[int], arrivals: np.ndarray
 ) -> list:
+    """Write the rows of dock and budget; return each with its kind, place and unit."""
     chain, dock, money = state.chain, {}, {}
     for i, e in plan_cells:
         dock.setdefault(evenings[e] + chain.lead_time[i] - 1, {})[order[i, e]] = chain.volume[i] * unit[i]
@@ -122,7 +185,7 @@ def _shared_order_rows(
                 "dock",
                 f"day {t}",
                 "litre",
-                row(terms, "<=", chain.dock_capacity - chain.volume @ arrivals[:, t], f"dock_{t}"),
+                _row(terms, "<=", chain.dock_capacity - chain.volume @ arrivals[:, t], f"dock_{t}"),
             )
             for t, terms in sorted(dock.items())
             if t < arrivals.shape[1]
@@ -130,7 +193,7 @@ def _shared_order_rows(
     for week, terms in sorted(money.items()):
         allowed = state.budget if week == 0 else chain.weekly_budget
         if np.isfinite(allowed):
-            rows.append(("budget", f"week {week}", "money", row(terms, "<=", allowed, f"budget_{week}")))
+            rows.append(("budget", f"week {week}", "money", _row(terms, "<=", allowed, f"budget_{week}")))
     return rows
 
 # %% ../../../../nbs/cases/retail/chain/03_plans.ipynb #cell-009
@@ -146,6 +209,7 @@ def _path_rows(
     stock,
     supply: tuple,
 ) -> list:
+    """Write balance and shelf life of every series and day on one path."""
     chain, (arrivals, young), (n, horizon) = state.chain, supply, sale.shape
     incoming = [[{} for _ in range(horizon)] for _ in range(n)]
     for i, e in cells:
@@ -159,14 +223,15 @@ def _path_rows(
             terms = {stock[i, t]: 1.0, sale[i, t]: 1.0, waste[i, t]: 1.0} | incoming[i][t]
             if t:
                 terms[stock[i, t - 1]] = -1.0
-            rows.append(row(terms, "==", arrivals[i, t] + (0.0 if t else on_hand[i]), f"balance_{s}_{i}_{t}"))
+            rows.append(_row(terms, "==", arrivals[i, t] + (0.0 if t else on_hand[i]), f"balance_{s}_{i}_{t}"))
             if life <= horizon:
                 fresh = {x: c for day in range(max(t - life + 2, 0), t + 1) for x, c in incoming[i][day].items()}
-                rows.append(row({stock[i, t]: 1.0} | fresh, "<=", young[i, t], f"life_{s}_{i}_{t}"))
+                rows.append(_row({stock[i, t]: 1.0} | fresh, "<=", young[i, t], f"life_{s}_{i}_{t}"))
     return rows
 
 
 def _store_rows(chain: Chain, s: int, sale, waste, stock) -> list:
+    """Write the litres of every store and day on one path."""
     rows = []
     for k in np.flatnonzero(np.isfinite(chain.store_capacity)):
         inside = np.flatnonzero(chain.store == k)
@@ -177,7 +242,7 @@ def _store_rows(chain: Chain, s: int, sale, waste, stock) -> list:
                     "store",
                     str(chain.store_names[k]),
                     "litre",
-                    row(terms, "<=", chain.store_capacity[k], f"store_{k}_{s}_{t}"),
+                    _row(terms, "<=", chain.store_capacity[k], f"store_{k}_{s}_{t}"),
                 )
             )
     return rows
@@ -220,17 +285,20 @@ def replenishment_program(
     chain, (horizon, paths, n) = state.chain, demand.shape
     if n != len(chain):
         raise ChainError(f"demand has {n} series, the chain has {len(chain)}")
+    if not np.isfinite(demand).all():
+        t, _, i = np.argwhere(~np.isfinite(demand))[0]
+        raise ChainError(f"demand of {chain.ids[i]} on day {t + 1} is not a number; give units for each day and path")
     evenings = [e for e in (range(horizon) if evenings is None else evenings)]
     worth = np.tile(chain.price, (horizon, 1)) if worth is None else np.broadcast_to(worth, (horizon, n))
     closing = np.where(chain.shelf_life > horizon, chain.cost, 0.0) if closing is None else np.broadcast_to(closing, n)
-    supply = known_supply(state, horizon)
+    supply, problem = known_supply(state, horizon), pulp.LpProblem("replenishment", pulp.LpMaximize)
     order, unit, cells, rows, gain = _order_variables(
-        state, evenings, whole_packs, demand.sum(0).max(0) + smallest_order(chain)
+        problem, state, evenings, whole_packs, demand.sum(0).max(0) + smallest_order(chain)
     )
     shared = _shared_order_rows(state, cells, order, unit, evenings, supply[0])
     for s in range(paths):
-        sale = variable_array(f"sale_{s}", (n, horizon), up=demand[:, s].T)
-        waste, stock = (variable_array(f"{kind}_{s}", (n, horizon)) for kind in ("waste", "stock"))
+        sale = _variables(problem, f"sale_{s}", (n, horizon), demand[:, s].T)
+        waste, stock = (_variables(problem, f"{kind}_{s}", (n, horizon)) for kind in ("waste", "stock"))
         rows += _path_rows(state, s, cells, order, unit, evenings, sale, waste, stock, supply)
         shared += _store_rows(chain, s, sale, waste, stock)
         gain |= dict(zip(sale.ravel(), (worth.T / paths).ravel())) | dict(
@@ -238,9 +306,9 @@ def replenishment_program(
         )
         for x, h, value in zip(stock[:, -1], chain.holding, closing):
             gain[x] = (value - h) / paths
-    problem = pulp.LpProblem("replenishment", pulp.LpMaximize)
-    problem.setObjective(objective(gain))
-    add_rows(problem, rows + [limit for *_, limit in shared])
+    problem.setObjective(pulp.LpAffineExpression(gain))
+    for limit in rows + [limit for *_, limit in shared]:
+        problem.addConstraint(limit)
     limits = pd.DataFrame(
         [(limit.name, kind, where, -limit.constant, what) for kind, where, what, limit in shared],
         columns=["row", "limit", "where", "allowed", "unit"],
