@@ -1,4 +1,4 @@
-"""The investment case and the two wheels on odd input, and against each other."""
+"""The investment case on odd input."""
 
 from dataclasses import replace
 
@@ -31,27 +31,8 @@ from lepton_nb.business.returns import (
     shared_part,
     tornado,
 )
-from lepton_nb.business.wheels import (
-    Wheels,
-    cut_wheels,
-    fixed_point,
-    learning_curve,
-    limits,
-    next_money,
-    power_laws,
-    quarters_table,
-    standstills,
-    turn,
-)
 
 CASE = Investment(build=40_000, running=12_000, weekly_gain=700)
-SPAN = np.array([4, 8, 16, 32, 64.0])
-
-
-def wheels(**change) -> Wheels:
-    weekly = np.random.default_rng(4).normal(2000, 150, 8)
-    line = cost_line({"a": 0.30, "b": 0.36, "c": 0.45}, {"a": weekly, "b": weekly - 420, "c": weekly - 1050})
-    return Wheels(learning_curve(SPAN, 0.28 + 0.5 * SPAN**-0.8), line, **{"weeks": 26, "adoption": 0.4, **change})
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -209,57 +190,3 @@ def test_a_line_says_when_errors_cost_nothing():
         cost_line({"a": 0.2, "b": 0.3, "c": 0.4}, {"a": same, "b": same, "c": same[:5]})
     with pytest.raises(ReturnError, match="finite numbers"):
         cost_line({"a": 0.2, "b": 0.3, "c": 0.4}, {"a": same, "b": same, "c": np.full(8, np.nan)})
-
-
-def test_a_curve_without_a_gain_from_data_is_flat():
-    curve = learning_curve(SPAN, np.array([0.30, 0.31, 0.32, 0.33, 0.34]))
-    assert curve.scale == 0 and np.allclose(curve.error(SPAN), 0.32)
-    falling = power_laws(SPAN, (0.5 * SPAN**-0.5)[None])[0]
-    assert np.allclose(falling[0] + falling[1] * SPAN ** -falling[2], 0.5 * SPAN**-0.5, atol=1e-3)
-    with pytest.raises(ReturnError, match="4 lengths of history and 3 errors"):
-        learning_curve([1, 2, 3, 4], [0.3, 0.2, 0.1])
-    with pytest.raises(ReturnError, match="above 0"):
-        learning_curve([0, 2, 3, 4], [0.3, 0.2, 0.1, 0.1])
-
-
-@pytest.mark.parametrize("change", [{"adoption": 1.2}, {"data_price": 0}, {"running": -1}, {"lapse": -0.1}])
-def test_impossible_wheels_are_refused_by_name(change):
-    with pytest.raises(ReturnError, match=next(iter(change))):
-        wheels(**change)
-
-
-def test_wheels_that_cannot_turn_stop_and_say_why():
-    with pytest.raises(ReturnError, match="quarters is 0"):
-        quarters_table(wheels(), 0)
-    dear = wheels(running=40_000.0)
-    assert np.isnan(standstills(dear, 26)).all() and fixed_point(dear)["adoption"] == 0
-    assert quarters_table(dear, 200)["adoption"].iloc[-1] < 1e-3
-    table = limits(dear).set_index("number")
-    assert not table.loc["running cost a quarter", "holds"] and not table.loc["adoption at the start", "holds"]
-
-
-@pytest.mark.parametrize(
-    "change", [{"reinvested": 0.0}, {"to_data": 1.0}, {"lapse": 0.0}, {"running": 0.0}, {"forgetting": 1.0}]
-)
-def test_corner_settings_give_numbers(change):
-    case = wheels(**change)
-    assert np.isfinite(turn(case, 30)["kept"]).all() and (turn(case, 30)["adoption"] <= 1).all()
-    assert len(limits(case)) == 7 and (next_money(case) >= 0).all() and np.isfinite(fixed_point(case)["weeks"])
-    assert np.isfinite(cut_wheels(case, 8)["kept"]).all()
-
-
-def test_where_wheels_may_stand_still_twice_the_one_with_data_is_found():
-    twice = wheels(reinvested=0.6, data_price=10.0, forgetting=0.8, running=10_000.0, adoption=0.9, weeks=400)
-    assert np.isnan(standstills(twice, 13 / 0.8)).all(), "with the data that come by themselves the wheel cannot turn"
-    end, late = fixed_point(twice), turn(twice, 1000)
-    assert end["adoption"] > 0.1 and np.allclose(
-        [end["weeks"], end["adoption"]], [late["weeks"][0, -1], late["adoption"][0, -1]], rtol=1e-4
-    )
-    assert turn(replace(twice, adoption=0.05, weeks=10), 400)["adoption"][0, -1] < 1e-3, "from little it stops"
-
-
-def test_the_first_row_of_uncertain_wheels_is_the_certain_one():
-    case = wheels()
-    assert np.allclose(turn(case, 10, uncertain=True)["adoption"][0], turn(case, 10)["adoption"][0])
-    with pytest.raises(ReturnError, match="forgetting is 0"):
-        fixed_point(replace(case, forgetting=0.0))
