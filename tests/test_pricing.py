@@ -25,7 +25,7 @@ from lepton_nb.cases.retail.pricing import (
     Limits,
     Offer,
     PricingError,
-    candidates,
+    _candidates,
     earned,
     fixed_markup,
     gain,
@@ -294,7 +294,7 @@ def offer(n=4, draws=3, seed=0, groups=None):
 
 def brute(o, limits):
     weight, best = turnover_share(o), -np.inf
-    for combination in product(*candidates(o, limits)):
+    for combination in product(*_candidates(o, limits)):
         p = np.array(combination)
         change = [weight[o.groups == g] @ (p / o.price - 1)[o.groups == g] for g in np.unique(o.groups)]
         fits = all(limits.index[0] - 1 - 1e-9 <= c <= limits.index[1] - 1 + 1e-9 for c in change)

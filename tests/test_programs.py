@@ -326,7 +326,7 @@ def test_binary_by_category_and_copies_of_a_problem():
 
 
 def test_a_point_that_breaks_a_limit_is_an_error_and_no_plan(monkeypatch):
-    monkeypatch.setattr(door, "run_highs", lambda model, a, options: highs.Raw("optimal", np.array([9.0, 9.0])))
+    monkeypatch.setattr(door, "run_highs", lambda model, a, options: highs.RawAnswer("optimal", np.array([9.0, 9.0])))
     problem, bread, _ = bakery()
     bread.varValue = 99.0
     found = solve(problem)
@@ -498,8 +498,9 @@ def test_rows_without_a_name_get_those_of_pulp():
 def test_the_front_door_is_the_door_and_opens_without_loading_a_solver():
     import lepton_nb.solve as front
 
-    assert front.solve is solve and front.scan is scan and set(front.__all__) <= set(dir(front))
-    assert all(getattr(front, name).__name__ == name for name in front.__all__)
+    assert front.solve is solve and front.scan is scan and {"solve", "array_program", "KeptModel"} <= set(dir(front))
+    assert all(getattr(front, name).__name__ == name for name in front._HOME)
+    assert front(bakery()[0], time_limit=5).objective == 32
     with pytest.raises(AttributeError, match="no attribute 'linprog'"):
         _ = front.linprog
     code = "import sys, lepton_nb.solve; print('pulp' in sys.modules or 'highspy' in sys.modules)"

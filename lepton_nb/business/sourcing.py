@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['fullest_morning', 'stock_books', 'ledger_books', 'OnDemand', 'patience', 'patience_by_item', 'on_demand_money',
            'break_even_premium', 'litres_of', 'offers_of', 'merge_offers', 'with_leaving_out', 'Limit', 'Contract',
-           'inside', 'check_offers', 'Choice', 'write_program', 'explain', 'choose_modes', 'taken', 'signed_by',
-           'money_of', 'use_of', 'one_mode', 'seasonal_rule', 'compare_choices', 'flips', 'regret', 'cautious']
+           'inside', 'check_offers', 'Choice', 'choose_modes', 'taken', 'signed_by', 'money_of', 'use_of', 'one_mode',
+           'seasonal_rule', 'compare_choices', 'flips', 'regret', 'cautious']
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-003
 from collections.abc import Mapping, Sequence
@@ -540,7 +540,7 @@ class Choice:
     signed: list[str]  # contracts
 
 
-def write_program(
+def _write_program(
     offers: pd.DataFrame,
     limits: Sequence[Limit],
     contracts: Sequence[Contract],
@@ -612,7 +612,7 @@ def _has_choice(
     return found.ok
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-029
-def explain(
+def _explain(
     offers: pd.DataFrame,
     limits: Sequence[Limit],
     contracts: Sequence[Contract],
@@ -622,11 +622,11 @@ def explain(
     core = list(limits)
     for limit in limits:
         fewer = [one for one in core if one is not limit]
-        if not _has_choice(write_program(offers, fewer, contracts)[0], 0.0, seconds):
+        if not _has_choice(_write_program(offers, fewer, contracts)[0], 0.0, seconds):
             core = fewer
     if not core:
         return "No choice of modes keeps the least volumes of the contracts: a line offers only modes whose contracts ask for more than there is. Lower the least volumes, or let such a line be stocked or left out."
-    problem, take, _, give = write_program(offers, core, contracts, slack=True)
+    problem, take, _, give = _write_program(offers, core, contracts, slack=True)
     _has_choice(problem, 0.0, seconds)
     told = [
         f"{limit.name} ({limit.room:g}) by {g.value():.4g}" for limit, g in zip(core, give) if (g.value() or 0) > 1e-7
@@ -659,9 +659,9 @@ def choose_modes(
         time limit of the solver
     """
     check_offers(offers, limits, contracts)
-    problem, take, sign, _ = write_program(offers, limits, contracts)
+    problem, take, sign, _ = _write_program(offers, limits, contracts)
     if not _has_choice(problem, gap, seconds):
-        raise SourcingError(explain(offers, limits, contracts, seconds))
+        raise SourcingError(_explain(offers, limits, contracts, seconds))
     chosen = np.array([x.value() > 0.5 for x in take])
     modes = offers[chosen].set_index("line")["mode"].reindex(offers["line"].unique())
     return Choice(

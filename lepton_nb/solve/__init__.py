@@ -1,12 +1,16 @@
 """The one door to a solver: a program in PuLP or in arrays goes to HiGHS and comes back with what is true of it.
 
+The folder itself is the door too, so that ``from lepton_nb import solve`` gives something to call.
+
 >>> from lepton_nb.solve import array_program, solve
 >>> bakery = array_program([3, 5], [[1, 2], [1, 1]], row_up=[12, 8], maximise=True)
 >>> solve(bakery).objective
 32.0
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 _HOME = {
@@ -20,7 +24,6 @@ _HOME = {
     "KeptModel": "kept",
     "scan": "kept",
 }
-__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> Any:
@@ -31,4 +34,16 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
+    """Name what the folder offers."""
     return sorted({*globals(), *_HOME})
+
+
+class _Door(ModuleType):
+    """Let the folder be called like its one function."""
+
+    def __call__(self, problem: Any, **options: Any) -> Any:
+        """Solve a problem and say what is true of the result; see lepton_nb.solve.door.solve."""
+        return self.solve(problem, **options)
+
+
+sys.modules[__name__].__class__ = _Door

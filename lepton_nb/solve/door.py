@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pulp
 
-from .arrays import WHOLE, Arrays, check_point, find_place, to_arrays
-from .highs import Options, Raw, endless_direction, load_highs, run_highs
+from .arrays import INTEGRALITY, Arrays, check_point, find_place, to_arrays
+from .highs import Options, RawAnswer, endless_direction, load_highs, run_highs
 from ..workbook.parameters import UserError
 
 # %% ../../nbs/solve/03_door.ipynb #cell-009
@@ -147,11 +147,11 @@ def _refuse(solution: Solution):
     raise UserError(f"Problem {a.name} could not be solved ({solution.message}).")
 
 # %% ../../nbs/solve/03_door.ipynb #cell-014
-def make_whole(a: Arrays, raw: Raw, options: Options, prices: bool = False) -> None:
+def make_whole(a: Arrays, raw: RawAnswer, options: Options, prices: bool = False) -> None:
     """Make whole numbers whole; solve the rest again where rounding breaks a row or prices are asked for."""
     if raw.x is None or not a.integer.any():
         return
-    rounded = np.where(a.integer & (np.abs(raw.x - np.round(raw.x)) <= WHOLE), np.round(raw.x) + 0.0, raw.x)
+    rounded = np.where(a.integer & (np.abs(raw.x - np.round(raw.x)) <= INTEGRALITY), np.round(raw.x) + 0.0, raw.x)
     if check_point(a, rounded)[2]:
         raw.x = rounded
         if not prices:
@@ -167,7 +167,7 @@ def make_whole(a: Arrays, raw: Raw, options: Options, prices: bool = False) -> N
 # %% ../../nbs/solve/03_door.ipynb #cell-016
 def checked_solution(
     a: Arrays,
-    raw: Raw,
+    raw: RawAnswer,
     seconds: tuple[float, float],
 ) -> Solution:
     """Check the point, then turn value, bound and prices to the problem's own sense.
@@ -175,7 +175,7 @@ def checked_solution(
     Parameters
     ----------
     a : Arrays
-    raw : Raw
+    raw : RawAnswer
     seconds : tuple[float, float]
         transfer, solve
     """
