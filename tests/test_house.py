@@ -98,6 +98,9 @@ NO_SHOP = {
 SHARED = {
     "CASE": "every case package has one",
     "Parameters": "every case has its own",
+    **dict.fromkeys(
+        ("Known", "Forecast", "People"), "a part of every case's study, beside what a simulation has of it"
+    ),
 }
 
 

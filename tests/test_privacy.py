@@ -14,7 +14,6 @@ import tiny_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lepton_nb.data.accounts import accounts
 from lepton_nb.data.catalog import load
 from lepton_nb.privacy import vault as vault_module
 from lepton_nb.privacy.audit import audit_privacy
@@ -33,6 +32,7 @@ from lepton_nb.privacy.erasure import (
 from lepton_nb.privacy.pseudonyms import (
     PrivacyError,
     SecretKeyError,
+    accounts,
     collision_probability,
     new_key,
     parse_key,
@@ -227,7 +227,7 @@ def test_a_table_that_parquet_cannot_hold_and_a_vault_without_accounts_are_refus
         with pytest.raises(VaultError, match="cannot be stored"):
             write_vault(tmp_path / "v", table, KEY)
     write_vault(tmp_path / "v", pd.DataFrame({"a": [1]}), KEY)
-    with pytest.raises(UserError, match="no column channel"):
+    with pytest.raises(PrivacyError, match="no column channel"):
         remove_from_vault(tmp_path / "v", {"till/1"}, KEY)
 
 
@@ -624,7 +624,7 @@ def test_a_folder_with_a_second_copy_or_without_people_is_refused(tmp_path):
     ],
 )
 def test_frames_of_the_wrong_kind_are_refused_in_words(frames, who, says):
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(PrivacyError, match=says):
         erase(world() | frames, who, KEY, at="x")
 
 
@@ -820,8 +820,7 @@ from pathlib import Path
 from lepton_nb.privacy.disclosure import cells, guard, publishable
 from lepton_nb.privacy.differential import Budget, private_counts
 from lepton_nb.privacy.erasure import articles, erase
-from lepton_nb.data.accounts import accounts
-from lepton_nb.privacy.pseudonyms import pseudonym_key, pseudonymise
+from lepton_nb.privacy.pseudonyms import accounts, pseudonym_key, pseudonymise
 from lepton_nb.workbook.figures import Figure, say, table
 key, folder = pseudonym_key(), Path(params.trace)
 contacts, purchases = (pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False) for name in ("contacts", "purchases"))

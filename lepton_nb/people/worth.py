@@ -92,9 +92,7 @@ def _morning(
     start: pd.Timestamp,
     length: int,
 ) -> Morning:
-    """Fit both models to everything before `start`.
-
-    Raise `ProfileError` where that is too little, or the period has no days.
+    """Fit both models to everything before `start`; raise `ProfileError` where that is too little, or the period has no days.
 
     Parameters
     ----------
@@ -351,10 +349,7 @@ def _corrected(
     np.ndarray
         probabilities (P,)
     """
-
-    def odds(p: np.ndarray) -> np.ndarray:
-        return logit(np.clip(p, 1e-4, 1 - 1e-4))
-
+    odds = lambda p: logit(np.clip(p, 1e-4, 1 - 1e-4))
     if past_came.all() or not past_came.any():
         return said
     fitted = LogisticRegression(C=100.0).fit(odds(past_said)[:, None], past_came)
@@ -387,9 +382,7 @@ def held_out(
     length: int,
     least: int = 50,
 ) -> HeldOut:
-    """Forecast the period after `start` from what was known before, and judge it.
-
-    Raise `ProfileError` where there is too little before it, or nothing after.
+    """Forecast the period after `start` from what was known before, and judge it; raise `ProfileError` where there is too little before it, or nothing after.
 
     Parameters
     ----------
@@ -404,8 +397,7 @@ def held_out(
     """
     if not (days["date"] >= start).any():
         raise ProfileError(
-            f"the lines end on {days['date'].max():%Y-%m-%d}, so nothing tells what came from {start:%Y-%m-%d} on;"
-            " take an earlier day"
+            f"the lines end on {days['date'].max():%Y-%m-%d}, so nothing tells what came from {start:%Y-%m-%d} on; take an earlier day"
         )
     earlier, now = [], _morning(days, start, length)
     for back in (2, 1):
@@ -502,10 +494,7 @@ def _against_truth(
         visits a week while active (P,)
     """
     said, h = alive(made.visit_model, made.history), made.history
-
-    def off(guess: np.ndarray) -> float:
-        return float(np.sqrt(np.mean(np.log(guess / true_rate) ** 2)))
-
+    off = lambda guess: float(np.sqrt(np.mean(np.log(guess / true_rate) ** 2)))
     return pd.Series(
         {
             "truly active": active.mean(),
@@ -524,9 +513,7 @@ def margin_share(
     items: pd.DataFrame,
     trust: float = 50.0,
 ) -> pd.Series:
-    """Return the share of each person's money that is margin, drawn towards everybody's.
-
-    Raise `ProfileError` where nothing bought has a cost and a price.
+    """Return the share of each person's money that is margin, drawn towards everybody's; raise `ProfileError` where nothing bought has a cost and a price.
 
     Parameters
     ----------
@@ -556,8 +543,7 @@ def margin_share(
     )
     if not sums["value"].sum() > 0:
         raise ProfileError(
-            f"what customers bought sums to {sums['value'].sum():g}, so no share of it is margin; check the column"
-            " price, or give a margin as one number instead"
+            f"what customers bought sums to {sums['value'].sum():g}, so no share of it is margin; check the column price, or give a margin as one number instead"
         )
     common = sums["margin"].sum() / sums["value"].sum()
     return (sums["margin"] + trust * common) / (sums["value"] + trust)
@@ -598,9 +584,7 @@ def customer_lifetime_value(
     step: int = 4,
     history: pd.DataFrame | None = None,
 ) -> pd.Series:
-    """Return the discounted margin that each customer is expected to bring.
-
-    Raise `ProfileError` for a time or a rate that cannot be.
+    """Return the discounted margin that each customer is expected to bring; raise `ProfileError` for a time or a rate that cannot be.
 
     Parameters
     ----------
@@ -623,8 +607,7 @@ def customer_lifetime_value(
     """
     if weeks <= 0 or step <= 0 or yearly_rate <= -1:
         raise ProfileError(
-            f"weeks is {weeks}, step {step}, yearly_rate {yearly_rate}; weeks and step must be above 0, the rate"
-            " above -1"
+            f"weeks is {weeks}, step {step}, yearly_rate {yearly_rate}; weeks and step must be above 0, the rate above -1"
         )
     h = made.history if history is None else history
     at = np.r_[np.arange(0, weeks, step), weeks]
@@ -705,9 +688,7 @@ def win_back(
     consent: pd.Series | None = None,
     worth_weeks: int = 52,
 ) -> WinBack:
-    r"""Choose the customers whose letter is expected to pay.
-
-    Raise `ProfileError` for a response that is no share, or costs below 0.
+    r"""Choose the customers whose letter is expected to pay; raise `ProfileError` for a response that is no share, or costs below 0.
 
     Parameters
     ----------
@@ -731,8 +712,7 @@ def win_back(
     """
     if not (0 < response <= 1 and letter >= 0 and gift >= 0 and half_life > 0):
         raise ProfileError(
-            f"response is {response}, letter {letter}, gift {gift}, half_life {half_life}; response must be above 0"
-            " and at most 1, the costs 0 or more, half_life above 0"
+            f"response is {response}, letter {letter}, gift {gift}, half_life {half_life}; response must be above 0 and at most 1, the costs 0 or more, half_life above 0"
         )
     h = made.history
     back = h.assign(x=h["x"] + 1, t_x=h["T"])
