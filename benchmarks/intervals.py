@@ -92,8 +92,8 @@ def sums(bt, cals, panel, name, n: int = 400) -> list[dict]:
                 for kind, x in (("paths", paths), ("days drawn apart", apart)):
                     x, y = x[:, :, :days].sum(axis=2), actual
                     if unit == "store":
-                        x = np.stack([x[:, cals[o].stores == s].sum(axis=1) for s in np.unique(cals[o].stores)], axis=1)
-                        y = np.array([actual[cals[o].stores == s].sum() for s in np.unique(cals[o].stores)])
+                        x = np.stack([x[:, cals[o].places == s].sum(axis=1) for s in np.unique(cals[o].places)], axis=1)
+                        y = np.array([actual[cals[o].places == s].sum() for s in np.unique(cals[o].places)])
                     low, high, top = np.quantile(x, (0.1, 0.9, 0.95), axis=0)
                     scored[kind].append((coverage(y, low, high), pinball(y, high, 0.9), pinball(y, top, 0.95)))
             rows += [

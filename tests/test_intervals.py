@@ -179,13 +179,13 @@ def test_continuous_correlations_are_recovered():
     panel, truth, z = world(seed=8, continuous=True)
     cal = Calibrated.fit(backtest(panel, {"m": told(truth)}, range(100, 1090, 10), 10), panel)
     assert np.allclose(cal.total[:4], 0.5 ** np.arange(4), atol=0.05)
-    assert np.allclose(cal.store[:3], 0.3 * 0.5 ** np.arange(3), atol=0.05) and abs(cal.chain[0]) < 0.05
+    assert np.allclose(cal.place[:3], 0.3 * 0.5 ** np.arange(3), atol=0.05) and abs(cal.far[0]) < 0.05
 
 
 def test_sparse_counts_do_not_hide_their_correlation():
     panel, truth, _ = world(seed=9, scale=-0.7, T=1500)
     cal = Calibrated.fit(backtest(panel, {"m": told(truth)}, range(100, 1490, 10), 10), panel)
-    assert panel.y.mean() < 0.8 and abs(cal.total[1] - 0.5) < 0.12 and abs(cal.store[0] - 0.3) < 0.08
+    assert panel.y.mean() < 0.8 and abs(cal.total[1] - 0.5) < 0.12 and abs(cal.place[0] - 0.3) < 0.08
 
 
 def test_seeds_repeat_and_differ(counted):
@@ -280,7 +280,7 @@ def test_thinned_rows_leave_no_holes_in_the_correlations(counted):
     }
     same = Calibrated.fit(thin, panel)
     assert same.counts and same.total[0] == 1 and 0.05 < same.total[1] and abs(same.total[3] - cal.total[3]) < 0.05
-    assert abs(same.store[0] - cal.store[0]) < 0.05 and abs(same.store[1] - cal.store[1]) < 0.05
+    assert abs(same.place[0] - cal.place[0]) < 0.05 and abs(same.place[1] - cal.place[1]) < 0.05
 
 
 def test_missing_material_is_one_sentence(counted):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from lepton_nb.demand.scenarios import Paths
 
 from lepton_nb.cases.retail.chain.lots import LotPlan, cumulate, lot_outcomes, outlook, stochastic
 from lepton_nb.cases.retail.chain.replenishment import Chain, State, nights_to_next_order, opening, run_down, simulate
+from lepton_nb.demand.scenarios import Paths
 
 
 def corner_shop(seed: int, n: int = 6) -> Chain:

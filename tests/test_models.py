@@ -117,10 +117,10 @@ def test_short_history(name, days):
 
 
 def test_too_short_a_history_says_so():
-    with pytest.raises(PanelError, match="at least 4 days"):
+    with pytest.raises(PanelError, match="at least 4 periods"):
         Ridge().fit(chain(days=3), 3)
     empty = chain(days=30)
-    with pytest.raises(PanelError, match="at least 4 days with demand"):
+    with pytest.raises(PanelError, match="at least 4 periods with demand"):
         Ridge().fit(replace(empty, y=np.full_like(empty.y, np.nan), censored=np.zeros_like(empty.censored)), 30)
 
 
@@ -221,7 +221,7 @@ def test_windows_against_brute_force():
         expected = [
             [np.nanmean(row[s]) if np.isfinite(row[s]).any() else np.nan for s in at] for row, at in zip(y, same)
         ]
-        assert np.allclose(w.weekday_mean(origin, days, weeks), expected, atol=1e-5, equal_nan=True)
+        assert np.allclose(w.seasonal_mean(origin, days, weeks), expected, atol=1e-5, equal_nan=True)
 
 
 def test_features_fit_the_grid_and_origins_stay_in_the_past(panel):

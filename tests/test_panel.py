@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lepton_nb.cases.retail.setting import from_tables
-from lepton_nb.demand.panel import Panel, PanelError, at_least, reconstruct
+from lepton_nb.demand.panel import Groups, Panel, PanelError, at_least, reconstruct
 from lepton_nb.workbook.parameters import UserError
 
 
@@ -70,7 +70,8 @@ def test_covariates_by_series_by_day_and_by_label():
 
 
 def test_dates_as_text_and_with_hours_fall_on_their_day():
-    panel = Panel.from_frames(sales(ds=pd.to_datetime(["2026-01-01 09:00", "2026-01-03 23:59", "2026-01-02 00:00"])))
+    table = sales(ds=pd.to_datetime(["2026-01-01 09:00", "2026-01-03 23:59", "2026-01-02 00:00"]))
+    panel = Panel.from_frames(table, freq="D")
     assert len(panel.ds) == 3 and panel.ds[0] == pd.Timestamp("2026-01-01")
 
 
@@ -83,7 +84,7 @@ def test_static_table_must_cover_all_series():
 
 def test_round_trip():
     panel = Panel.from_frames(sales(censored=[True, False, False], price=[1.0, 2.0, 3.0]))
-    again = Panel.from_frames(panel.to_frame())
+    again = Panel.from_frames(panel.to_frame(), freq="D")
     assert np.array_equal(panel.y, again.y, equal_nan=True) and np.array_equal(panel.censored, again.censored)
     assert list(again.known) == ["price"]
 
@@ -148,3 +149,59 @@ def test_reconstruction_is_nearer_to_the_truth_of_the_simulated_chain():
     assert 0.02 < hidden.mean() < 0.3
     raw, filled = (p.y[hidden].sum() / demand[hidden].sum() - 1 for p in (panel, reconstruct(panel)))
     assert raw < filled < 0.02 and abs(filled) < 0.6 * abs(raw)
+
+
+@pytest.mark.parametrize("freq", ["5min", "15min", "h", "D", "W-MON", "W-SAT", "MS", "ME", "QS-JAN"])
+def test_every_frequency_is_read_off_the_dates_and_comes_back(freq):
+    ds = pd.date_range("2024-01-01", periods=30, freq=freq)
+    panel = Panel.from_frames(pd.DataFrame({"unique_id": "a", "ds": ds, "y": 100.0}), horizon=3)
+    assert panel.freq == freq and len(panel.ds) == 33 and panel.ds[:30].equals(ds.rename("ds"))
+    assert panel.y[0, :30].tolist() == [100] * 30 and panel.end == 30, "no period is made up between two rows"
+
+
+@pytest.mark.parametrize(
+    ("table", "given", "words"),
+    [
+        (sales(y=[1.0, "many", 2.0]), {}, "no number (many)"),
+        (sales(ds=["2026-01-01", "2026-01-03", "2026-01-05"]), {}, "cannot be told from 3 distinct dates"),
+        (sales(ds=["2026-01-01", "2026-01-03", "2026-01-02"]), {"freq": "mothly"}, "freq: found 'mothly'"),
+        (sales(ds=["2026-01-01", "2026-02-01", "2026-01-15"]), {"freq": "MS"}, "2026-01-15 is not on the grid"),
+        (sales(ds=["2026-01-01", "2026-01-03", "2026-01-02"]), {"freq": "7min"}, "has no season"),
+        (sales(unique_id=["a", None, "b"]), {}, "'unique_id', row 1: it is empty"),
+        (sales(ds=pd.date_range("2026-01-01", periods=3, tz="UTC")), {}, "time zone"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(table, given, words):
+    with pytest.raises(UserError) as caught:
+        Panel.from_frames(table, **given).rhythm  # noqa: B018
+    assert words in str(caught.value)
+
+
+def test_an_empty_y_is_a_gap_and_never_a_zero():
+    ds = pd.date_range("2026-01-01", periods=5)
+    table = pd.DataFrame({"unique_id": "a", "ds": ds, "y": [1.0, np.nan, 2.0, np.nan, np.nan]}).drop(index=3)
+    panel = Panel.from_frames(table)
+    assert np.isnan(panel.y[0, 1]) and panel.end == 3 and np.isnan(panel.y[0, 3:]).all()
+
+
+def test_a_number_that_differs_within_a_series_and_date_is_refused_and_two_events_are_not():
+    price = pd.DataFrame({"unique_id": ["a/x"] * 2, "ds": ["2026-01-01"] * 2, "price": [1.0, 2.0]})
+    with pytest.raises(PanelError, match="column 'price', series 'a/x', day 2026-01-01: it has more than one value"):
+        Panel.from_frames(sales(), known=price)
+    fairs = pd.DataFrame({"ds": ["2026-01-01"] * 2, "event": ["fair", "strike"]})
+    assert Panel.from_frames(sales(), known=[price.assign(price=1.0), fairs]).known["event_strike"][0] == 1
+
+
+def test_series_of_two_frequencies_are_refused_unless_the_gaps_are_meant():
+    days = pd.date_range("2026-01-01", periods=60)
+    table = pd.DataFrame({"unique_id": ["a"] * 60 + ["b"] * 9, "ds": [*days, *days[::7]], "y": 1.0})
+    with pytest.raises(UserError, match="series 'b': its rows are 7 periods apart"):
+        Panel.from_frames(table)
+    assert Panel.from_frames(table, freq="D").y.shape == (2, 60)
+
+
+def test_groups_are_named_by_the_case():
+    static = pd.DataFrame({"unique_id": ["a/x", "a/y"], "plant": ["p", "q"], "line": ["1", "1"]})
+    panel = Panel.from_frames(sales(), static=static, groups=Groups(means=("plant|line",)))
+    assert panel.key("plant|line").tolist() == ["p|1", "q|1"] and panel.key("nobody") is None
+    assert panel.places().tolist() == [0, 1] and panel.grouping().means == ("plant|line",)

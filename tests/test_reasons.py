@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from lepton_nb.demand.scenarios import Paths
 
 from lepton_nb.cases.retail.chain.lots import LotPlan, point_lp, stochastic
 from lepton_nb.cases.retail.chain.reasons import (
@@ -23,6 +22,7 @@ from lepton_nb.cases.retail.chain.reasons import (
     write_audit,
 )
 from lepton_nb.cases.retail.chain.replenishment import Chain, simulate, with_holding
+from lepton_nb.demand.scenarios import Paths
 
 
 def world(seed=0, n=12, days=21, **limits):

@@ -321,13 +321,13 @@ class Backtest:
     forecasts : dict[str, np.ndarray]
         model -> mean forecast, units, (O, N, H)
     static : pd.DataFrame
-        store, item, group of each series
+        groups of each series
     scale : dict[int, np.ndarray]
         power 1, 2 -> naive scale of the history, (O, N)
     weights : np.ndarray
         revenue weights at each origin, (O, N)
     level : np.ndarray
-        mean units per day over the 84 days before the origin, (O, N)
+        mean units per period over three months before the origin (84 days), (O, N)
     seconds : dict[str, float]
         model -> processor seconds of fits and forecasts
     quantiles : dict[str, dict[float, np.ndarray]]
@@ -340,10 +340,10 @@ class Backtest:
     role: str  # "validation", "evaluation" or "" where plain columns were given
     actual: np.ndarray  # outcomes, units, (O, N, H); NaN where not on sale or sold out
     forecasts: dict[str, np.ndarray]  # model -> mean forecast, units, (O, N, H)
-    static: pd.DataFrame  # store, item, group of each series
+    static: pd.DataFrame  # groups of each series
     scale: dict[int, np.ndarray]  # power 1, 2 -> naive scale of the history, (O, N)
     weights: np.ndarray  # revenue weights at each origin, (O, N)
-    level: np.ndarray  # mean units per day over the 84 days before the origin, (O, N)
+    level: np.ndarray  # mean units per period over three months before the origin (84 days), (O, N)
     seconds: dict[str, float]  # model -> processor seconds of fits and forecasts
     quantiles: dict[str, dict[float, np.ndarray]] = field(default_factory=dict)  # model -> level -> (O, N, H)
 
@@ -441,7 +441,8 @@ def _laid_out(
     price = panel.known.get("price")
     price = None if price is None else np.broadcast_to(price, panel.y.shape)
     sales = np.where(panel.censored, np.nan, panel.y) if skip_censored else panel.y
-    pasts = [panel.y[:, :o] for o in columns]
+    pasts, pace = [panel.y[:, :o] for o in columns], panel.rhythm
+    lag = pace.lag if min(columns) > pace.lag else 1
     return Backtest(
         ids=panel.ids,
         days=np.stack([panel.days(o, horizon).to_numpy() for o in columns]),
@@ -450,11 +451,11 @@ def _laid_out(
         actual=np.stack([sales[:, o : o + horizon] for o in columns]),
         forecasts=forecasts,
         static=panel.static,
-        scale={p: np.stack([naive_scale(past, p) for past in pasts]) for p in (1, 2)},
+        scale={p: np.stack([naive_scale(past, p, lag) for past in pasts]) for p in (1, 2)},
         weights=np.stack(
-            [revenue_weights(past, None if price is None else price[:, : past.shape[1]]) for past in pasts]
+            [revenue_weights(past, None if price is None else price[:, : past.shape[1]], pace.month) for past in pasts]
         ),
-        level=np.stack([known_mean(past[:, -84:], axis=1) for past in pasts]),
+        level=np.stack([known_mean(past[:, -3 * pace.month :], axis=1) for past in pasts]),
         seconds=seconds,
     )
 

@@ -45,7 +45,7 @@ def spread_evenly(size: int) -> np.ndarray:
 def dispersion(
     panel: Panel,
     origin: int,
-    days: int = 364,
+    window: int | None = None,
 ) -> np.ndarray:
     """Divide variance by mean of the last days before the origin, (N,); NaN without history.
 
@@ -54,10 +54,10 @@ def dispersion(
     panel : Panel
     origin : int
         only columns before this one are used
-    days : int, default 364
-        length of the window, days
+    window : int | None, default None
+        periods; None takes the long mean of the frequency, 364 days
     """
-    past = np.asarray(panel.y[:, max(origin - days, 0) : origin], float)
+    past = np.asarray(panel.y[:, max(origin - (window or panel.rhythm.far), 0) : origin], float)
     mean = known_mean(past, axis=1)
     return known_mean((past - mean[:, None]) ** 2, axis=1) / (mean + 0.1)
 
@@ -197,14 +197,16 @@ class Calibrated:
         scaled error at each normal score of LADDER, (B, V, K)
     variability : np.ndarray
         last known dispersion of each series, (N,)
-    stores : np.ndarray
-        store code of each series, (N,)
+    places : np.ndarray
+        place code of each series, (N,)
     total : np.ndarray
         correlation of a series' scores by days between them, (H,)
-    store : np.ndarray
-        the same between two series of one store, (H,)
-    chain : np.ndarray
-        the same between two series of different stores, (H,)
+    place : np.ndarray
+        the same between two series of one place, (H,)
+    far : np.ndarray
+        the same between two series of different places, (H,)
+    season : int, default 7
+        periods
     """
 
     counts: bool  # whole units, or a continuous amount
@@ -215,10 +217,11 @@ class Calibrated:
     across: np.ndarray  # mean dispersion of each part of each bin, (B, V)
     table: np.ndarray  # scaled error at each normal score of LADDER, (B, V, K)
     variability: np.ndarray  # last known dispersion of each series, (N,)
-    stores: np.ndarray  # store code of each series, (N,)
+    places: np.ndarray  # place code of each series, (N,)
     total: np.ndarray  # correlation of a series' scores by days between them, (H,)
-    store: np.ndarray  # the same between two series of one store, (H,)
-    chain: np.ndarray  # the same between two series of different stores, (H,)
+    place: np.ndarray  # the same between two series of one place, (H,)
+    far: np.ndarray  # the same between two series of different places, (H,)
+    season: int = 7  # periods
 
     def spread(self, mean: np.ndarray) -> np.ndarray:
         """Compute the unit in which errors are measured, s(mean)."""
@@ -353,12 +356,13 @@ def _fit(
         across=np.zeros((1, 1)),
         table=np.zeros((1, 1, len(LADDER))),
         variability=np.nan_to_num(dispersion(panel, int(rows.origin.max()))),
-        stores=pd.factorize(panel.static["store"])[0] if "store" in panel.static else np.zeros(len(panel.ids), int),
+        places=panel.places(),
         total=np.ones(1),
-        store=np.zeros(1),
-        chain=np.zeros(1),
+        place=np.zeros(1),
+        far=np.zeros(1),
+        season=panel.season,
     )
-    return _correlated(_tabulate(blank, rows, bins, parts, smallest), rows)
+    return _correlated(_tabulate(blank, rows, bins, parts, smallest), rows, panel.rhythm.far)
 
 
 Calibrated.fit = staticmethod(_fit)
@@ -469,8 +473,8 @@ def _lag_sums(blocks: np.ndarray) -> np.ndarray:
     return np.array([np.trace(products, offset=k) for k in range(len(products))])
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-038
-def _correlated(cal: Calibrated, rows: Outcomes, recent: int = 364, most: int = 150_000) -> Calibrated:
-    """Estimate correlations by lag within a series, a store and the chain, from mornings of the last `recent` days."""
+def _correlated(cal: Calibrated, rows: Outcomes, recent: int, most: int = 150_000) -> Calibrated:
+    """Estimate correlations by lag within a series, a place and all, from origins of the last `recent` periods."""
     mornings = np.unique(rows.origin)
     mornings = mornings[mornings > mornings[-1] - recent]
     rows = rows[rows.origin >= mornings[0]]
@@ -479,9 +483,9 @@ def _correlated(cal: Calibrated, rows: Outcomes, recent: int = 364, most: int = 
     seen = _expected_scores(cal, rows)
     bin_of = np.searchsorted(cal.centres, rows.forecast)
     power = (np.bincount(bin_of, seen**2) / np.maximum(np.bincount(bin_of), 1))[bin_of]
-    H, S = int(rows.step.max()) + 1, int(cal.stores.max()) + 1
+    H, S = int(rows.step.max()) + 1, int(cal.places.max()) + 1
     at = np.searchsorted(np.sort(mornings), rows.origin)
-    keys = (at * S + cal.stores[rows.series]) * len(cal.stores) + rows.series, at * S + cal.stores[rows.series], at
+    keys = (at * S + cal.places[rows.series]) * len(cal.places) + rows.series, at * S + cal.places[rows.series], at
     sums = []
     for values in (seen, power):
         blocks = []
@@ -490,9 +494,9 @@ def _correlated(cal: Calibrated, rows: Outcomes, recent: int = 364, most: int = 
             np.add.at(block, (key, rows.step), values)
             blocks.append(_lag_sums(block))
         sums.append((blocks[0], blocks[1] - blocks[0], blocks[2] - blocks[1]))
-    total, store, chain = (_shares(*pair, len(mornings)) for pair in zip(*sums))
+    total, place, far = (_shares(*pair, len(mornings)) for pair in zip(*sums))
     total[0] = 1.0
-    return replace(cal, total=total, store=store, chain=chain)
+    return replace(cal, total=total, place=place, far=far)
 
 
 def _shares(products: np.ndarray, powers: np.ndarray, mornings: int) -> np.ndarray:
@@ -590,18 +594,18 @@ def _conform(cal: Calibrated, material: object, panel: Panel, model: str | None 
 Calibrated.conform = _conform
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-053
-def _reach(values: np.ndarray, horizon: int) -> np.ndarray:
-    """Cut correlations by lag to a horizon, or go on with the mean of the last week of them."""
+def _reach(values: np.ndarray, horizon: int, season: int) -> np.ndarray:
+    """Cut correlations by lag to a horizon, or go on with the mean of the last season of them."""
     if horizon <= len(values):
         return values[:horizon]
-    return np.append(values, np.full(horizon - len(values), values[1:][-7:].mean() if len(values) > 1 else 0.0))
+    return np.append(values, np.full(horizon - len(values), values[1:][-season:].mean() if len(values) > 1 else 0.0))
 
 
 def _factors(cal: Calibrated, horizon: int) -> list[np.ndarray]:
-    """Factor the covariance of the chain's, the store's and the series' own scores, each (H, H)."""
-    total, store, chain = (_reach(v, horizon) for v in (cal.total, cal.store, cal.chain))
+    """Factor the covariance of the scores of all, of a place and of the series' own, each (H, H)."""
+    total, place, far = (_reach(v, horizon, cal.season) for v in (cal.total, cal.place, cal.far))
     roots = []
-    for lags in (chain, store - chain, total - store):
+    for lags in (far, place - far, total - place):
         values, vectors = np.linalg.eigh(toeplitz(lags))
         roots.append(vectors * np.sqrt(np.maximum(values, 0.0)))
     scale = np.sqrt(np.maximum(sum((root**2).sum(axis=1) for root in roots), 1e-12))
@@ -614,7 +618,7 @@ def _paths(
     n: int,
     seed: int,
     variability: np.ndarray | None = None,
-    stores: np.ndarray | None = None,
+    places: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draw demand of all series and days together, (n, N, H), float32: whole units for counts, never negative.
 
@@ -629,20 +633,20 @@ def _paths(
         the same seed gives the same paths
     variability : np.ndarray | None, default None
         dispersion of the series, (N,); None takes the last one of the fit
-    stores : np.ndarray | None, default None
-        store code of each series, (N,); None takes those of the fit
+    places : np.ndarray | None, default None
+        place code of each series, (N,); None takes those of the fit
     """
     mean = np.asarray(mean, float)
     steps = cal.ladder(mean.ravel(), _dispersion_of(cal, mean.shape, variability))
     N, H = mean.shape
-    stores = cal.stores if stores is None else np.asarray(stores)
-    if stores.shape != (N,):
-        raise IntervalError(f"a mean of {N} series and the stores of {len(stores)}; give the store code of each series")
+    places = cal.places if places is None else np.asarray(places)
+    if places.shape != (N,):
+        raise IntervalError(f"a mean of {N} series and the places of {len(places)}; give the place code of each series")
     rng = np.random.default_rng(seed)
-    chain, store, own = _factors(cal, H)
+    far, place, own = _factors(cal, H)
     z = rng.standard_normal((n, N, H), np.float32) @ own.T
-    z += (rng.standard_normal((n, int(stores.max(initial=0)) + 1, H), np.float32) @ store.T)[:, stores]
-    z += rng.standard_normal((n, 1, H), np.float32) @ chain.T
+    z += (rng.standard_normal((n, int(places.max(initial=0)) + 1, H), np.float32) @ place.T)[:, places]
+    z += rng.standard_normal((n, 1, H), np.float32) @ far.T
     return _read_off(steps, z, cal.counts)
 
 # %% ../../nbs/demand/11_intervals.ipynb #cell-056

@@ -9,12 +9,14 @@ __all__ = ['ReconcileError', 'Hierarchy', 'hierarchy', 'aggregate', 'reconcile',
 # %% ../../nbs/demand/12_reconcile.ipynb #cell-003
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from .backtest import Backtest, known_mean, mse, wape
 from .panel import Panel
+from .rhythm import DAILY
 from ..workbook.parameters import UserError
 
 # %% ../../nbs/demand/12_reconcile.ipynb #cell-005
@@ -192,31 +194,44 @@ def aggregate_panel(panel: Panel, tree: Hierarchy) -> Panel:
 
     known = {name: values if np.ndim(values) == 1 else mean(values) for name, values in panel.known.items()}
     static = pd.DataFrame(
-        {"store": tree.labels["name"].to_numpy(), "item": ids.to_numpy(), "group": tree.labels["level"].to_numpy()},
+        {"place": tree.labels["name"].to_numpy(), "item": ids.to_numpy(), "group": tree.labels["level"].to_numpy()},
         index=ids,
     )
     y = aggregate(panel.y, tree).astype(np.float32)
-    return Panel(ids, panel.ds, y, known, static, np.zeros(y.shape, bool))
+    return Panel(ids, panel.ds, y, known, static, np.zeros(y.shape, bool), panel.freq)
 
 # %% ../../nbs/demand/12_reconcile.ipynb #cell-019
+@dataclass(frozen=True)
 class SeasonalWindow:
-    """Forecast the mean of the last days times the weekday profile of the last year."""
+    """Forecast the mean of the last periods times the profile of the season.
 
-    def __init__(self, days: int = 56, profile: int = 364):
-        self.days, self.profile = days, profile
+    Attributes
+    ----------
+    days : int | None, default None
+        periods of the mean; None takes twice the recent past of the frequency, 56 days
+    profile : int | None, default None
+        periods of the profile; None takes the long past, 364 days
+    """
 
-    def fit(self, panel: Panel, origin: int) -> "SeasonalWindow":
+    days: int | None = None  # periods of the mean; None takes twice the recent past of the frequency, 56 days
+    profile: int | None = None  # periods of the profile; None takes the long past, 364 days
+
+    def fit(self, panel: Panel, origin: int) -> Self:
+        """Learn nothing."""
         return self
 
     def predict(self, panel: Panel, origin: int, horizon: int) -> np.ndarray:
-        year = np.asarray(panel.y, float)[:, max(origin - self.profile, 0) : origin]
-        weekday = panel.ds[: origin + horizon].dayofweek.to_numpy()
-        past = weekday[origin - year.shape[1] : origin]
-        shape = np.stack([known_mean(year[:, past == k], axis=1) for k in range(7)], axis=1)
+        """Return mean times profile, (N, H)."""
+        pace = panel.rhythm
+        year = np.asarray(panel.y, float)[:, max(origin - (self.profile or pace.far), 0) : origin]
+        ds = panel.ds[: origin + horizon]
+        position = ds.dayofweek.to_numpy() if pace == DAILY else np.arange(len(ds)) % pace.season
+        past = position[origin - year.shape[1] : origin]
+        shape = np.stack([known_mean(year[:, past == k], axis=1) for k in range(pace.season)], axis=1)
         mean = known_mean(year, axis=1)[:, None]
         shape = np.where(np.isfinite(shape) & (mean > 0), shape, np.nan_to_num(mean)) / np.where(mean > 0, mean, 1.0)
-        level = np.nan_to_num(known_mean(year[:, -self.days :], axis=1))
-        return (level[:, None] * shape[:, weekday[origin:]]).astype(np.float32)
+        level = np.nan_to_num(known_mean(year[:, -(self.days or 2 * pace.month) :], axis=1))
+        return (level[:, None] * shape[:, position[origin:]]).astype(np.float32)
 
 # %% ../../nbs/demand/12_reconcile.ipynb #cell-022
 def error_variance(bt: Backtest, model: str) -> np.ndarray:

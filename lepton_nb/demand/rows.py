@@ -6,6 +6,7 @@
 __all__ = ['Rows', 'Chunk', 'training_origins', 'training', 'Learner', 'fit_together', 'out_of_fold']
 
 # %% ../../nbs/demand/04_rows.ipynb #cell-003
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 
 from .features import History, closed_days, features, history
 from .panel import Panel, PanelError
+from .rhythm import DAILY, Rhythm
 
 # %% ../../nbs/demand/04_rows.ipynb #cell-005
 @dataclass(frozen=True)
@@ -21,10 +23,10 @@ class Rows:
 
     Attributes
     ----------
-    horizon : int, default 28
-        steps ahead, days
-    stride : int, default 17
-        between training origins, days
+    horizon : int | None, default None
+        steps ahead, periods; None takes those of the frequency, 28 days
+    stride : int | None, default None
+        between training origins; None takes that of the frequency, 17 days
     years : float, default 3.0
         how far back
     blocks : int, default 2
@@ -37,8 +39,8 @@ class Rows:
     >>> training_origins(612, Rows())[-4:], training_origins(10, Rows())
     """
 
-    horizon: int = 28  # steps ahead, days
-    stride: int = 17  # between training origins, days
+    horizon: int | None = None  # steps ahead, periods; None takes those of the frequency, 28 days
+    stride: int | None = None  # between training origins; None takes that of the frequency, 17 days
     years: float = 3.0  # how far back
     blocks: int = 2  # of time, for out-of-fold residuals
     limit: int = 350_000  # rows kept by learners that need a table, and for residuals; linear sums take all
@@ -101,21 +103,46 @@ class Chunk:
         return int(np.ceil(self.total / limit))
 
 # %% ../../nbs/demand/04_rows.ipynb #cell-008
-def training_origins(origin: int, rows: Rows) -> list[int]:
+def training_origins(
+    origin: int,
+    rows: Rows,
+    rhythm: Rhythm = DAILY,
+) -> list[int]:
     """List past origins, the earliest first; short histories get a shorter stride.
+
+    Parameters
+    ----------
+    origin : int
+    rows : Rows
+    rhythm : Rhythm, default DAILY
+        of the frequency
 
     Examples
     --------
     >>> training_origins(612, Rows())[-4:], training_origins(10, Rows())
     """
-    first = max(min(112, origin // 3), 1, origin - int(rows.years * 365))
-    stride = max(1, min(rows.stride, (origin - first) // 6))
-    start = origin - min(rows.horizon // 2, max(1, (origin - first) // 2))
+    horizon, stride = rows.horizon or rhythm.horizon, rows.stride or rhythm.stride
+    first = max(min(rhythm.warm, origin // 3), 1, origin - int(rows.years * rhythm.reach))
+    stride = max(1, min(stride, (origin - first) // 6))
+    start = origin - min(horizon // 2, max(1, (origin - first) // 2))
     return list(range(start, first - 1, -stride))[::-1]
 
 
-def training(h: History, origin: int, rows: Rows, power: float):
+def training(
+    h: History,
+    origin: int,
+    rows: Rows,
+    power: float,
+) -> Iterator[Chunk]:
     """Yield a `Chunk` for each training origin.  Raises `PanelError` when the past is too short.
+
+    Parameters
+    ----------
+    h : History
+    origin : int
+    rows : Rows
+    power : float
+        weight of a row = level ** power
 
     Examples
     --------
@@ -126,13 +153,13 @@ def training(h: History, origin: int, rows: Rows, power: float):
     >>> few = [len(c.kept(4000)) for c in chunks]
     >>> assert sum(few) <= 4000 and max(few) < len(chunks[0].y) / 4, "thinned alike at all origins"
     """
-    origins = training_origins(origin, rows)
+    origins = training_origins(origin, rows, h.rhythm)
     if origin < 4 or not origins or not np.isfinite(h.y[:, :origin]).any():
         raise PanelError(
-            f"origin {origin}: a model needs at least 4 days with demand before it; use 'seasonal_naive' or more history"
+            f"origin {origin}: a model needs at least 4 periods with demand before it; use 'seasonal_naive' or more history"
         )
-    n, H = len(h.y), rows.horizon
-    need = min(28, origin // 3)
+    n, H = len(h.y), rows.horizon or h.rhythm.horizon
+    need = min(h.rhythm.month, origin // 3)
     for k, o in enumerate(origins):
         horizon = min(H, origin - o)
         x, scale = features(h, o, horizon)
@@ -166,7 +193,7 @@ class Learner:
     def predict(self, panel: Panel | History, origin: int, horizon: int) -> np.ndarray:
         """Return expected demand (N, H) in float32 for the days from `origin` on.
 
-        A plain `Panel` is prepared first (`history`), which takes longer than the forecast itself; who asks often gives a `History`.
+        A plain `Panel` is prepared first (`history`), which takes longer than the forecast; who asks often gives a `History`.
         """
         if not hasattr(self, "past"):
             raise PanelError(f"{type(self).__name__}: call fit(panel, origin) before predict")
@@ -175,6 +202,9 @@ class Learner:
         out = self.apply(x, (len(scale), horizon)).reshape(len(scale), horizon)
         fresh = h.all.days(0, origin) == 0
         out = np.where(fresh[:, None], 1, np.maximum(out, 0)) * scale[:, None]
+        if origin < 4 * h.rhythm.season and h.rhythm.season < 52:  # few rows extrapolate wildly
+            seen = np.nan_to_num(h.y[:, :origin], nan=-1.0).max(1)
+            out = np.where(seen[:, None] > 0, np.minimum(out, 2 * seen[:, None]), out)
         return np.where(closed_days(h, origin, np.arange(origin, origin + horizon)), 0, out).astype(np.float32)
 
     @property
@@ -211,7 +241,7 @@ def out_of_fold(model: Learner, h: History, origin: int) -> pd.DataFrame:
     """Forecast each training block by what was learnt on the other ones."""
     parts = []
     for chunk in training(h, origin, model.rows, model.power):
-        (n, horizon), at = chunk.shape, chunk.vectors(model.rows.limit)
+        horizon, at = chunk.shape[1], chunk.vectors(model.rows.limit)
         forecast = np.maximum(model.apply(chunk.x, chunk.shape, chunk.block, at), 0)
         series, step = np.divmod(at, horizon)
         scale = chunk.scale[series]

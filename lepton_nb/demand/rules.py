@@ -59,30 +59,31 @@ class Forecaster(Protocol):
 # %% ../../nbs/demand/03_rules.ipynb #cell-008
 @dataclass
 class SeasonalNaive:
-    """Forecast each day by the last same weekday before the origin."""
+    """Forecast each period by the last one at the same position of the season: the same weekday, hour or month."""
 
     def fit(self, panel: Panel | History, origin: int) -> Self:
         """Learn nothing."""
         return self
 
     def predict(self, panel: Panel | History, origin: int, horizon: int) -> np.ndarray:
-        """Return the last known same weekday, (N, H)."""
-        h = history(panel)
-        last = h.all.weekday_mean(origin, np.arange(origin, origin + horizon), 1)
-        return np.nan_to_num(np.where(np.isfinite(last), last, h.all.mean(origin - 28, origin)[:, None]))
+        """Return the last known same position, (N, H)."""
+        h, m = history(panel), history(panel).rhythm.season
+        last = h.all.seasonal_mean(origin, np.arange(origin, origin + horizon), 1, m)
+        recent = h.all.mean(origin - h.rhythm.month, origin)[:, None]
+        return np.nan_to_num(np.where(np.isfinite(last), last, recent))
 
 
 @dataclass
 class Average:
-    """Forecast each day by the mean of the last `days` days.
+    """Forecast each period by the mean of the last ones.
 
     Attributes
     ----------
-    days : int, default 28
-        length of the window, days
+    window : int | None, default None
+        periods; None takes the recent past of the frequency: 28 days, 168 hours, 3 months
     """
 
-    days: int = 28  # length of the window, days
+    window: int | None = None  # periods; None takes the recent past of the frequency: 28 days, 168 hours, 3 months
 
     def fit(self, panel: Panel | History, origin: int) -> Self:
         """Learn nothing."""
@@ -90,5 +91,6 @@ class Average:
 
     def predict(self, panel: Panel | History, origin: int, horizon: int) -> np.ndarray:
         """Return the mean of the window, (N, H)."""
-        mean = np.nan_to_num(history(panel).all.mean(origin - self.days, origin))
+        h = history(panel)
+        mean = np.nan_to_num(h.all.mean(origin - (self.window or h.rhythm.month), origin))
         return np.repeat(mean[:, None], horizon, axis=1)

@@ -21,7 +21,7 @@ def complexity(
     origin: int,
     model: str = "boosting",
     values: tuple = (),
-    held: int = 84,
+    held: int | None = None,
     rows: Rows = Rows(limit=120_000, blocks=1),
 ) -> pd.DataFrame:
     """Return the weighted RMSE (in shares of the level) on training and on later validation rows, by model complexity.
@@ -35,8 +35,8 @@ def complexity(
         "boosting" by number of trees, or "ridge" by penalty alpha
     values : tuple, default ()
         the numbers of trees, or the penalties, to try
-    held : int, default 84
-        days before the origin kept for validation
+    held : int | None, default None
+        periods before the origin kept for validation; None takes three months of them
     rows : Rows, default Rows(limit=120000, blocks=1)
 
     Examples
@@ -44,7 +44,9 @@ def complexity(
     >>> by_trees = complexity(panel, origin, values=(5, 20, 50, 150))
     >>> by_trees.round(4)
     """
-    chunks = list(training(history(panel), origin, rows, Learner.power))
+    h = history(panel)
+    held = 3 * h.rhythm.month if held is None else held
+    chunks = list(training(h, origin, rows, Learner.power))
     sets = {
         "train": [c for c in chunks if c.origin + c.shape[1] <= origin - held],
         "validation": [c for c in chunks if c.origin >= origin - held],

@@ -17,10 +17,19 @@ from .chain.replenishment import Chain, Ledger, chain_from_tables, simulate, sta
 from .chain.rules import base_stock
 from .world.simulate import opening_position
 from ...data.catalog import Dataset
-from ...demand.panel import Panel
+from ...demand.panel import Groups, Panel
 from ...workbook.parameters import UserError
 
 # %% ../../../nbs/cases/retail/03_setting.ipynb #cell-020
+_GROUPS = Groups(
+    means=("store", "item", "group", "store|group"),
+    place="store",
+    alike="item",
+    events=("store", "group"),
+    fresh=("item", "store|group", "group", "store"),
+)
+
+
 def from_tables(
     tables: dict[str, pd.DataFrame],
     horizon: int = 0,
@@ -49,7 +58,7 @@ def from_tables(
     calendar = tables["calendar"] if tables.get("calendar") is not None else pd.DataFrame({"date": []})
     ahead = [calendar.rename(columns={"date": "ds"}).loc[pd.to_datetime(calendar["date"]).to_numpy() <= last]]
     days = pd.DataFrame({"ds": pd.date_range(daily["ds"].min(), last)})
-    return Panel.from_frames(daily, known=[*ahead, days], static=static)
+    return Panel.from_frames(daily, known=[*ahead, days], static=static, freq="D", groups=_GROUPS)
 
 # %% ../../../nbs/cases/retail/03_setting.ipynb #cell-008
 def last_known(values: np.ndarray) -> np.ndarray:
