@@ -1,4 +1,4 @@
-"""Corner cases of the simulator, the plans and the lots: odd chains, limits, bad input, invariants under random chains."""
+"""Corner cases of the simulator, the plans and the lots: odd chains, limits, bad input, random chains."""
 
 from dataclasses import replace
 
@@ -245,6 +245,9 @@ def test_program_says_what_limit_it_does_not_have():
         scan_limit(plan, "budget", [1.0])
     with pytest.raises(ChainError, match="series"):
         replenishment_program(State(0, 0, by_age, on_order, np.array([True]), np.inf, chain), np.ones((3, 1, 2)))
+    with pytest.raises(ChainError, match="demand of a/b on day 3 is not a number"):
+        hole = np.where(np.arange(3) == 2, np.nan, 1.0)[:, None, None]
+        replenishment_program(State(0, 0, by_age, on_order, np.array([True]), np.inf, chain), hole)
 
 
 def test_more_knowledge_is_worth_more():
@@ -254,10 +257,9 @@ def test_more_knowledge_is_worth_more():
     rng = np.random.default_rng(0)
     rate = rng.gamma(2, 3, len(chain))[:, None, None]
     run = rng.negative_binomial(2, 2 / (2 + np.broadcast_to(rate[:, :, 0], (len(chain), 42))))
-    draw = lambda: np.moveaxis(
-        rng.negative_binomial(2, 2 / (2 + np.broadcast_to(rate, (len(chain), 60, 28)))), 0, 1
-    ).astype(np.float32)
-    paths = Paths({day: draw() for day in range(0, 42, 14)})
+    chance = 2 / (2 + np.broadcast_to(rate, (len(chain), 60, 28)))
+    drawn = [np.moveaxis(rng.negative_binomial(2, chance), 0, 1).astype(np.float32) for _ in range(3)]
+    paths = Paths(dict(zip(range(0, 42, 14), drawn)))
     profit = [
         simulate(chain, run, policy).summary()["profit"]
         for policy in (point_lp(paths), stochastic(paths), perfect_foresight(run))

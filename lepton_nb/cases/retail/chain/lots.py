@@ -110,9 +110,10 @@ def lot_outcomes(
         i = by_span[start : start + block]
         q = lots[i].astype(total.dtype)[:, :, None]
         before = total[arrive[i], i]
-        sold = lambda day, part=slice(None): mean_last(
-            np.minimum(q, (total[day, i, part] - before[:, part])[:, None, :])
-        )
+
+        def sold(day, part=slice(None), i=i, q=q, before=before):
+            return mean_last(np.minimum(q, (total[day, i, part] - before[:, part])[:, None, :]))
+
         first[i], whole[i] = sold(np.minimum(arrive + cover, end)[i]), sold(end[i])
         for step in range(1, int((end[i] - arrive[i]).max()) + 1):
             day = arrive[i] + step
@@ -153,12 +154,14 @@ def lot_profit(
     """
     rest = outcome.rest * (mean > 1e-6)[:, None]
     nights = outcome.nights + rest**2 / (2 * np.maximum(mean, 1e-6)[:, None])
-    column = lambda values: np.asarray(values)[:, None]
+    price, worth, cost, holding = (
+        np.asarray(values)[:, None] for values in (chain.price + chain.goodwill, unit_worth, chain.cost, chain.holding)
+    )
     return (
-        column(chain.price + chain.goodwill) * outcome.first
-        + column(unit_worth) * (outcome.later + rest)
-        - column(chain.cost) * lots
-        - column(chain.holding) * nights
+        price * outcome.first
+        + worth * (outcome.later + rest)
+        - cost * lots
+        - holding * nights
         - chain.order_line_cost * (lots > 0)
     )
 
@@ -202,7 +205,7 @@ def lot_range(
     arrive: np.ndarray,
     cover: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the demand surely met before the next lot, and the most a lot can sell in its life or in an economic cycle.
+    """Return the demand surely met before the next lot, and the most a lot sells in its life or an economic cycle.
 
     Parameters
     ----------
@@ -214,8 +217,8 @@ def lot_range(
         day of arrival, days until the next lot (N,)
     """
     horizon, each = len(total) - 1, np.arange(len(chain))
-    between = lambda day: total[np.minimum(day, horizon), each] - total[np.minimum(arrive, horizon), each]
-    soon, life = between(arrive + cover), between(arrive + np.minimum(chain.shelf_life, horizon).astype(int))
+    ends = arrive + cover, arrive + np.minimum(chain.shelf_life, horizon).astype(int)
+    soon, life = (total[np.minimum(day, horizon), each] - total[np.minimum(arrive, horizon), each] for day in ends)
     cycle = soon.max(1) + 1.5 * economic_lot(chain, total[-1].mean(1) / horizon)
     return np.minimum(soon.min(1), life.min(1)), np.minimum(life.max(1), cycle)
 
@@ -225,7 +228,7 @@ def leftover_worth(
     demand: np.ndarray,
     size: int = 24,
 ) -> np.ndarray:
-    """Return what a leftover unit saves, $u = p - \\rho/\\lambda$.
+    """Return what a leftover unit saves: the price less the best profit per unit of demand that passes.
 
     Parameters
     ----------
@@ -558,6 +561,7 @@ class LotPlan:
         return lot_profit(feared, lots, outcome, worth, mean)
 
     def __call__(self, state: State) -> np.ndarray:
+        """Return tonight's lots, units (N,)."""
         wish, i = np.zeros(len(state.chain)), np.flatnonzero(state.may_order)
         if not len(i):
             return wish

@@ -17,7 +17,6 @@ from lepton_nb.cases.retail.chain.replenishment import (
     ChainError,
     State,
     opening,
-    run_down,
     simulate,
     smallest_order,
 )
@@ -146,9 +145,29 @@ def _variables(
 
 # %% ../../../../nbs/cases/retail/chain/03_plans.ipynb #cell-007
 def _order_variables(
-    problem: pulp.LpProblem, state: State, evenings: list[int], whole_packs: bool, most: np.ndarray
-) -> tuple:
-    """Write orders of every series and evening that may order; return them with their rows and costs."""
+    problem: pulp.LpProblem,
+    state: State,
+    evenings: list[int],
+    whole_packs: bool,
+    most: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, list, list, dict]:
+    """Write orders of every series and evening that may order; return them with their rows and costs.
+
+    Parameters
+    ----------
+    problem : pulp.LpProblem
+    state : State
+    evenings : list[int]
+        that may order, 0 is tonight
+    whole_packs : bool
+    most : np.ndarray
+        units that no order exceeds (N,)
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray, list, list, dict]
+        orders (N, E), unit (N,), cells that order, rows, money a unit
+    """
     chain, n = state.chain, len(state.chain)
     taken = np.array([chain.may_order[:, (state.weekday + e) % 7] for e in evenings]).T
     cells = list(zip(*np.nonzero(taken)))
@@ -171,25 +190,41 @@ def _order_variables(
 
 
 def _shared_order_rows(
-    state: State, plan_cells: list, order: np.ndarray, unit: np.ndarray, evenings: list[int], arrivals: np.ndarray
-) -> list:
-    """Write the rows of dock and budget; return each with its kind, place and unit."""
+    state: State,
+    cells: list,
+    order: np.ndarray,
+    unit: np.ndarray,
+    evenings: list[int],
+    arrivals: np.ndarray,
+) -> list[tuple]:
+    """Write the rows of dock and budget.
+
+    Parameters
+    ----------
+    state : State
+    cells : list
+        (series, evening) that order
+    order : np.ndarray
+        variables (N, E)
+    unit : np.ndarray
+        units a variable (N,)
+    evenings : list[int]
+    arrivals : np.ndarray
+        units under way (N, H)
+
+    Returns
+    -------
+    list[tuple]
+        kind, place, unit, row
+    """
     chain, dock, money = state.chain, {}, {}
-    for i, e in plan_cells:
+    for i, e in cells:
         dock.setdefault(evenings[e] + chain.lead_time[i] - 1, {})[order[i, e]] = chain.volume[i] * unit[i]
         money.setdefault((state.weekday + evenings[e]) // 7, {})[order[i, e]] = chain.cost[i] * unit[i]
-    rows = []
-    if np.isfinite(chain.dock_capacity):
-        rows += [
-            (
-                "dock",
-                f"day {t}",
-                "litre",
-                _row(terms, "<=", chain.dock_capacity - chain.volume @ arrivals[:, t], f"dock_{t}"),
-            )
-            for t, terms in sorted(dock.items())
-            if t < arrivals.shape[1]
-        ]
+    rows, litres = [], chain.dock_capacity - chain.volume @ arrivals
+    for t, terms in sorted(dock.items()):
+        if t < arrivals.shape[1] and np.isfinite(chain.dock_capacity):
+            rows.append(("dock", f"day {t}", "litre", _row(terms, "<=", litres[t], f"dock_{t}")))
     for week, terms in sorted(money.items()):
         allowed = state.budget if week == 0 else chain.weekly_budget
         if np.isfinite(allowed):
@@ -197,28 +232,67 @@ def _shared_order_rows(
     return rows
 
 # %% ../../../../nbs/cases/retail/chain/03_plans.ipynb #cell-009
-def _path_rows(
-    state: State,
-    s: int,
+def _incoming(
+    chain: Chain,
     cells: list,
     order: np.ndarray,
     unit: np.ndarray,
     evenings: list[int],
-    sale,
-    waste,
-    stock,
-    supply: tuple,
-) -> list:
-    """Write balance and shelf life of every series and day on one path."""
-    chain, (arrivals, young), (n, horizon) = state.chain, supply, sale.shape
-    incoming = [[{} for _ in range(horizon)] for _ in range(n)]
+    horizon: int,
+) -> list[list[dict]]:
+    """List the orders that arrive on each day.
+
+    Parameters
+    ----------
+    chain : Chain
+    cells : list
+        (series, evening) that order
+    order : np.ndarray
+        variables (N, E)
+    unit : np.ndarray
+        units a variable (N,)
+    evenings : list[int]
+    horizon : int
+        days, H
+
+    Returns
+    -------
+    list[list[dict]]
+        of each series and day, {order that arrives: minus its units}
+    """
+    found = [[{} for _ in range(horizon)] for _ in range(len(chain))]
     for i, e in cells:
         day = evenings[e] + chain.lead_time[i] - 1
         if day < horizon:
-            incoming[i][day] = {order[i, e]: -unit[i]}
-    on_hand, rows = state.on_hand, []
+            found[i][day] = {order[i, e]: -unit[i]}
+    return found
+
+
+def _path_rows(
+    state: State,
+    s: int,
+    incoming: list,
+    kinds: dict[str, np.ndarray],
+    supply: tuple[np.ndarray, np.ndarray],
+) -> list[pulp.LpConstraint]:
+    """Write balance and shelf life of every series and day on one path.
+
+    Parameters
+    ----------
+    state : State
+    s : int
+        number of the path
+    incoming : list
+        of each series and day, {order that arrives: minus its units}
+    kinds : dict[str, np.ndarray]
+        variables of sale, waste and stock (N, H) each
+    supply : tuple[np.ndarray, np.ndarray]
+        of known_supply
+    """
+    (arrivals, young), (sale, waste, stock) = supply, kinds.values()
+    (n, horizon), on_hand, rows = sale.shape, state.on_hand, []
     for i in range(n):
-        life = int(min(chain.shelf_life[i], horizon + 1))
+        life = int(min(state.chain.shelf_life[i], horizon + 1))
         for t in range(horizon):
             terms = {stock[i, t]: 1.0, sale[i, t]: 1.0, waste[i, t]: 1.0} | incoming[i][t]
             if t:
@@ -230,32 +304,51 @@ def _path_rows(
     return rows
 
 
-def _store_rows(chain: Chain, s: int, sale, waste, stock) -> list:
-    """Write the litres of every store and day on one path."""
+def _store_rows(
+    chain: Chain,
+    s: int,
+    kinds: dict[str, np.ndarray],
+) -> list[tuple]:
+    """Write the litres of every store and day on one path.
+
+    Parameters
+    ----------
+    chain : Chain
+    s : int
+        number of the path
+    kinds : dict[str, np.ndarray]
+        variables of sale, waste and stock (N, H) each
+
+    Returns
+    -------
+    list[tuple]
+        kind, place, unit, row
+    """
     rows = []
     for k in np.flatnonzero(np.isfinite(chain.store_capacity)):
         inside = np.flatnonzero(chain.store == k)
-        for t in range(sale.shape[1]):
-            terms = {kind[i, t]: chain.volume[i] for i in inside for kind in (stock, sale, waste)}
-            rows.append(
-                (
-                    "store",
-                    str(chain.store_names[k]),
-                    "litre",
-                    _row(terms, "<=", chain.store_capacity[k], f"store_{k}_{s}_{t}"),
-                )
-            )
+        for t in range(kinds["stock"].shape[1]):
+            terms = {kinds[kind][i, t]: chain.volume[i] for i in inside for kind in ("stock", "sale", "waste")}
+            limit = _row(terms, "<=", chain.store_capacity[k], f"store_{k}_{s}_{t}")
+            rows.append(("store", str(chain.store_names[k]), "litre", limit))
     return rows
 
 # %% ../../../../nbs/cases/retail/chain/03_plans.ipynb #cell-010
+def _check_demand(chain: Chain, demand: np.ndarray) -> None:
+    """Refuse demand of other series, or with a hole in it."""
+    if demand.shape[2] != len(chain):
+        raise ChainError(f"demand has {demand.shape[2]} series, the chain has {len(chain)}")
+    if not np.isfinite(demand).all():
+        t, _, i = np.argwhere(~np.isfinite(demand))[0]
+        raise ChainError(f"demand of {chain.ids[i]} on day {t + 1} is not a number; give units for each day and path")
+
+
 def replenishment_program(
     state: State,
     demand: np.ndarray,
     evenings: list[int] | None = None,
     worth: np.ndarray | None = None,
-    closing: np.ndarray
-    | float
-    | None = None,
+    closing: np.ndarray | float | None = None,
     whole_packs: bool = False,
 ) -> ReplenishmentProgram:
     """Write replenishment of all series as a linear program in extensive form (a MILP with whole packs).
@@ -271,7 +364,7 @@ def replenishment_program(
     worth : np.ndarray | None, default None
         money per unit sold, (H, N); the price if None
     closing : np.ndarray | float | None, default None
-        money per unit left at the end (N,); the cost if it keeps beyond it, else 0
+        money a unit left at the end (N,); its cost if it keeps longer, else 0
     whole_packs : bool, default False
         True: packs, minimum orders and order lines (MILP)
 
@@ -283,12 +376,8 @@ def replenishment_program(
     >>> relaxed.objective - best.objective
     """
     chain, (horizon, paths, n) = state.chain, demand.shape
-    if n != len(chain):
-        raise ChainError(f"demand has {n} series, the chain has {len(chain)}")
-    if not np.isfinite(demand).all():
-        t, _, i = np.argwhere(~np.isfinite(demand))[0]
-        raise ChainError(f"demand of {chain.ids[i]} on day {t + 1} is not a number; give units for each day and path")
-    evenings = [e for e in (range(horizon) if evenings is None else evenings)]
+    _check_demand(chain, demand)
+    evenings = list(range(horizon) if evenings is None else evenings)
     worth = np.tile(chain.price, (horizon, 1)) if worth is None else np.broadcast_to(worth, (horizon, n))
     closing = np.where(chain.shelf_life > horizon, chain.cost, 0.0) if closing is None else np.broadcast_to(closing, n)
     supply, problem = known_supply(state, horizon), pulp.LpProblem("replenishment", pulp.LpMaximize)
@@ -296,16 +385,15 @@ def replenishment_program(
         problem, state, evenings, whole_packs, demand.sum(0).max(0) + smallest_order(chain)
     )
     shared = _shared_order_rows(state, cells, order, unit, evenings, supply[0])
+    incoming = _incoming(chain, cells, order, unit, evenings, horizon)
     for s in range(paths):
-        sale = _variables(problem, f"sale_{s}", (n, horizon), demand[:, s].T)
-        waste, stock = (_variables(problem, f"{kind}_{s}", (n, horizon)) for kind in ("waste", "stock"))
-        rows += _path_rows(state, s, cells, order, unit, evenings, sale, waste, stock, supply)
-        shared += _store_rows(chain, s, sale, waste, stock)
-        gain |= dict(zip(sale.ravel(), (worth.T / paths).ravel())) | dict(
-            zip(stock.ravel(), np.repeat(-chain.holding / paths, horizon))
-        )
-        for x, h, value in zip(stock[:, -1], chain.holding, closing):
-            gain[x] = (value - h) / paths
+        most = {"sale": demand[:, s].T, "waste": None, "stock": None}
+        kinds = {kind: _variables(problem, f"{kind}_{s}", (n, horizon), up) for kind, up in most.items()}
+        rows += _path_rows(state, s, incoming, kinds, supply)
+        shared += _store_rows(chain, s, kinds)
+        gain |= dict(zip(kinds["sale"].ravel(), (worth.T / paths).ravel()))
+        gain |= dict(zip(kinds["stock"].ravel(), np.repeat(-chain.holding / paths, horizon)))
+        gain |= dict(zip(kinds["stock"][:, -1], (closing - chain.holding) / paths))
     problem.setObjective(pulp.LpAffineExpression(gain))
     for limit in rows + [limit for *_, limit in shared]:
         problem.addConstraint(limit)
