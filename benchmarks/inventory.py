@@ -20,15 +20,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
-from lepton_nb.demand.scenarios import (
-    Paths,  # noqa: E402
-    demand_paths,  # noqa: E402
-)
 
 from lepton_nb.cases.retail import Parameters  # noqa: E402
-from lepton_nb.cases.retail.chain.judging import Weeks, judge  # noqa: E402
+from lepton_nb.cases.retail.chain.judging import judge_chain  # noqa: E402
 from lepton_nb.cases.retail.chain.lots import foresight_bound, perfect_foresight, point_lp, stochastic  # noqa: E402
-from lepton_nb.cases.retail.chain.replenishment import Chain, Ledger, audit  # noqa: E402
+from lepton_nb.cases.retail.chain.replenishment import Chain, Ledger, Weeks, audit  # noqa: E402
 from lepton_nb.cases.retail.chain.rules import base_stock, newsvendor_policy, order_up_to_average, replay
 from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, wanted, weeks_of  # noqa: E402
 from lepton_nb.data.catalog import load  # noqa: E402
@@ -36,6 +32,10 @@ from lepton_nb.demand.features import history  # noqa: E402
 from lepton_nb.demand.intervals import Calibrated  # noqa: E402
 from lepton_nb.demand.models import MODELS  # noqa: E402
 from lepton_nb.demand.panel import reconstruct  # noqa: E402
+from lepton_nb.demand.scenarios import (
+    Paths,  # noqa: E402
+    demand_paths,  # noqa: E402
+)
 
 RESULTS = Path(__file__).parent / "results"
 DAYS = 56
@@ -61,7 +61,7 @@ class Window:
     deliveries: np.ndarray | None
 
     def run(self, policy) -> Ledger:
-        return judge(self.chain, self.weeks, {"policy": policy})["policy"]
+        return judge_chain(self.chain, self.weeks, {"policy": policy})["policy"]
 
     def rule(self, name: str, settings: dict):
         if name == "newsvendor":

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from lepton_nb.allocation.policy import compare
 
-from lepton_nb.cases.retail.chain.judging import compare, judge
+from lepton_nb.cases.retail.chain.judging import judge_chain
 from lepton_nb.cases.retail.chain.replenishment import ChainError, check_chain
 from lepton_nb.cases.retail.chain.rules import replay
 from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, last_order, weeks_of
@@ -239,7 +240,7 @@ def test_the_judge_replays_what_the_tills_counted():
     chain = build_chain(data, panel, start, holding_rate=0.22)
     known = np.nan_to_num(panel.y[:, : panel.end])
     weeks = weeks_of(data, panel, chain, known, start, panel.end, known)
-    books = judge(
+    books = judge_chain(
         chain, weeks, {"recorded": replay(daily_table(data.tables["deliveries"], "units", panel)[:, start : panel.end])}
     )
     assert books["recorded"].sales.sum() == pytest.approx(np.nansum(panel.y[:, start : panel.end]), rel=2e-3)

@@ -12,8 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from .chain.judging import Weeks
-from .chain.replenishment import Chain, Ledger, chain_from_tables, simulate, start_ages
+from .chain.replenishment import Chain, Ledger, Weeks, chain_from_tables, simulate, start_ages
 from .chain.rules import base_stock
 from .world.simulate import opening_position
 from ...data.catalog import Dataset
@@ -288,7 +287,7 @@ def wanted(
     Examples
     --------
     >>> weeks = weeks_of(data, panel, chain, np.nan_to_num(panel.y[:, : panel.end]), start, panel.end, wanted(data, panel))
-    >>> books = judge(chain, weeks, {"recorded": replay(arrived[:, start : panel.end])})
+    >>> books = judge_chain(chain, weeks, {"recorded": replay(arrived[:, start : panel.end])})
     >>> assert abs(books["recorded"].sales.sum() / np.nansum(panel.y[:, start : panel.end]) - 1) < 0.01
     >>> compare(books)[["profit", "fill_rate", "waste_cost"]].round(3)
     """
@@ -365,7 +364,7 @@ def weeks_of(
     Examples
     --------
     >>> weeks = weeks_of(data, panel, chain, np.nan_to_num(panel.y[:, : panel.end]), start, panel.end, wanted(data, panel))
-    >>> books = judge(chain, weeks, {"recorded": replay(arrived[:, start : panel.end])})
+    >>> books = judge_chain(chain, weeks, {"recorded": replay(arrived[:, start : panel.end])})
     >>> assert abs(books["recorded"].sales.sum() / np.nansum(panel.y[:, start : panel.end]) - 1) < 0.01
     >>> compare(books)[["profit", "fill_rate", "waste_cost"]].round(3)
     """

@@ -4,23 +4,19 @@
 
 # %% auto #0
 __all__ = ['economic_lot', 'order_to', 'protection_days', 'order_up_to_average', 'critical_ratios', 'base_stock', 'pick_quantile',
-           'newsvendor_policy', 'replay', 'tune']
+           'newsvendor_policy', 'replay']
 
 # %% ../../../../nbs/cases/retail/chain/02_rules.ipynb #cell-003
-from collections.abc import Callable
-from itertools import product
-
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
 from lepton_nb.cases.retail.chain.replenishment import (
     Chain,
-    Policy,
+    ChainPolicy,
     State,
     nights_to_next_order,
     run_down,
-    simulate,
 )
 from ....demand.scenarios import Paths
 
@@ -107,7 +103,7 @@ def order_up_to_average(
     window: int = 28,
     extra_days: float = 1.0,
     rounding: float = 0.5,
-) -> Policy:
+) -> ChainPolicy:
     """Order up to average recent demand over the protection interval plus some days of safety.
 
     Parameters
@@ -164,7 +160,7 @@ def base_stock(
     service: float | None = None,
     highest: float = 0.99,
     rounding: float = 0.5,
-) -> Policy:
+) -> ChainPolicy:
     """Order up to mean demand of the protection interval plus normal safety stock.
 
     Parameters
@@ -228,7 +224,7 @@ def newsvendor_policy(
     paths: Paths,
     highest: float = 0.99,
     rounding: float = 0.5,
-) -> Policy:
+) -> ChainPolicy:
     """Order up to the critical quantile of forecast demand over the protection interval, capped by shelf life.
 
     Parameters
@@ -266,7 +262,7 @@ def newsvendor_policy(
 # %% ../../../../nbs/cases/retail/chain/02_rules.ipynb #cell-014
 def replay(
     deliveries: np.ndarray,
-) -> Policy:
+) -> ChainPolicy:
     """Order what was delivered, early enough to arrive on the recorded morning where the order days allow it.
 
     Parameters
@@ -291,37 +287,3 @@ def replay(
         return wish
 
     return policy
-
-# %% ../../../../nbs/cases/retail/chain/02_rules.ipynb #cell-018
-def tune(
-    chain: Chain,
-    demand: np.ndarray,
-    make: Callable[..., Policy],
-    grid: dict[str, list],
-    **run,
-) -> tuple[dict, pd.DataFrame]:
-    """Choose a policy's settings by simulated profit on validation days.
-
-    Parameters
-    ----------
-    chain : Chain
-    demand : np.ndarray
-        units of the validation days (N, D)
-    make : Callable[..., Policy]
-        makes a policy from settings given by name
-    grid : dict[str, list]
-        values to try for each setting
-    **run
-        start_stock, start_on_order, dates, price: as for simulate
-
-    Returns
-    -------
-    tuple[dict, pd.DataFrame]
-        the best setting; profit of every setting, best first
-    """
-    settings = [dict(zip(grid, values)) for values in product(*grid.values())]
-    table = pd.DataFrame(settings).assign(
-        profit=[simulate(chain, demand, make(**each), **run).money()["profit"].sum() for each in settings]
-    )
-    table = table.sort_values("profit", ascending=False, kind="stable")
-    return settings[table.index[0]], table
