@@ -28,31 +28,30 @@ import numpy as np
 import pandas as pd
 from scipy.stats import poisson
 
-from lepton_nb.allocation.adaptive import Effort, learn, order_up_to, q_learning, tune
+from lepton_nb.allocation.adaptive import Effort, capped_order_up_to, coordinate_search, learn, q_learning
 from lepton_nb.allocation.dynamic import (
     LostSales,
-    base_stock,
     best_base_stock,
     best_capped,
     best_constant,
+    exact_cost,
     geometric,
-    judge,
     myopic,
     order_bounds,
     value_iteration,
 )
-from lepton_nb.allocation.environment import Forecast, Steady, Store, run, tabulate
+from lepton_nb.allocation.environment import Forecast, Item, Steady, rollout, tabulate
 
 RESULTS = Path(__file__).resolve().parent / "results"
 DEMANDS = {"poisson": poisson.pmf(np.arange(60), 5) / poisson.pmf(np.arange(60), 5).sum(), "geometric": geometric(5)}
 PENALTIES, LEADS = (4, 9, 19, 39), (1, 2, 3, 4)
 
 
-def instance(demand: str, lead_time: int, penalty: float) -> tuple[LostSales, Store]:
+def instance(demand: str, lead_time: int, penalty: float) -> tuple[LostSales, Item]:
     """Return the exact model and the simulated store of one instance, with the same limits on orders."""
     system = LostSales(DEMANDS[demand], lead_time, stockout_cost=penalty)
     bounds = order_bounds(system)
-    return system, Store(
+    return system, Item(
         Steady(system.demand), lead_time, stockout_cost=penalty, most_order=int(bounds[0]), most_units=int(bounds[-1])
     )
 
@@ -63,13 +62,13 @@ def timed(call):
     return call(), time.process_time() - begun
 
 
-def controlled(store: Store, seed: int = 1, effort: Effort = Effort()):
+def controlled(item: Item, seed: int = 1, effort: Effort = Effort()):
     """Tune a capped base stock by simulation and improve it."""
-    guess = (int(0.8 * store.most_units), int(np.ceil(store.demand.mean)) + 2)
-    setting, _ = tune(
-        store, lambda level, cap: order_up_to(store, level, max(cap, 0)), guess, replications=2000, days=200
+    guess = (int(0.8 * item.most_units), int(np.ceil(item.demand.mean)) + 2)
+    setting, _ = coordinate_search(
+        item, lambda level, cap: capped_order_up_to(item, level, max(cap, 0)), guess, replications=2000, days=200
     )
-    return learn(store, order_up_to(store, *setting), effort, seed)
+    return learn(item, capped_order_up_to(item, *setting), effort, seed)
 
 
 def bed(path: Path) -> pd.DataFrame:
@@ -78,17 +77,17 @@ def bed(path: Path) -> pd.DataFrame:
     for lead_time in LEADS:
         for demand in DEMANDS:
             for penalty in PENALTIES:
-                system, store = instance(demand, lead_time, penalty)
+                system, item = instance(demand, lead_time, penalty)
                 best, exact_seconds = timed(lambda: value_iteration(system))
-                learned, seconds = timed(lambda: controlled(store))
+                learned, seconds = timed(lambda: controlled(item))
                 capped, rule_seconds = timed(lambda: best_capped(system))
                 rule = myopic(system)
                 costs = {
                     "optimal": best.cost,
-                    "learned": judge(system, learned.policy).cost,
+                    "learned": exact_cost(system, learned.policy).cost,
                     "capped": capped.cost,
                     "base_stock": best_base_stock(system).cost,
-                    "myopic": judge(system, rule).cost,
+                    "myopic": exact_cost(system, rule).cost,
                     "constant": best_constant(system).cost,
                 }
                 gaps = {
@@ -126,22 +125,22 @@ def peers(path: Path, steps: int = 1_000_000) -> pd.DataFrame:
     """Compare the learners on three instances; PPO for a fixed number of steps."""
     rows = []
     for demand, lead_time, penalty in (("poisson", 1, 4), ("geometric", 2, 9), ("poisson", 4, 39)):
-        system, store = instance(demand, lead_time, penalty)
+        system, item = instance(demand, lead_time, penalty)
         best, seconds = timed(lambda: value_iteration(system))
         rows.append((demand, lead_time, penalty, "exact", 0, best.cost, 0.0, seconds))
 
         def add(name: str, days: int, policy, seconds: float) -> None:
-            cost = judge(system, policy, tolerance=1e-5).cost
+            cost = exact_cost(system, policy, tolerance=1e-5).cost
             rows.append((demand, lead_time, penalty, name, days, cost, max(100 * (cost / best.cost - 1), 0.0), seconds))
             print(*rows[-1], flush=True)
 
         add("capped base stock", 0, (capped := timed(lambda: best_capped(system)))[0].policy, capped[1])
-        learned, seconds = timed(lambda: controlled(store))
+        learned, seconds = timed(lambda: controlled(item))
         add("deep controlled learning", int(learned.history["days"].iloc[-1]), learned.policy, seconds)
-        tabular, seconds = timed(lambda: q_learning(store, days=10_000, replications=2000, seed=1))
+        tabular, seconds = timed(lambda: q_learning(item, days=10_000, replications=2000, seed=1))
         add("q-learning", 20_000_000, tabular.policy, seconds)
-        policies, seconds = timed(lambda: ppo(store, steps))
-        add("ppo", steps, min(policies, key=lambda policy: judge(system, policy, tolerance=1e-4).cost), seconds)
+        policies, seconds = timed(lambda: ppo(item, steps))
+        add("ppo", steps, min(policies, key=lambda policy: exact_cost(system, policy, tolerance=1e-4).cost), seconds)
         columns = ["demand", "lead_time", "penalty", "method", "days", "cost", "regret_percent", "seconds"]
         pd.DataFrame(rows, columns=columns).round(6).to_csv(path, index=False)
     return pd.DataFrame(rows, columns=columns)
@@ -157,46 +156,46 @@ PPO_SETTING = {
 }
 
 
-def ppo(store: Store, steps: int, count: int = 64, looks: int = 8, seed: int = 1) -> list:
+def ppo(item: Item, steps: int, count: int = 64, looks: int = 8, seed: int = 1) -> list:
     """Train PPO and return its policies at eight moments."""
     import torch
     from gymnasium import spaces
     from stable_baselines3 import PPO
     from stable_baselines3.common.vec_env import VecEnv
 
-    from lepton_nb.allocation.environment import allowed, draw, features, start, step
+    from lepton_nb.allocation.environment import draw, largest_order, observe, reset, step
 
     torch.set_num_threads(1)
-    scale = np.float32(store.demand.mean)
+    scale = np.float32(item.demand.mean)
 
     class Stores(VecEnv):
         """Offer replications of a store that never ends."""
 
         def __init__(self):
             self.rng, self.state, self.day = np.random.default_rng(seed), None, 0
-            width = features(store, start(store, self.rng, 1)).shape[1]
+            width = observe(item, reset(item, self.rng, 1)).shape[1]
             super().__init__(
                 count,
-                spaces.Box(0, np.float32(store.most_units / scale), (width,), np.float32),
-                spaces.Discrete(store.orders),
+                spaces.Box(0, np.float32(item.most_units / scale), (width,), np.float32),
+                spaces.Discrete(item.orders),
             )
 
         def reset(self):
-            self.state = start(store, self.rng, count)
-            return features(store, self.state) / scale
+            self.state = reset(item, self.rng, count)
+            return observe(item, self.state) / scale
 
         def step_async(self, actions):
             self.actions = actions
 
         def step_wait(self):
             if self.day % 50 == 0:
-                self.noise = draw(store, self.rng, 50, self.state)
+                self.noise = draw(item, self.rng, 50, self.state)
             self.state, cost = step(
-                store, self.state, np.minimum(self.actions, allowed(store, self.state)), self.noise[self.day % 50]
+                item, self.state, np.minimum(self.actions, largest_order(item, self.state)), self.noise[self.day % 50]
             )
             self.day += 1
             return (
-                features(store, self.state) / scale,
+                observe(item, self.state) / scale,
                 -cost / (10 * scale),
                 np.zeros(count, bool),
                 [{} for _ in range(count)],
@@ -234,10 +233,10 @@ def ppo(store: Store, steps: int, count: int = 64, looks: int = 8, seed: int = 1
 
         def policy(state):
             with torch.no_grad():
-                seen = torch.as_tensor(features(store, state) / scale)
+                seen = torch.as_tensor(observe(item, state) / scale)
                 return model.policy.get_distribution(seen).distribution.logits.argmax(dim=1).numpy()
 
-        return tabulate(store, policy)
+        return tabulate(item, policy)
 
     return [frozen(weights) for weights in done]
 
@@ -245,17 +244,17 @@ def ppo(store: Store, steps: int, count: int = 64, looks: int = 8, seed: int = 1
 def speed(path: Path) -> pd.DataFrame:
     """Measure days a processor second of the vectorised environment under a rule, drawing of demand included."""
     weekly = Forecast([4, 4, 5, 5, 7, 9, 8], [0.2, 0.2, 0.3])
-    stores = {
+    items = {
         "lost sales, lead time 1": instance("poisson", 1, 9)[1],
         "lost sales, lead time 4": instance("poisson", 4, 9)[1],
-        "shelf life 4": Store(Steady(DEMANDS["poisson"]), 1, 4, waste_cost=1.0),
-        "shelf life 4 and forecast": Store(weekly, 1, 4, waste_cost=1.0),
+        "shelf life 4": Item(Steady(DEMANDS["poisson"]), 1, 4, waste_cost=1.0),
+        "shelf life 4 and forecast": Item(weekly, 1, 4, waste_cost=1.0),
     }
     rows = []
-    for name, store in stores.items():
+    for name, item in items.items():
         for count in (1000, 4000, 16_000):
-            rule = tabulate(store, order_up_to(store, 5 * (store.lead_time + 2), 9))
-            seconds = min(timed(lambda: run(store, rule, count, 200, 0))[1] for _ in range(3))
+            rule = tabulate(item, capped_order_up_to(item, 5 * (item.lead_time + 2), 9))
+            seconds = min(timed(lambda: rollout(item, rule, count, 200, 0))[1] for _ in range(3))
             rows.append((name, count, 200 * count / seconds / 1e6))
             print(f"{name}, {count} replications: {rows[-1][2]:.1f} million days a second", flush=True)
     table = pd.DataFrame(rows, columns=["store", "replications", "million_days_per_second"])

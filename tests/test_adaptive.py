@@ -10,24 +10,24 @@ from scipy.stats import nbinom, poisson
 from lepton_nb.allocation.adaptive import (
     Effort,
     best_orders,
-    candidates,
+    candidate_orders,
+    capped_order_up_to,
     classify,
-    compare,
+    compare_costs,
+    coordinate_search,
+    item_of,
     learn,
-    order_up_to,
     q_learning,
     rollouts,
-    store_of,
-    tune,
 )
 from lepton_nb.allocation.dynamic import (
     LostSales,
-    base_stock,
     best_base_stock,
     best_capped,
+    capped_base_stock,
     constant_order_cost,
+    exact_cost,
     geometric,
-    judge,
     leftover,
     myopic,
     order_bounds,
@@ -37,14 +37,14 @@ from lepton_nb.allocation.dynamic import (
 )
 from lepton_nb.allocation.environment import (
     Forecast,
+    Item,
+    ItemEnv,
+    ItemVectorEnv,
     Steady,
-    Store,
-    StoreEnv,
-    StoreVectorEnv,
-    allowed,
     draw,
-    run,
-    start,
+    largest_order,
+    reset,
+    rollout,
     step,
     tabulate,
 )
@@ -85,15 +85,15 @@ def by_hand(system: LostSales, policy, periods: int = 4000) -> float:
 
 
 def test_a_policy_costs_what_a_dictionary_says():
-    for policy in (base_stock(5), base_stock(6, 2), myopic(SMALL), value_iteration(SMALL)):
-        assert judge(SMALL, policy, limit=8).cost == pytest.approx(by_hand(SMALL, policy), abs=1e-5)
+    for policy in (capped_base_stock(5), capped_base_stock(6, 2), myopic(SMALL), value_iteration(SMALL)):
+        assert exact_cost(SMALL, policy, limit=8).cost == pytest.approx(by_hand(SMALL, policy), abs=1e-5)
 
 
 def test_no_policy_of_a_tiny_system_beats_value_iteration():
     system = LostSales([0.5, 0.5], lead_time=1, stockout_cost=3)
     best = value_iteration(system).cost
     costs = [
-        judge(system, lambda s, t=np.array(orders): t[np.minimum(s[0], 3)], limit=8).cost
+        exact_cost(system, lambda s, t=np.array(orders): t[np.minimum(s[0], 3)], limit=8).cost
         for orders in product(range(3), repeat=4)
         if orders[3] == 0 and orders[2] <= 1
     ]
@@ -107,7 +107,7 @@ def test_overdispersed_demand_keeps_the_order_of_policies(lead_time, penalty):
     best, capped, plain = value_iteration(system), best_capped(system), best_base_stock(system)
     assert best.upper - best.lower < 1e-6 and best.lower <= best.cost <= best.upper
     assert best.cost <= capped.cost + 1e-5 <= plain.cost + 2e-5
-    assert judge(system, best).cost == pytest.approx(best.cost, abs=3e-6)
+    assert exact_cost(system, best).cost == pytest.approx(best.cost, abs=3e-6)
     assert value_iteration(system, slack=2).cost == pytest.approx(best.cost, abs=3e-6)
 
 
@@ -141,8 +141,8 @@ def test_pipelines_are_all_and_only_those_within_the_bounds():
 
 
 def test_a_constant_order_costs_the_same_by_simulation():
-    store = Store(Steady(PMF), 2, stockout_cost=4, most_order=4, most_units=10_000)
-    seen = run(store, lambda state: np.full(state.shape[1], 4), 2000, 2000, 500)
+    item = Item(Steady(PMF), 2, stockout_cost=4, most_order=4, most_units=10_000)
+    seen = rollout(item, lambda state: np.full(state.shape[1], 4), 2000, 2000, 500)
     assert abs(seen.mean - constant_order_cost(LostSales(PMF, 2), 4)) < 5 * seen.error
 
 
@@ -154,17 +154,17 @@ def test_a_constant_order_costs_the_same_by_simulation():
         (lambda: LostSales([0.5, 0.5], 1, stockout_cost=0), "stockout_cost"),
         (lambda: LostSales([1.0], 1), "always 0"),
         (lambda: value_iteration(SMALL, most_sweeps=2), "most_sweeps"),
-        (lambda: judge(SMALL, lambda s: np.full(s.shape[1], -1)), "less than 0"),
-        (lambda: judge(SMALL, lambda s: np.full(s.shape[1], 3)), "larger limit"),
-        (lambda: judge(LostSales(SMALL.demand, 9), base_stock(9)), "too many states"),
+        (lambda: exact_cost(SMALL, lambda s: np.full(s.shape[1], -1)), "less than 0"),
+        (lambda: exact_cost(SMALL, lambda s: np.full(s.shape[1], 3)), "larger limit"),
+        (lambda: exact_cost(LostSales(SMALL.demand, 9), capped_base_stock(9)), "too many states"),
         (lambda: constant_order_cost(SMALL, 2), "grow without end"),
-        (lambda: Store(Steady(PMF), 1, stockout_cost=-1), "0 or more"),
-        (lambda: Store(Steady(PMF), 1, most_order=0), "most_order"),
-        (lambda: Store(Steady(PMF), 1, most_units=20_000), "packs"),
+        (lambda: Item(Steady(PMF), 1, stockout_cost=-1), "0 or more"),
+        (lambda: Item(Steady(PMF), 1, most_order=0), "most_order"),
+        (lambda: Item(Steady(PMF), 1, most_units=20_000), "packs"),
         (lambda: Forecast([1] * 7, [-0.1]), "news"),
         (lambda: Forecast([0] * 7, [0.1]), "profile"),
         (lambda: Forecast([1] * 7, [0.1], size=0), "size"),
-        (lambda: q_learning(Store(Steady(PMF), 5, 5)), "too many states"),
+        (lambda: q_learning(Item(Steady(PMF), 5, 5)), "too many states"),
         (lambda: Effort(generations=0, states=0), "states, generations"),
     ],
 )
@@ -176,55 +176,55 @@ def test_nonsense_is_refused_by_name(call, word):
 @pytest.mark.parametrize("lead_time", [0, 1, 2, 4])
 @pytest.mark.parametrize("shelf_life", [None, 1, 3])
 def test_no_unit_appears_or_vanishes(lead_time, shelf_life):
-    store = Store(Steady(PMF), lead_time, shelf_life, 0, 1, 1, most_order=9, most_units=40)
+    item = Item(Steady(PMF), lead_time, shelf_life, 0, 1, 1, most_order=9, most_units=40)
     rng = np.random.default_rng(0)
-    state = start(store, rng, 50)
-    noise = draw(store, rng, 60, state)
+    state = reset(item, rng, 50)
+    noise = draw(item, rng, 60, state)
     for day in noise:
-        order = rng.integers(0, allowed(store, state).astype(int) + 1)
-        fresh, cost = step(store, state, order, day)
+        order = rng.integers(0, largest_order(item, state).astype(int) + 1)
+        fresh, cost = step(item, state, order, day)
         held = state.sum(axis=0) + order - fresh.sum(axis=0)  # sold or wasted
         lost_and_wasted = cost  # each costs one
-        sold = np.minimum(day[0], state[: store.ages].sum(axis=0) + (order if lead_time == 0 else 0))
+        sold = np.minimum(day[0], state[: item.ages].sum(axis=0) + (order if lead_time == 0 else 0))
         assert np.allclose(held - sold + day[0] - sold, lost_and_wasted) and (fresh >= 0).all()
         state = fresh
 
 
 def test_the_oldest_are_sold_first_and_age_by_a_day():
-    store = Store(Steady(PMF), 3, 2, 0.5, 7, 3)
+    item = Item(Steady(PMF), 3, 2, 0.5, 7, 3)
     state = np.array([[4], [5], [6], [2]], np.int16)  # last day, fresh, arriving tomorrow, the day after
-    fresh, cost = step(store, state, np.array([1]), np.array([[3]], np.int16))
+    fresh, cost = step(item, state, np.array([1]), np.array([[3]], np.int16))
     assert fresh.T.tolist() == [[5, 6, 2, 1]] and cost == 3 * 1 + 0.5 * 5
 
 
 def test_same_seed_same_customers_other_seed_others():
-    store = store_of(SMALL)
-    one, two, other = (run(store, order_up_to(store, 5), 50, 40, seed=seed).cost for seed in (1, 1, 2))
+    item = item_of(SMALL)
+    one, two, other = (rollout(item, capped_order_up_to(item, 5), 50, 40, seed=seed).cost for seed in (1, 1, 2))
     assert np.array_equal(one, two) and not np.array_equal(one, other)
 
 
 def test_a_table_orders_as_the_policy_it_was_made_of():
-    store = store_of(SMALL)
-    policy = order_up_to(store, 6, 3)
-    state = draw_states(store, policy)
-    assert np.array_equal(tabulate(store, policy)(state), np.minimum(policy(state), allowed(store, state)))
+    item = item_of(SMALL)
+    policy = capped_order_up_to(item, 6, 3)
+    state = draw_states(item, policy)
+    assert np.array_equal(tabulate(item, policy)(state), np.minimum(policy(state), largest_order(item, state)))
 
 
-def draw_states(store, policy):
+def draw_states(item, policy):
     """States after some days of a policy."""
     rng = np.random.default_rng(5)
-    state = start(store, rng, 200)
-    for day in draw(store, rng, 9, state):
-        state, _ = step(store, state, np.minimum(policy(state), allowed(store, state)), day)
+    state = reset(item, rng, 200)
+    for day in draw(item, rng, 9, state):
+        state, _ = step(item, state, np.minimum(policy(state), largest_order(item, state)), day)
     return state
 
 
 @pytest.mark.parametrize(
-    "store", [Store(Steady(PMF), 0), Store(Steady(PMF), 1, 1), Store(Forecast([3] * 7, [0.1, 0.2], 4), 2, 3)]
+    "item", [Item(Steady(PMF), 0), Item(Steady(PMF), 1, 1), Item(Forecast([3] * 7, [0.1, 0.2], 4), 2, 3)]
 )
-def test_gymnasium_accepts_every_kind(store):
-    check_env(StoreEnv(store, days=5))
-    many = StoreVectorEnv(store, 3, days=4)
+def test_gymnasium_accepts_every_kind(item):
+    check_env(ItemEnv(item, days=5))
+    many = ItemVectorEnv(item, 3, days=4)
     seen, _ = many.reset(seed=1)
     assert many.observation_space.contains(seen)
     cuts = [many.step(many.action_space.sample())[3].all() for _ in range(11)]
@@ -234,53 +234,53 @@ def test_gymnasium_accepts_every_kind(store):
 
 
 def test_rollouts_of_equal_orders_are_equal_and_candidates_stay_allowed():
-    store = store_of(LostSales(PMF, 2, stockout_cost=9))
-    policy = tabulate(store, order_up_to(store, 18, 7))
-    state = draw_states(store, policy)[:, :20]
-    money = rollouts(store, policy, state, np.full((3, 20), 4), 5, 12, np.random.default_rng(0), columns=64)
+    item = item_of(LostSales(PMF, 2, stockout_cost=9))
+    policy = tabulate(item, capped_order_up_to(item, 18, 7))
+    state = draw_states(item, policy)[:, :20]
+    money = rollouts(item, policy, state, np.full((3, 20), 4), 5, 12, np.random.default_rng(0), columns=64)
     assert np.array_equal(money[0], money[1]) and np.array_equal(money[0], money[2])
-    orders, open_ = candidates(store, policy, state, 3)
+    orders, open_ = candidate_orders(item, policy, state, 3)
     assert (
-        (orders <= allowed(store, state)).all()
+        (orders <= largest_order(item, state)).all()
         and open_.any(axis=0).all()
         and (np.diff(orders, axis=0)[open_[1:]] == 1).all()
     )
 
 
 def test_halving_finds_an_obvious_best_order():
-    store = Store(Steady(np.eye(6)[5]), 0, 1, 0, 10, 1, most_order=9)  # five customers every day, nothing keeps
+    item = Item(Steady(np.eye(6)[5]), 0, 1, 0, 10, 1, most_order=9)  # five customers every day, nothing keeps
     state = np.zeros((1, 30), np.int16)
-    assert (best_orders(store, lambda s: np.full(s.shape[1], 3), state, 3, 2, 2, np.random.default_rng(0)) == 5).all()
+    assert (best_orders(item, lambda s: np.full(s.shape[1], 3), state, 3, 2, 2, np.random.default_rng(0)) == 5).all()
 
 
 def test_learning_repeats_and_never_returns_worse_than_it_began_with():
-    store, little = (
-        store_of(SMALL),
+    item, little = (
+        item_of(SMALL),
         Effort(states=60, scenarios=2, horizon=6, generations=2, layers=(8,), epochs=5, trials=200, trial_days=60),
     )
-    one, two = (learn(store, order_up_to(store, 6, 2), little, seed=3) for _ in range(2))
+    one, two = (learn(item, capped_order_up_to(item, 6, 2), little, seed=3) for _ in range(2))
     assert one.history.equals(two.history) and len(one.stages) == 3
     best = one.history["cost"].idxmin()
     assert one.policy is one.stages[best] and one.history["cost"].min() <= one.history["cost"][0]
 
 
 def test_one_class_and_two_classes_make_policies():
-    store = store_of(SMALL)
-    state = draw_states(store, order_up_to(store, 6))
-    assert (classify(store, state, np.ones(200, int), (4,), 3, 0)(state) <= 1).all()
+    item = item_of(SMALL)
+    state = draw_states(item, capped_order_up_to(item, 6))
+    assert (classify(item, state, np.ones(200, int), (4,), 3, 0)(state) <= 1).all()
     label = (state[0] > 1).astype(int)
     assert (
-        classify(store, state, label, (16,), 200, 0)(state) == np.minimum(label, allowed(store, state))
+        classify(item, state, label, (16,), 200, 0)(state) == np.minimum(label, largest_order(item, state))
     ).mean() > 0.9
 
 
 def test_tune_walks_to_the_best_of_a_bowl_and_compare_ranks():
-    store = store_of(SMALL)
-    (level, cap), cost = tune(
-        store, lambda level, cap: order_up_to(store, level, max(cap, 0)), (3, 1), replications=500, days=100
+    item = item_of(SMALL)
+    (level, cap), cost = coordinate_search(
+        item, lambda level, cap: capped_order_up_to(item, level, max(cap, 0)), (3, 1), replications=500, days=100
     )
-    assert cost <= run(store, order_up_to(store, 3, 1), 500, 100).mean and level > 3 and cap >= 2
-    ranked = compare(SMALL, Effort(states=300, scenarios=16, horizon=12, layers=(16,), trials=500))
+    assert cost <= rollout(item, capped_order_up_to(item, 3, 1), 500, 100).mean and level > 3 and cap >= 2
+    ranked = compare_costs(SMALL, Effort(states=300, scenarios=16, horizon=12, layers=(16,), trials=500))
     assert (
         ranked["policy"][0] == "optimal" and ranked["regret"].is_monotonic_increasing and ranked["percent"].iloc[-1] > 1
     )

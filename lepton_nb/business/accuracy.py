@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .returns import require, resample_means
+from .returns import ReturnError, resample_means
 
 # %% ../../nbs/business/02_accuracy.ipynb #cell-006
 @dataclass(frozen=True)
@@ -77,17 +77,17 @@ def cost_line(
     """
     names = [name for name in wape if name in gains]
     error = np.array([wape[name] for name in names], float)
-    require(
+    ReturnError.require(
         len(np.unique(error.round(6))) >= 3,
         f"cost_line: {len(names)} forecasts with {len(np.unique(error.round(6)))} different errors; at least 3 are needed for a line that can be doubted",
     )
     lengths = {name: np.size(gains[name]) for name in names}
-    require(
+    ReturnError.require(
         len(set(lengths.values())) == 1,
         f"cost_line: the forecasts have {lengths} weeks; judge all of them on the same weeks",
     )
     weekly = np.stack([np.asarray(gains[name], float) for name in names])
-    require(
+    ReturnError.require(
         bool(np.isfinite(error).all() and np.isfinite(weekly).all()),
         "cost_line: an error or a week's gain is not a number; give finite numbers",
     )

@@ -18,7 +18,7 @@ import pulp
 from scipy.stats import t
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-004
-from .seasons import SourcingError, require
+from .seasons import SourcingError
 from ..solve.door import solve
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-007
@@ -100,8 +100,12 @@ def stock_books(
         litres of each store
     """
     demand, sales = np.asarray(demand, float), np.asarray(sales, float)
-    require(demand.ndim == 2 and demand.shape[1] > 0, f"demand must be (series, days); it has shape {demand.shape}")
-    require(len(line) == len(demand), f"{len(line)} lines of goods for {len(demand)} series; give one for each")
+    SourcingError.require(
+        demand.ndim == 2 and demand.shape[1] > 0, f"demand must be (series, days); it has shape {demand.shape}"
+    )
+    SourcingError.require(
+        len(line) == len(demand), f"{len(line)} lines of goods for {len(demand)} series; give one for each"
+    )
     for name, values in (
         ("demand", demand),
         ("sales", sales),
@@ -109,15 +113,17 @@ def stock_books(
         ("stock", stock),
         ("order_lines", order_lines),
     ):
-        require(
+        SourcingError.require(
             np.shape(values) == demand.shape,
             f"{name} has shape {np.shape(values)} and demand {demand.shape}; give one number for each series and day",
         )
-        require(
+        SourcingError.require(
             bool(np.isfinite(np.asarray(values, float)).all()),
             f"{name} has numbers missing; give one for each series and day",
         )
-    require(bool((sales <= demand + 1e-6).all()), "sales exceed demand: the arrays do not belong together")
+    SourcingError.require(
+        bool((sales <= demand + 1e-6).all()), "sales exceed demand: the arrays do not belong together"
+    )
     column = lambda a: np.broadcast_to(np.asarray(a, float).reshape(-1, 1), (len(demand), 1))
     price, cost = (np.asarray(price, float) if np.ndim(price) == 2 else column(price)), column(cost)
     parts = {
@@ -204,7 +210,7 @@ class OnDemand:
             ("goodwill", 0, np.inf),
         ):
             values = np.asarray(getattr(self, name), float)
-            require(
+            SourcingError.require(
                 bool(np.isfinite(values).all() and (values >= low).all() and (values <= high).all()),
                 f"{name} is {np.round(np.ravel(values)[:3], 3).tolist()}; it must lie between {low} and {high}",
             )
@@ -234,11 +240,11 @@ def patience(
     np.ndarray
         share that waits, $w$
     """
-    require(
+    SourcingError.require(
         0 <= leaving <= 1 and 0 <= leaving_online <= 1,
         f"leaving is {leaving} and leaving_online {leaving_online}; both are shares between 0 and 1",
     )
-    require(bool((np.asarray(wait) >= 0).all()), "wait has days below 0")
+    SourcingError.require(bool((np.asarray(wait) >= 0).all()), "wait has days below 0")
     return np.asarray(online) * (1 - leaving_online) ** np.asarray(wait) + (1 - np.asarray(online)) * (
         1 - leaving
     ) ** np.asarray(wait)
@@ -393,7 +399,7 @@ def merge_offers(
     named = pd.concat([offers, filled[filled["money"].notna()]], ignore_index=True).assign(
         family=lambda t: t["line"].map(family)
     )
-    require(
+    SourcingError.require(
         bool(named["family"].notna().all()),
         f"no family is given for {named.loc[named['family'].isna(), 'line'].tolist()[:3]}",
     )
@@ -496,23 +502,25 @@ def check_offers(
 ) -> None:
     """Raise SourcingError naming the first thing that makes no sense."""
     missing = [name for name in ("line", "mode", "money") if name not in offers]
-    require(not missing, f"the offers have no column {missing}; they have {list(offers)}")
-    require(len(offers) > 0, "there is no offer to choose from")
+    SourcingError.require(not missing, f"the offers have no column {missing}; they have {list(offers)}")
+    SourcingError.require(len(offers) > 0, "there is no offer to choose from")
     twice = offers.duplicated(["line", "mode"])
-    require(
+    SourcingError.require(
         not twice.any(), f"line and mode {offers.loc[twice, ['line', 'mode']].values[:1].tolist()} is offered twice"
     )
     for one in (*limits, *contracts):
         unknown = [name for name in (*one.where, one.column) if name not in offers]
-        require(
+        SourcingError.require(
             not unknown,
             f"{one.name}: the offers have no column {unknown[0] if unknown else ''!r}; they have {list(offers)}",
         )
         value = one.room if isinstance(one, Limit) else one.fee
-        require(value >= 0, f"{one.name}: {value} was given; it must be 0 or more")
+        SourcingError.require(value >= 0, f"{one.name}: {value} was given; it must be 0 or more")
     used = {"money", *(one.column for one in (*limits, *contracts))}
     bad = offers.loc[~np.isfinite(offers[list(used)].to_numpy(float)).all(1), ["line", "mode"]]
-    require(bad.empty, f"the offer {bad.values[:1].tolist()} has a number missing; give {sorted(used)} for every offer")
+    SourcingError.require(
+        bad.empty, f"the offer {bad.values[:1].tolist()} has a number missing; give {sorted(used)} for every offer"
+    )
 
 # %% ../../nbs/business/06_sourcing.ipynb #cell-027
 @dataclass(frozen=True)
@@ -605,7 +613,7 @@ def _has_choice(
         time limit
     """
     found = solve(problem, time_limit=seconds, gap=gap)
-    require(
+    SourcingError.require(
         found.ok or found.status == "infeasible",
         f"the solver found no choice of modes in {seconds:g} seconds; give it more time or fewer lines",
     )
@@ -692,7 +700,7 @@ def taken(
     """
     rows = offers[offers["mode"].to_numpy() == modes.reindex(offers["line"]).to_numpy()]
     lacking = sorted(set(offers["line"]) - set(rows["line"]), key=str)
-    require(
+    SourcingError.require(
         not lacking,
         f"{lacking[0] if lacking else ''} has no offer of mode {modes.get(lacking[0]) if lacking else ''!r}",
     )
@@ -887,8 +895,8 @@ def cautious(
     pd.DataFrame
         offers: mean of the weeks, less money for what leaves the shelf; litres of the fullest week
     """
-    require(len(weekly) >= 2, f"{len(weekly)} week was given; chance shows only in 2 or more")
-    require(0.5 <= level < 1, f"level is {level}; it is a probability from 0.5 to below 1")
+    SourcingError.require(len(weekly) >= 2, f"{len(weekly)} week was given; chance shows only in 2 or more")
+    SourcingError.require(0.5 <= level < 1, f"level is {level}; it is a probability from 0.5 to below 1")
     weeks = pd.concat(weekly, keys=range(len(weekly)), names=["week"]).groupby(["line", "mode"], sort=False)
     rows = weeks.mean(numeric_only=True).assign(supplier=weeks["supplier"].first())
     for name in (c for c in weekly[0] if c.startswith("litres")):

@@ -33,6 +33,12 @@ class UserError(Exception):
     def _render_traceback_(self) -> list[str]:
         return [f"{TO_MEND} ({type(self).__name__})", str(self)]
 
+    @classmethod
+    def require(cls, condition: bool, message: str) -> None:
+        """Refuse with a message unless the condition holds."""
+        if not condition:
+            raise cls(message)
+
 
 class ParameterError(UserError):
     r"""Refuse parameters, with one line for each problem in `problems`.

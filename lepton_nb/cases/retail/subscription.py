@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 from scipy.special import betaln, hyp2f1
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-004
-from ...business.sourcing import OnDemand, SourcingError, litres_of, offers_of, require, with_leaving_out
+from ...business.sourcing import OnDemand, SourcingError, litres_of, offers_of, with_leaving_out
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-007
 def purchase_days(
@@ -46,8 +46,8 @@ def purchase_days(
         line, person, date, units, gap (days since the purchase before), days with returns only left out
     """
     missing = [name for name in ("person", "date", "units", line) if name not in purchases]
-    require(not missing, f"the purchases have no column {missing}; they have {list(purchases)}")
-    require(
+    SourcingError.require(not missing, f"the purchases have no column {missing}; they have {list(purchases)}")
+    SourcingError.require(
         pd.api.types.is_datetime64_any_dtype(purchases["date"]),
         f"the column date of the purchases holds {purchases['date'].dtype} and no dates; turn it into dates with pandas.to_datetime",
     )
@@ -185,7 +185,7 @@ def habits_of(
     if purchases is None or not len(purchases):
         return None
     missing = [name for name in ("date", "channel", "record", "item", "units") if name not in purchases]
-    require(not missing, f"the purchases have no column {missing}; they have {list(purchases)}")
+    SourcingError.require(not missing, f"the purchases have no column {missing}; they have {list(purchases)}")
     known = purchases[purchases["record"].notna() & (purchases["record"].astype(str) != "")]
     known = known.assign(
         person=known["channel"].astype(str) + "/" + known["record"].astype(str), item=known["item"].astype(str)
@@ -217,13 +217,13 @@ class Market:
 
     def __post_init__(self):
         pool = np.asarray(self.pool, float)
-        require(
+        SourcingError.require(
             bool(((pool >= 0) & (pool <= 1)).all()),
             f"pool is {np.round(np.ravel(pool)[:3], 3).tolist()}; it is a share of demand between 0 and 1",
         )
         for name in ("join", "churn"):
             pair = getattr(self, name)
-            require(
+            SourcingError.require(
                 len(pair) == 2 and all(0 < v < 1 for v in pair),
                 f"{name} is {pair}; give two shares a month above 0 and below 1: at no discount and at 10%",
             )
@@ -300,11 +300,11 @@ def lifetime_value(
     ... )
     >>> round(lifetime_value(3.0, 0.06, 0.005, 20), 2), round(break_even_churn(3.0, 20.0), 3)
     """
-    require(
+    SourcingError.require(
         bool(np.all((np.asarray(churn) >= 0) & (np.asarray(churn) <= 1))),
         f"churn is {churn}; it is a share between 0 and 1 a month",
     )
-    require(
+    SourcingError.require(
         rate >= 0 and bool(np.all(np.asarray(churn) + rate > 0)),
         f"rate is {rate} and churn {churn}; without both a subscriber is worth infinitely much",
     )
@@ -343,7 +343,7 @@ def break_even_churn(
     ... )
     >>> round(lifetime_value(3.0, 0.06, 0.005, 20), 2), round(break_even_churn(3.0, 20.0), 3)
     """
-    require(acquisition >= 0, f"acquisition is {acquisition}; it must be 0 or more")
+    SourcingError.require(acquisition >= 0, f"acquisition is {acquisition}; it must be 0 or more")
     if acquisition == 0:
         return 1.0 if margin >= 0 else 0.0
     return float(np.clip(margin * (1 + rate) / acquisition - rate, 0, 1))
@@ -409,11 +409,11 @@ def fit_survival(
     >>> high, plain, round(mixed_lifetime_value(1.0, *high, 0.1), 3), round(lifetime_value(1.0, high[0] / sum(high), 0.1), 3)
     """
     left = np.asarray(remaining, float)
-    require(
+    SourcingError.require(
         left.ndim == 1 and len(left) >= 3,
         f"give the subscribers left after 0, 1 and 2 periods at least; {np.shape(remaining)} was given",
     )
-    require(
+    SourcingError.require(
         bool((np.diff(left) <= 0).all() and (left >= 0).all() and left[0] > 0),
         "the subscribers left can only fall, from a number above 0; a cohort gains nobody",
     )
@@ -466,7 +466,7 @@ def mixed_lifetime_value(
     >>> assert mixed_lifetime_value(1.0, *high, 0.1) > lifetime_value(1.0, high[0] / sum(high), 0.1)
     >>> high, plain, round(mixed_lifetime_value(1.0, *high, 0.1), 3), round(lifetime_value(1.0, high[0] / sum(high), 0.1), 3)
     """
-    require(
+    SourcingError.require(
         rate > 0 and alpha > 0 and beta > 0,
         f"rate, alpha and beta must be above 0; they are {rate}, {alpha} and {beta}",
     )
@@ -508,9 +508,9 @@ def uncertain_variance(
     >>> assert abs((others - skipped).var() / formula - 1) < 0.01
     >>> {"simulated": round((others - skipped).var(), 2), "formula": round(float(formula), 2), "before": round(want.var(), 1)}
     """
-    require(0 <= skip <= 1, f"skip is {skip}; it is a share between 0 and 1")
+    SourcingError.require(0 <= skip <= 1, f"skip is {skip}; it is a share between 0 and 1")
     share = np.asarray(share, float)
-    require(
+    SourcingError.require(
         bool(((share >= 0) & (share <= 1)).all()), f"share is {np.ravel(share)[:3].tolist()}; it lies between 0 and 1"
     )
     return (
@@ -590,11 +590,11 @@ def until_delivery(
     >>> round(variance[0], 2), round(float(safety_holding(["a"], [16.0], [0.01])["a"]), 3)
     """
     actual, forecast = np.asarray(actual, float), np.asarray(forecast, float)
-    require(
+    SourcingError.require(
         actual.ndim == 3 and actual.shape == forecast.shape and len(line) == len(days) == len(actual),
         f"actual {actual.shape} and forecast {forecast.shape} must be (series, origins, days), with a line and days for each of {len(line)} series",
     )
-    require(bool((np.asarray(days) >= 1).all()), "days has values below 1; an order lasts at least a day")
+    SourcingError.require(bool((np.asarray(days) >= 1).all()), "days has values below 1; an order lasts at least a day")
     inside = np.arange(actual.shape[2]) < np.minimum(days, actual.shape[2])[:, None, None]
     add = lambda a: np.where(inside, a, 0).sum(2)
     error, mean = add(actual) - add(forecast), np.maximum(add(forecast), 0)
@@ -682,12 +682,12 @@ class Terms:
 
     def __post_init__(self):
         for name in ("delivery", "acquisition", "interest"):
-            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must be 0 or more")
-        require(
+            SourcingError.require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must be 0 or more")
+        SourcingError.require(
             0 <= self.skip <= 1 and 0 <= self.fresh < 1,
             f"skip is {self.skip} and fresh {self.fresh}; both are shares, fresh below 1",
         )
-        require(
+        SourcingError.require(
             bool((np.asarray(self.rate, float) > 0).all()),
             "rate has values that are not above 0; give units per subscriber and month",
         )
@@ -744,7 +744,7 @@ def subscription_money(
         pd.Series(value, books.index, float) if np.ndim(value) == 0 else value.reindex(books.index).fillna(empty)
     )
     discount = by_line(discount, 0.0)
-    require(
+    SourcingError.require(
         bool(discount.between(0, 1, inclusive="left").all()),
         f"discount is {discount.iloc[:3].tolist()}; it is a share of the price, 0 or more and below 1",
     )
@@ -841,7 +841,7 @@ def subscription_offers(
     pd.DataFrame
         line, mode, money, litres, demanded, delivered, supplier, off, gain
     """
-    require(len(discounts) > 0, "give at least one discount")
+    SourcingError.require(len(discounts) > 0, "give at least one discount")
     rows = []
     for discount in discounts:
         made = subscription_money(books, market, terms, discount, **series)
