@@ -31,7 +31,7 @@ from lepton_nb.business.sourcing import (
     patience_by_item,
     seasonal_rule,
 )
-from ..chain.judging import judge
+from ..chain.judging import judge_chain
 from ..chain.lots import stochastic
 from ..chain.replenishment import Ledger, nights_to_next_order
 from ..chain.rules import base_stock
@@ -135,12 +135,12 @@ def _ground(params: Parameters, known: Known, forecast: Forecast) -> Ground:
 # %% ../../../../nbs/cases/retail/study/04_business.ipynb #24c57824
 def _came_before(params: Parameters, known: Known, forecast: Forecast, decision: Decision) -> list[Ledger]:
     """Run the plan on the practice weeks, and the base stock on the same weeks a year before, where there are such."""
-    ledgers = [judge(known.chain, known.practice, {"plan": stochastic(forecast.practice_outlook)})["plan"]]
+    ledgers = [judge_chain(known.chain, known.practice, {"plan": stochastic(forecast.practice_outlook)})["plan"]]
     first, days = known.start - 364, known.weeks.days
     if first >= 56:
         same = weeks_of(known.data, known.panel, known.chain, known.history, first, first + days, known.history)
         rule = base_stock(known.history, same.start, service=params.service_level, **decision.settings["base stock"])
-        ledgers.append(judge(known.chain, same, {"base stock": rule})["base stock"])
+        ledgers.append(judge_chain(known.chain, same, {"base stock": rule})["base stock"])
     return ledgers
 
 

@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from ..chain.judging import best_settings, compare, judge, weekly_profit, what_ifs, yearly_gain
+from ....allocation.policy import best_settings, compare, what_ifs
+from ..chain.judging import assumptions_moved, judge_chain, yearly_gain
 from ..chain.lots import evening_prices, perfect_foresight, pick_series, point_lp, stochastic
 from ..chain.plans import replenishment_program
 from ..chain.reasons import WatchedPlan, audit_log, recheck, watch, why
-from ..chain.replenishment import Ledger, Policy, State, audit, opening
+from ..chain.replenishment import ChainPolicy, ChainSimulator, Ledger, State, audit, opening
 from ..chain.rules import base_stock, newsvendor_policy, order_up_to_average, replay
 from ..parameters import Parameters
 from ..setting import daily_table, last_order
@@ -27,7 +28,6 @@ from .known import Known
 from ....demand.scenarios import Paths, demand_paths
 from ....solve.arrays import size
 from ....solve.door import solve
-from ....workbook.threads import side_by_side
 
 PLAN, RECORD = "stochastic plan", "what the chain did"
 BY_HAND = (RECORD, "ordering up to average", "base stock", "newsvendor")  # rules of thumb, and today
@@ -46,14 +46,15 @@ def _settings(params: Parameters, known: Known, forecast: Forecast) -> dict[str,
         "base stock": {"rounding": [0.5, 0.8]},
         "newsvendor": {"highest": [0.9, 0.95, 0.98], "rounding": [0.5, 0.8]},
     }
-    return {name: best_settings(known.chain, practice, makers[name], grids[name]) for name in makers}
+    chain = ChainSimulator(known.chain)
+    return {name: best_settings(chain, practice, makers[name], grids[name])[0] for name in makers}
 
 
 def free_rules(
     params: Parameters,
     known: Known,
     settings: Mapping[str, Mapping],
-) -> dict[str, Policy]:
+) -> dict[str, ChainPolicy]:
     """Return the rules that need no forecast, for the judged weeks.
 
     Parameters
@@ -69,7 +70,7 @@ def free_rules(
     }
 
 
-def _replayed(known: Known) -> dict[str, Policy]:
+def _replayed(known: Known) -> dict[str, ChainPolicy]:
     """Return what the chain itself did, where its deliveries are on record."""
     if not known.recorded:
         return {}
@@ -88,7 +89,7 @@ def _books(
         PLAN: plan,
         "perfect foresight": perfect_foresight(known.weeks.demand),
     }
-    return judge(known.chain, known.weeks, policies)
+    return judge_chain(known.chain, known.weeks, policies)
 
 
 @dataclass(frozen=True)
@@ -254,7 +255,7 @@ def weekly_gain_over(
     daily = pd.DataFrame({names[key]: sign * (ours[key] - theirs[key]).sum(0) for key, sign in signs.items()})
     by_source = daily.groupby(np.arange(len(daily)) // 7).sum()
     by_source.index = pd.Index(books[way].dates[::7], name="week")
-    total = weekly_profit(books[way]) - weekly_profit(books[other])
+    total = books[way].by_period() - books[other].by_period()
     return WeeklyGain(other, by_source, total, *mean_interval(total))
 
 # %% ../../../../nbs/cases/retail/study/03_decision.ipynb #e24c94f2
@@ -398,15 +399,12 @@ def _half(outlook: Paths, count: int) -> Paths:
     return Paths({first: made[:count] for first, made in outlook.made.items()})
 
 
-def _tornado(params: Parameters, known: Known, forecast: Forecast, rule: Policy) -> pd.DataFrame:
+def _tornado(params: Parameters, known: Known, forecast: Forecast, rule: ChainPolicy) -> pd.DataFrame:
     """Return the yearly gain over a rule with less and with more of each assumption, the widest last."""
-    thin, varied = _half(forecast.outlook, params.paths // 2), what_ifs(known.chain)
-    gains = side_by_side(
-        lambda other: yearly_gain(other, known.weeks, stochastic(thin), rule),
-        [other for pair in varied.values() for other in pair],
+    thin = _half(forecast.outlook, params.paths // 2)
+    return what_ifs(
+        assumptions_moved(known.chain), lambda other: yearly_gain(other, known.weeks, stochastic(thin), rule)
     )
-    moves = pd.DataFrame({"assumption": list(varied), "less": gains[::2], "more": gains[1::2]})
-    return moves.assign(swing=(moves["more"] - moves["less"]).abs()).sort_values("swing")
 
 
 def _redeciding(params: Parameters, known: Known, forecast: Forecast, profit: float) -> float:
@@ -421,7 +419,7 @@ def _redeciding(params: Parameters, known: Known, forecast: Forecast, profit: fl
         params.paths,
         params.seed,
     )
-    stale = judge(known.chain, known.weeks, {"a forecast a week": stochastic(sundays)})["a forecast a week"]
+    stale = judge_chain(known.chain, known.weeks, {"a forecast a week": stochastic(sundays)})["a forecast a week"]
     return (profit - stale.summary()["profit"]) * (1 / params.evaluation_weeks)
 
 # %% ../../../../nbs/cases/retail/study/03_decision.ipynb #721243ae

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..chain.judging import Weeks
-from ..chain.replenishment import Chain, check_chain
+from ..chain.replenishment import Chain, Weeks, check_chain
 from ..parameters import Parameters
 from ..setting import build_chain, build_panel, first_judged_day, hot_spots, wanted, weeks_of
 from ....data.catalog import Dataset, load

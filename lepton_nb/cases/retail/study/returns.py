@@ -25,7 +25,7 @@ from lepton_nb.business.returns import (
     needed_gain,
     tornado,
 )
-from ..chain.judging import judge, weekly_profit
+from ..chain.judging import judge_chain
 from ..chain.lots import stochastic
 from ..parameters import Parameters
 from ..setting import usual_over_judged
@@ -81,15 +81,15 @@ def profits_by_forecast(
     few = max(20, params.paths // 4)
     paths = dict(_worse_paths(params, known, forecast, few)) | dict(_true_paths(params, known, forecast, few))
     paths[forecast.chosen] = Paths({first: made[:few] for first, made in forecast.outlook.made.items()})
-    books = judge(known.chain, known.weeks, {name: stochastic(made) for name, made in paths.items()})
-    return {name: weekly_profit(ledger) for name, ledger in books.items()}
+    books = judge_chain(known.chain, known.weeks, {name: stochastic(made) for name, made in paths.items()})
+    return {name: ledger.by_period() for name, ledger in books.items()}
 
 
 def _price_of_error(
     params: Parameters, forecast: Forecast, decision: Decision, profits: dict[str, np.ndarray], errors: pd.Series
 ) -> tuple[CostLine | None, str]:
     """Draw the line of gain against error, or say why there is none."""
-    base, ours = (weekly_profit(decision.books[name]) for name in (decision.standing.today, PLAN))
+    base, ours = (decision.books[name].by_period() for name in (decision.standing.today, PLAN))
     gains = {name: profit - profits[forecast.chosen] + ours - base for name, profit in profits.items()}
     try:
         return cost_line({name: errors[name] for name in profits}, gains, seed=params.seed), ""
@@ -267,7 +267,7 @@ def money_line(
 # %% ../../../../nbs/cases/retail/study/06_returns.ipynb #5a962508
 def _streams(decision: Decision) -> list:
     """Return the weekly gain in steps: the best rule over today, the plan over the rule."""
-    at, profit = decision.standing, {name: weekly_profit(ledger) for name, ledger in decision.books.items()}
+    at, profit = decision.standing, {name: ledger.by_period() for name, ledger in decision.books.items()}
     return in_steps({name: profit[name] for name in (at.today, at.best_rule, PLAN)})
 
 
