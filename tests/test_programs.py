@@ -467,6 +467,11 @@ def broken_table(**changed):
         ({"row_low": [1, 2, 3]}, "row_low has shape (3,); the matrix asks for (2,)"),
         ({"low": [0, math.nan]}, "Variable cake: its bounds are nan and inf"),
         ({"names": ["bread"]}, "has 2 variables and 1 names"),
+        ({"matrix": [1, 2]}, "a row for each limit and a column for each variable"),
+        ({"matrix": [[1j, 2], [1, 1]]}, "of real numbers"),
+        ({"integer": [math.nan, 0]}, "integer says true or false for each variable"),
+        ({"integer": 0.5}, "integer says true or false for each variable"),
+        ({"row_up": math.inf}, "its rows limit nothing"),
         ({"names": ["bread", "bread"]}, "Two variables are called bread"),
         ({"row_names": ["oven", "oven"]}, "Two rows are called oven"),
     ],
@@ -476,6 +481,14 @@ def test_arrays_that_make_no_sense_are_refused_with_their_place(changed, said):
     with pytest.raises(UserError) as error:
         broken_table(**changed)
     assert said in str(error.value)
+
+
+def test_a_row_whose_ends_cross_is_told_as_two_limits():
+    crossed = array_program([1.0], [[1.0]], row_low=5.0, row_up=3.0, row_names=["milk"])
+    table = explain_infeasible(crossed)
+    assert table.name.tolist() == ["milk", "milk"] and table.gives_alone.tolist() == [2, 2]
+    with pytest.raises(InfeasibleError, match="milk lowered by 2, or milk raised by 2"):
+        solve(crossed).require()
 
 
 @pytest.mark.parametrize("thing", [None, np.eye(2), "problem"])

@@ -181,6 +181,8 @@ def array_program(
         of the whole, for people
     """
     matrix = _new_matrix(matrix, name)
+    if np.ndim(row_low) == np.ndim(row_up) == 0 and (row_low, row_up) == (-np.inf, np.inf) and matrix.shape[0]:
+        raise UserError(f"Program {name}: its rows limit nothing. Give row_low, row_up or both.")
     (m, n), sign = matrix.shape, -1.0 if maximise else 1.0
     a = Arrays(
         name,
@@ -192,7 +194,7 @@ def array_program(
         _spread(row_up, m, name, "row_up"),
         _spread(low, n, name, "low"),
         _spread(up, n, name, "up"),
-        _spread(integer, n, name, "integer").astype(bool),
+        _spread(integer, n, name, "integer") != 0,
         block_names("x", n) if names is None else list(names),
         block_names("row", m) if row_names is None else list(row_names),
     )
@@ -202,6 +204,10 @@ def array_program(
 # %% ../../nbs/solve/01_arrays.ipynb #cell-014
 def _new_matrix(matrix: sparse.sparray | np.ndarray, name: str) -> sparse.csr_array:
     """Copy a matrix into rows of sorted entries, none of them twice."""
+    if len(np.shape(matrix)) != 2 or np.iscomplexobj(matrix):
+        raise UserError(
+            f"Program {name}: the matrix has a row for each limit and a column for each variable, of real numbers."
+        )
     try:
         made = sparse.csr_array(matrix, dtype=float, copy=True)
     except (TypeError, ValueError) as error:
@@ -222,6 +228,8 @@ def _spread(values, count: int, name: str, what: str) -> np.ndarray:
         raise UserError(
             f"Program {name}: {what} has shape {values.shape}; the matrix asks for {(count,)}, or for a single number."
         )
+    if what == "integer" and not np.isin(values, (0, 1)).all():
+        raise UserError(f"Program {name}: integer says true or false for each variable; found {values.ravel()[:3]}.")
     return np.broadcast_to(values, (count,)).copy()
 
 # %% ../../nbs/solve/01_arrays.ipynb #cell-018

@@ -89,6 +89,15 @@ class RawAnswer:
     message: str = ""
 
 # %% ../../nbs/solve/02_highs.ipynb #cell-009
+class _Silent(highspy.Highs if highspy else object):
+    """A HiGHS without its banner, which it prints as soon as Python's callbacks are set."""
+
+    def enableCallbacks(self):  # noqa: N802  HiGHS's own name
+        """Turn the log off first."""
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()
+
+
 def load_highs(a: Arrays, options: Options) -> "highspy.Highs":
     """Pass a whole model to a new HiGHS.
 
@@ -106,7 +115,7 @@ def load_highs(a: Arrays, options: Options) -> "highspy.Highs":
         if "ortools" in sys.modules:
             why = "OR-Tools is loaded in this Python process and brings a HiGHS of its own; use a process without it"
         raise UserError(f"HiGHS cannot be loaded: {why}.")
-    highs = highspy.Highs()
+    highs = _Silent()
     chosen = {"threads": options.threads, "random_seed": options.seed, "mip_rel_gap": options.gap}
     for name, value in {"output_flag": False, "mip_abs_gap": 1e-9, **chosen}.items():
         highs.setOptionValue(name, value)

@@ -61,6 +61,22 @@ def _list_limits(a: Arrays) -> _Limits:
     return _Limits(side, at, amount, np.where(rows, equal, amount == 0))
 
 
+def _split_crossed(a: Arrays) -> Arrays:
+    """Write a row whose ends cross as two, so that either end may give."""
+    at = np.flatnonzero(a.row_low > a.row_up)
+    if not len(at):
+        return a
+    row_up = a.row_up.copy()
+    row_up[at] = np.inf
+    return replace(
+        a,
+        matrix=sparse.csr_array(sparse.vstack([a.matrix, a.matrix[at]])),
+        row_low=np.append(a.row_low, np.full(len(at), -np.inf)),
+        row_up=np.append(row_up, a.row_up[at]),
+        row_names=[*a.row_names, *(a.row_names[i] for i in at)],
+    )
+
+
 def _keep_only(a: Arrays, limits: _Limits, kept: np.ndarray) -> Arrays:
     """Drop the limits that are not kept."""
     ends = [a.row_low.copy(), a.row_up.copy(), a.low.copy(), a.up.copy()]
@@ -302,6 +318,7 @@ def _change_alone(a: Arrays, limits: _Limits, options: Options, deadline: float)
 def explain_arrays(a: Arrays, time_limit: float = 60.0) -> pd.DataFrame:
     """List the limits of a core and those that must give; see `explain_infeasible`."""
     deadline, options = time.perf_counter() + time_limit, Options(time_limit=max(time_limit / 4, 0.1))
+    a = _split_crossed(a)
     limits = _list_limits(a)
     core, sure = _find_core(a, limits, options, deadline)
     open_ones = np.flatnonzero(~limits.given)
