@@ -1,9 +1,12 @@
-"""Linking the contacts of the embedded loyalty programme: ours beside splink on DuckDB, one run, scored against the truth.
+"""Linking the contacts of the embedded loyalty programme: ours beside splink on DuckDB, one run.
+
+Both are scored against the truth.
 
     python benchmarks/identity.py
 
-Needs splink and duckdb. splink is given the same cleaned fields, the same kind of comparison levels and the same keys; its u come
-from random sampling, its m from expectation and maximisation on two blocking passes, as its documentation recommends.
+Needs splink and duckdb. splink is given the same cleaned fields, the same kind of comparison levels and the same
+keys; its u come from random sampling, its m from expectation and maximisation on two blocking passes, as its
+documentation recommends.
 """
 
 import logging

@@ -1,7 +1,10 @@
-"""How close forecasts of every customer's visits and money come, on real and on simulated customers, at several mornings.
+"""How close forecasts of every customer's visits and money come, on real and on simulated customers.
 
-Sets: `online-retail` (one year of a wholesaler's web shop) and the embedded chain (two and a half years of a loyalty programme). On every morning each forecast knows the past only; the
-choice among them is made a period earlier. The free rivals are the mean of all and the same as the last period; the regression is the simple peer.
+Each is asked on several mornings.
+
+Sets: `online-retail` (one year of a wholesaler's web shop) and the embedded chain (two and a half years of a loyalty
+programme). On every morning each forecast knows the past only; the choice among them is made a period earlier. The
+free rivals are the mean of all and the same as the last period; the regression is the simple peer.
 
     python benchmarks/lifetime.py [--sets embedded public:online-retail]
 """

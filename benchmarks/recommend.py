@@ -1,17 +1,22 @@
-"""Recommendations on the public set online-retail, side by side with alternating least squares of the library implicit.
+"""Recommendations on the public set online-retail.
 
-    python benchmarks/recommend.py              # the test: learnt before 2011-10-01, judged after; writes results/recommend.csv
-    python benchmarks/recommend.py --earlier    # the earlier cut on which settings are chosen: learnt before 2011-07-01, judged to 2011-09-30
-    python benchmarks/recommend.py --choose     # on the earlier cut: the settings of ALS and of the blend, one at a time
+Ours stand side by side with alternating least squares of the library implicit.
 
-Protocol: lines with a customer, a positive quantity and a positive price; items on 5 or more lines before the cut; persons known before the cut. Recall@10 is
-hits over min(10, relevant), averaged over persons with something relevant: once among items that the person had not bought before, once with repeats. One judge
-for all methods, `lepton_nb.people.recommend`. ALS hands its factors to it. Each method in a process of its own, one thread; seconds of the processor from the history
-to the lists of all persons, both ways.
+    python benchmarks/recommend.py              # the test: cut at 2011-10-01; writes results/recommend.csv
+    python benchmarks/recommend.py --earlier    # the cut on which settings are chosen: 2011-07-01, judged to 2011-09-30
+    python benchmarks/recommend.py --choose     # there: the settings of ALS and of the blend, one at a time
 
-What was looked at: every setting of ours was chosen on cuts at 2011-04-01, 2011-07-01 and 2011-09-01 with purchases up to 2011-09-30 at the latest, and
-ALS's on the one at 2011-07-01. The test period was looked at four times: to reproduce figures measured before (popularity and EASE, with four ways to filter lines),
-by the first run of this file, by a trial of the retail report whose judged weeks lie in it, and by the run that wrote the table. Nothing was chosen or changed by what it said.
+Protocol: lines with a customer, a positive quantity and a positive price; items on 5 or more lines before the cut;
+persons known before the cut. Recall@10 is hits over min(10, relevant), averaged over persons with something relevant:
+once among items that the person had not bought before, once with repeats. One judge for all methods,
+`lepton_nb.people.recommend`. ALS hands its factors to it. Each method in a process of its own, one thread; seconds of
+the processor from the history to the lists of all persons, both ways.
+
+What was looked at: every setting of ours was chosen on cuts at 2011-04-01, 2011-07-01 and 2011-09-01 with purchases
+up to 2011-09-30 at the latest, and ALS's on the one at 2011-07-01. The test period was looked at four times: to
+reproduce figures measured before (popularity and EASE, with four ways to filter lines), by the first run of this
+file, by a trial of the retail report whose judged weeks lie in it, and by the run that wrote the table. Nothing was
+chosen or changed by what it said.
 """
 
 import argparse
@@ -25,12 +30,12 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
-import numpy as np
-import pandas as pd
-from scipy.sparse import csr_array, csr_matrix
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+from scipy.sparse import csr_array, csr_matrix  # noqa: E402
 
-from lepton_nb.people.blend import blend, tune_blend
-from lepton_nb.people.recommend import (
+from lepton_nb.people.blend import blend, tune_blend  # noqa: E402
+from lepton_nb.people.recommend import (  # noqa: E402
     Recommender,
     bought_later,
     bought_matrix,

@@ -1,4 +1,7 @@
-"""Privacy as a whole: what attackers, backups, crashes and careless cells do; and canary people that must not reach any artefact of a run."""
+"""Privacy as a whole: what attackers, backups, crashes and careless cells do.
+
+Canary people must not reach any artefact of a run.
+"""
 
 import json
 import os
@@ -13,6 +16,7 @@ import pytest
 import tiny_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lepton_nb.data.accounts import accounts
 
 from lepton_nb.data.catalog import load
 from lepton_nb.privacy import vault as vault_module
@@ -32,7 +36,6 @@ from lepton_nb.privacy.erasure import (
 from lepton_nb.privacy.pseudonyms import (
     PrivacyError,
     SecretKeyError,
-    accounts,
     collision_probability,
     new_key,
     parse_key,
@@ -227,7 +230,7 @@ def test_a_table_that_parquet_cannot_hold_and_a_vault_without_accounts_are_refus
         with pytest.raises(VaultError, match="cannot be stored"):
             write_vault(tmp_path / "v", table, KEY)
     write_vault(tmp_path / "v", pd.DataFrame({"a": [1]}), KEY)
-    with pytest.raises(PrivacyError, match="no column channel"):
+    with pytest.raises(UserError, match="no column channel"):
         remove_from_vault(tmp_path / "v", {"till/1"}, KEY)
 
 
@@ -624,7 +627,7 @@ def test_a_folder_with_a_second_copy_or_without_people_is_refused(tmp_path):
     ],
 )
 def test_frames_of_the_wrong_kind_are_refused_in_words(frames, who, says):
-    with pytest.raises(PrivacyError, match=says):
+    with pytest.raises(UserError, match=says):
         erase(world() | frames, who, KEY, at="x")
 
 
@@ -820,18 +823,23 @@ from pathlib import Path
 from lepton_nb.privacy.disclosure import cells, guard, publishable
 from lepton_nb.privacy.differential import Budget, private_counts
 from lepton_nb.privacy.erasure import articles, erase
-from lepton_nb.privacy.pseudonyms import accounts, pseudonym_key, pseudonymise
+from lepton_nb.data.accounts import accounts
+from lepton_nb.privacy.pseudonyms import pseudonym_key, pseudonymise
 from lepton_nb.workbook.figures import Figure, say, table
 key, folder = pseudonym_key(), Path(params.trace)
-contacts, purchases = (pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False) for name in ("contacts", "purchases"))
+names = ("contacts", "purchases")
+contacts, purchases = (pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False) for name in names)
 identity = contacts[["channel", "record"]].assign(person=pseudonymise(accounts(contacts), key))
-lines = purchases.astype({"units": float, "price": float}).merge(identity, on=["channel", "record"]).eval("money = units * price")
+lines = purchases.astype({"units": float, "price": float}).merge(identity, on=["channel", "record"])
+lines = lines.eval("money = units * price")
 held = guard(cells(lines, ["store", "channel"], ["money"]), ["store", "channel"])
 table(publishable(held.frame, "persons"), caption=held.sentence)
-with Figure(title="People", x="Channel", y="People (number)", alt="bars", caption="People.", data=publishable(held.frame, "persons")) as ax:
+shown = publishable(held.frame, "persons")
+with Figure(title="People", x="Channel", y="People (number)", alt="bars", caption="People.", data=shown) as ax:
     ax.bar(held.frame.channel, held.frame.persons.fillna(0).astype(int))
 table(private_counts(lines, "channel", ["till", "web", "app"], Budget(1.0), 0.5), caption="With noise.")
-left, receipt = erase({"identity": identity, "contacts": contacts, "purchases": purchases, "lines": lines}, "till/" + contacts.record[0], key, at="today")
+everything = {"identity": identity, "contacts": contacts, "purchases": purchases, "lines": lines}
+left, receipt = erase(everything, "till/" + contacts.record[0], key, at="today")
 table(receipt.tables, caption="The receipt.")
 say(f"{receipt.erased} rows were erased.")
 table(articles(), caption="The articles.")
@@ -843,7 +851,8 @@ LEAKS = {
     3: "print(contacts.email[3])",
     4: "import hashlib; hashlib.sha256(contacts.email[4].encode()).hexdigest()",
     5: "import base64; base64.b64encode(contacts.loc[[5]].to_csv().encode())",
-    6: "with Figure(title='x', x='x', y='y (n)', alt='x', caption='x', data=contacts.loc[[6]]) as ax: ax.bar(['a'], [1])",
+    6: "with Figure(title='x', x='x', y='y (n)', alt='x', caption='x', data=contacts.loc[[6]]) as ax:\n"
+    "    ax.bar(['a'], [1])",
     7: "say(f'Our best customer: {contacts.street[7]}')",
 }
 

@@ -286,7 +286,10 @@ def test_extreme_histories_give_finite_numbers(x, t_x, T):
 @pytest.mark.parametrize("x, t_x, T, t", [(0, 0, 30, 8), (3, 20, 40, 52), (300, 99, 100, 104)])
 def test_expected_visits_are_the_integral_over_dropout(a, x, t_x, T, t):
     one, model = pd.DataFrame({"x": [float(x)], "t_x": [float(t_x)], "T": [float(T)]}), BetaGeometric(0.9, 2.6, a, 6.0)
-    more = lambda p: -np.expm1(-(model.r + x) * np.log1p(p * t / (model.alpha + T))) / p * beta.pdf(p, a, model.b + x)
+
+    def more(p):
+        return -np.expm1(-(model.r + x) * np.log1p(p * t / (model.alpha + T))) / p * beta.pdf(p, a, model.b + x)
+
     top = beta.isf(1e-14, a, model.b + x)
     integral = sum(
         quad(more, low, high, limit=200)[0]

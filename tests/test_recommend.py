@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from lepton_nb.people.next_items import recommend
 
 from lepton_nb.people.blend import _GRID, Settings, _earlier, _lift, _timely, best_list, blend, tune_blend
 from lepton_nb.people.newcomers import (
@@ -255,9 +256,12 @@ def test_other_refusals(world):
         (lambda: per_person(ease(past), bought_later(lines[:0], past)), "nobody known before 2024-09-01"),
         (lambda: Settings(floor=1.5), "floor is 1.5"),
         (lambda: _faded_counts(lines, "1999-01-01"), "no purchase before 1999"),
-        (lambda: popular_here(_faded_counts(lines, CUT), store="Mars"), "store 'Mars'"),
         (
-            lambda: evaluate_newcomers(lines.assign(store="s", channel="c"), "2030-01-01"),
+            lambda: popular_here(_faded_counts(lines.assign(city="Rome"), CUT, ["city"]), {"city": "Mars"}),
+            "city 'Mars'",
+        ),
+        (
+            lambda: evaluate_newcomers(lines.assign(channel="c"), "2030-01-01"),
             "nobody came for the first time",
         ),
         (
@@ -271,7 +275,7 @@ def test_other_refusals(world):
         (lambda: item_item(past, neighbours=0), "neighbours is 0"),
         (lambda: tune_blend(lines, CUT, {"speed": (1,)}), "'speed' is no setting"),
         (lambda: top_items(ease(past), past.persons[0]), "give a list"),
-        (lambda: _first_visits(lines, CUT), "no column store, channel"),
+        (lambda: _first_visits(lines, CUT, where=("city", "channel")), "no column city, channel"),
         (lambda: _faded_counts(lines.drop(columns="units"), CUT), "no column units"),
         (lambda: purchase_history(lines.assign(date="soon"), CUT), "no dates"),
         (lambda: item_margin(lines, pd.DataFrame({"item": ["i001", "i001"], "cost": 1.0}), past), "stands twice"),
@@ -327,6 +331,43 @@ def test_knowing_everything_is_best(world):
     assert marks["recall"].idxmax() == "best possible"
 
 
+def test_a_frame_in_and_a_list_for_everybody_out(world):
+    lines, _, past, _ = world
+    frame = lines[["person", "item", "date"]]
+    out = recommend(frame, [past.persons[5], "nobody", past.persons[2]], k=4, until=CUT)
+    assert list(out) == ["person", "rank", "item", "score", "because"] and out["rank"].tolist() == [1, 2, 3, 4] * 3
+    assert out["person"].tolist() == [past.persons[5]] * 4 + ["nobody"] * 4 + [past.persons[2]] * 4
+    alone = top_items(blend(past), [past.persons[5], past.persons[2]], 4)
+    known = out[out["person"] != "nobody"].reset_index(drop=True)
+    assert known["item"].tolist() == alone["item"].tolist() and np.allclose(known["score"], alone["score"])
+    assert out.loc[out["person"] == "nobody", "score"].is_monotonic_decreasing and out.attrs["left_out"]
+    after = frame[pd.to_datetime(frame["date"]) < CUT]
+    pd.testing.assert_frame_equal(out, recommend(after, [past.persons[5], "nobody", past.persons[2]], k=4, until=CUT))
+
+
+@pytest.mark.parametrize(
+    "frame, more, words",
+    [
+        (None, {}, "df is a NoneType"),
+        (pd.DataFrame(), {}, "no column person, item, date; found none"),
+        (pd.DataFrame({"person": ["a"], "item": ["b"], "date": ["soon"]}), {}, "'soon' and what follows are no dates"),
+        (pd.DataFrame({"person": ["a"], "item": ["b"], "date": ["2024-01-01"]}), {}, "bought 5 times"),
+        (pd.DataFrame({"person": ["a"], "item": ["b"], "date": ["2024-01-01"]}), {"least": 1, "k": 0}, "k is 0"),
+        (pd.DataFrame({"person": ["a"], "item": ["b"], "date": ["2024-01-01"]}), {"persons": "a"}, "a single text"),
+        (
+            pd.DataFrame({"person": ["a"], "item": ["b"], "date": ["2024-01-01"]}),
+            {"persons": ["z"], "least": 1, "k": 0},
+            "k is 0",
+        ),
+        (pd.DataFrame({"person": ["a"], "item": ["b"], "date": ["2024-01-01"], "units": ["x"]}), {}, "column units"),
+        (pd.DataFrame([["a", "b", "c", "2024-01-01"]], columns=["person", "item", "item", "date"]), {}, "two columns"),
+    ],
+)
+def test_a_frame_that_teaches_nothing_is_refused_in_words(frame, more, words):
+    with pytest.raises(RecommendError, match=words):
+        recommend(frame, **more)
+
+
 def test_newcomers_by_brute_force():
     day = pd.Timestamp("2024-01-10")
     rows = [
@@ -340,13 +381,14 @@ def test_newcomers_by_brute_force():
     ]
     lines = pd.DataFrame(rows, columns=["person", "date", "store", "channel", "item"]).assign(units=1)
     lines["date"] = day - pd.Timedelta(days=10) + pd.to_timedelta(lines["date"], unit="D")
-    new = _first_visits(lines, day)
+    where = ("store", "channel")
+    new = _first_visits(lines, day, where=where)
     assert (
         list(new.index) == ["c", "d"] and new.loc["d", "items"] == {"milk", "jam"} and new.loc["c", "channel"] == "web"
     )
-    marks = evaluate_newcomers(lines, day, k=1)
+    marks = evaluate_newcomers(lines, day, where=where, k=1)
     assert marks["newcomers"] == 2 and marks["best sellers of all time"] == 0.5
-    counts = _faded_counts(lines, day, half_life=2.0)
+    counts = _faded_counts(lines, day, where, half_life=2.0)
     assert np.isclose(counts["s", "till", "tea"], 0.5 ** (9 / 2)) and np.isclose(
         counts.sum(), 0.5**4.5 + 0.5**4 + 0.5**3.5
     )

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Weights', 'fit_weights', 'Linkage', 'link', 'each_account_alone', 'link_by_rules', 'pair_scores', 'clerical_review',
-           'accounts_of', 'unify', 'count_customers']
+           'unify', 'count_customers']
 
 # %% ../../nbs/people/02_identity.ipynb #cell-003
 from collections.abc import Mapping
@@ -19,6 +19,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
 # %% ../../nbs/people/02_identity.ipynb #cell-005
+from ..data.accounts import accounts
+
 from ..data.tables import DataError, problem
 from .comparing import FIELDS, LEVELS, candidate_pairs, checked, compare_records, standardise
 
@@ -34,7 +36,7 @@ _START = {  # first guess of the chance that a field is equal, by kind; the esti
 
 @dataclass(frozen=True)
 class Weights:
-    """What observations are worth: chances of every level by kind of pair.
+    """Hold what observations are worth: chances of every level by kind of pair.
 
     Attributes
     ----------
@@ -53,7 +55,10 @@ class Weights:
         return np.log(self.share.to_numpy()) + sum(parts)
 
     def table(self) -> pd.DataFrame:
-        """List the chances and the weight in bits of every level: field, level, m (one person), household, u (strangers), weight."""
+        """List the chances and the weight in bits of every level.
+
+        Columns: field, level, m (one person), household, u (strangers), weight.
+        """
         rows = [
             (name, LEVELS[name][k], *chances[k])
             for name, chances in self.chance.items()
@@ -66,7 +71,10 @@ class Weights:
 
 # %% ../../nbs/people/02_identity.ipynb #cell-014
 def _level_counts(clean: pd.DataFrame, seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Count how often each level occurs among all pairs, per field: counts, and the least count that can be told from none."""
+    """Count how often each level occurs among all pairs, per field.
+
+    Counts, and the least count that can be told from none.
+    """
     n = len(clean)
     every = max(n * (n - 1) / 2, 1.0)
     rng = np.random.Generator(np.random.PCG64(seed))
@@ -89,7 +97,10 @@ def _chances(weighted: np.ndarray, least: np.ndarray | float) -> np.ndarray:
 
 # %% ../../nbs/people/02_identity.ipynb #cell-016
 def _first_guess(counts: dict[str, tuple[np.ndarray, np.ndarray]], kinds: list[str]) -> dict[str, np.ndarray]:
-    """Give the chances the estimation starts from: START for equality, the rest even; strangers as counted over all pairs."""
+    """Give the chances the estimation starts from: START for equality, the rest even.
+
+    Strangers as counted over all pairs.
+    """
     chance = {}
     for name, (count, least) in counts.items():
         between = len(count) - 2
@@ -104,7 +115,10 @@ def _first_guess(counts: dict[str, tuple[np.ndarray, np.ndarray]], kinds: list[s
 def fit_weights(
     clean: pd.DataFrame, levels: np.ndarray, households: bool = True, rounds: int = 60, seed: int = 0
 ) -> Weights:
-    """Estimate weights from candidate pairs by expectation and maximisation, without labels; `households` adds the third kind."""
+    """Estimate weights from candidate pairs by expectation and maximisation, without labels.
+
+    `households` adds the third kind.
+    """
     every, counts = max(len(clean) * (len(clean) - 1) / 2, 1.0), _level_counts(clean, seed)
     patterns, size = np.unique(levels, axis=0, return_counts=True)
     kinds = [name for name in _KINDS if households or name != "household"]
@@ -124,7 +138,10 @@ def fit_weights(
 def _maximised(
     level: np.ndarray, part: np.ndarray, first: np.ndarray, count: np.ndarray, least: np.ndarray
 ) -> np.ndarray:
-    """Count levels by kind: those of pairs that are assigned, with the first guess as a few pairs more, and for strangers all that is left of all pairs."""
+    """Count levels by kind: those of pairs that are assigned, with the first guess as a few pairs more.
+
+    And for strangers all that is left of all pairs.
+    """
     assigned = np.stack([np.bincount(level, kind, minlength=len(count)) for kind in part.T], axis=1)
     return np.stack(
         [
@@ -155,10 +172,9 @@ def _match_chance(
 
 # %% ../../nbs/people/02_identity.ipynb #cell-025
 def _grouped(count: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Number the groups that hang together through pairs, (records,)."""
-    return connected_components(coo_matrix((np.ones(len(left)), (left, right)), shape=(count, count)), directed=False)[
-        1
-    ]
+    """Return a number for each record: the same for those that hang together through pairs (records,)."""
+    graph = coo_matrix((np.ones(len(left)), (left, right)), shape=(count, count))
+    return connected_components(graph, directed=False)[1]
 
 
 def _inner_pairs(group: np.ndarray, least: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -175,7 +191,10 @@ def _inner_pairs(group: np.ndarray, least: int = 3) -> tuple[np.ndarray, np.ndar
 def _cut_groups(
     group: np.ndarray, left: np.ndarray, right: np.ndarray, chance: np.ndarray, threshold: float
 ) -> np.ndarray:
-    """Split groups at the average log odds of their pairs; `left`, `right`, `chance` hold all pairs within groups of three and more."""
+    """Split groups at the average log odds of their pairs.
+
+    `left`, `right`, `chance` hold all pairs within groups of three and more.
+    """
     odds = np.log(np.clip(chance, 1e-9, 1 - 1e-9)) - np.log1p(-np.clip(chance, 1e-9, 1 - 1e-9))
     limit, top = np.log(threshold / (1 - threshold)), 21.0
     result, fresh = group.astype(np.int64), group.max() + 1
@@ -234,7 +253,10 @@ class Linkage:
 
 
 def link(contacts: pd.DataFrame, threshold: float | None = None, households: bool = True, seed: int = 0) -> Linkage:
-    """Link contacts into persons by weighing every field; threshold None: the one with the best expected F1. Raise DataError for contacts that name nobody."""
+    """Link contacts into persons by weighing every field.
+
+    Threshold None: the one with the best expected F1. Raise DataError for contacts that name nobody.
+    """
     if threshold is not None and not 0 < threshold < 1:
         raise DataError(
             [problem("contacts", found=f"threshold = {threshold}", mend="Give a probability between 0 and 1, or None.")]
@@ -333,7 +355,9 @@ def _harmonic(a: float, b: float) -> float:
 
 # %% ../../nbs/people/02_identity.ipynb #cell-046
 def clerical_review(linkage: Linkage, contacts: pd.DataFrame, low: float = 0.1, high: float = 0.9) -> pd.DataFrame:
-    """List the pairs between `low` and `high`, the most doubtful first: accounts, probability, and how each field compares.
+    """List the pairs between `low` and `high`, the most doubtful first.
+
+    Columns: the two accounts, the probability, and how each field compares.
 
     Examples
     --------
@@ -348,13 +372,15 @@ def clerical_review(linkage: Linkage, contacts: pd.DataFrame, low: float = 0.1, 
         raise DataError(
             [
                 problem(
-                    "contacts", found=f"low = {low}, high = {high}", mend="Give two probabilities, the lower one first."
+                    "contacts",
+                    found=f"low = {low}, high = {high}",
+                    mend="Give two probabilities, the lower one first.",
                 )
             ]
         )
     doubtful = linkage.pairs[linkage.pairs["chance"].between(low, high)]
     doubtful = doubtful.iloc[np.argsort((doubtful["chance"] - 0.5).abs(), kind="stable")]
-    clean, account = standardise(checked(contacts)), accounts_of(linkage.persons).to_numpy()
+    clean, account = standardise(checked(contacts)), accounts(linkage.persons).to_numpy()
     levels = compare_records(clean, doubtful["left"].to_numpy(), doubtful["right"].to_numpy())
     words = {name: np.array(LEVELS[name], object)[levels[:, k]] for k, name in enumerate(FIELDS)}
     return pd.DataFrame(
@@ -366,11 +392,6 @@ def clerical_review(linkage: Linkage, contacts: pd.DataFrame, low: float = 0.1, 
         }
     )
 
-
-def accounts_of(frame: pd.DataFrame) -> pd.Series:
-    """Name accounts: channel/record."""
-    return frame["channel"].astype(str) + "/" + frame["record"].astype(str)
-
 # %% ../../nbs/people/02_identity.ipynb #cell-050
 _LINES = ("person", "date", "hour", "channel", "store", "item", "units", "price", "receipt")
 
@@ -381,7 +402,9 @@ def _identified(purchases: pd.DataFrame) -> pd.Series:
 
 
 def unify(purchases: pd.DataFrame, persons: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Give the lines of known persons: person, date, hour, channel, store, item, units, price, receipt; persons None: every account is one. Raise DataError where a person cannot be told.
+    """Give the lines of known persons: person, date, hour, channel, store, item, units, price, receipt.
+
+    Without `persons` every account is one. Raise DataError where a person cannot be told.
 
     Examples
     --------
@@ -396,20 +419,24 @@ def unify(purchases: pd.DataFrame, persons: pd.DataFrame | None = None) -> pd.Da
                 problem(
                     "purchases",
                     found=f"the table {what}",
-                    mend="Give the table of purchases as described in data.tables.",
+                    mend="Give who bought (channel, record), and when, where, what and for how much.",
                 )
             ]
         )
     known = purchases[_identified(purchases)]
     known = known if "hour" in known else known.assign(hour=np.nan)
-    account = accounts_of(known)
+    account = accounts(known)
+    if account.isna().any():
+        row = np.flatnonzero(purchases.index == account.index[account.isna()][0])[0] + 2
+        fault = problem("purchases", "channel", row, "an empty cell where the record is known", "Write the channel.")
+        raise DataError([fault])
     if persons is None:
         alone = known["channel"].nunique() == 1
         return known.assign(person="c" + known["record"].astype(str) if alone else account)[list(_LINES)].reset_index(
             drop=True
         )
     _check_persons(persons, known)
-    person = account.map(pd.Series(persons["person"].to_numpy(object), accounts_of(persons)))
+    person = account.map(pd.Series(persons["person"].to_numpy(object), accounts(persons)))
     return known.assign(person=person.fillna(account))[list(_LINES)].reset_index(drop=True)
 
 # %% ../../nbs/people/02_identity.ipynb #cell-051
@@ -468,16 +495,11 @@ def _check_persons(persons: pd.DataFrame, known: pd.DataFrame) -> None:
 
 # %% ../../nbs/people/02_identity.ipynb #cell-055
 def count_customers(purchases: pd.DataFrame, ways: Mapping[str, pd.DataFrame], silent: int = 182) -> pd.DataFrame:
-    """Count customers by several ways of linking: customers, money each a year, share with one receipt, and accounts silent for `silent` days whose person is not. Raise DataError where all lines are anonymous.
+    """Count customers by several ways of linking.
 
-    Examples
-    --------
-    >>> effect = count_customers(programme.tables["purchases"], {**ways, "the truth": truth})
-    >>> table(
-    ...     effect,
-    ...     caption="What linking changes: customers, EUR a customer and year, share seen once, customers silent for half a year, silent accounts whose owner is active elsewhere.",
-    ...     digits={"money a year": 2, "one receipt": 3},
-    ... )
+    Columns: customers, money each a year, share with one receipt, and accounts silent for `silent` days whose
+    person is not.
+    Raise DataError where all lines are anonymous.
     """
     known = purchases[_identified(purchases)]
     if not len(known):
@@ -493,7 +515,7 @@ def count_customers(purchases: pd.DataFrame, ways: Mapping[str, pd.DataFrame], s
         )
     end, rows = purchases["date"].max(), []
     years = max((end - purchases["date"].min()).days + 1, 1) / 365.25
-    every = unify(purchases, None).assign(account=accounts_of(known).to_numpy())
+    every = unify(purchases, None).assign(account=accounts(known).to_numpy())
     quiet = every.groupby("account")["date"].max() < end - pd.Timedelta(days=silent)
     for name, persons in ways.items():
         lines = unify(purchases, persons)
@@ -505,7 +527,14 @@ def count_customers(purchases: pd.DataFrame, ways: Mapping[str, pd.DataFrame], s
         owner = lines["person"].groupby(every["account"].to_numpy()).first()
         awake = quiet & ~last.reindex(owner.reindex(quiet.index)).to_numpy()
         rows.append(
-            (name, len(value), value.sum() / len(value) / years, (seen == 1).mean(), int(last.sum()), int(awake.sum()))
+            (
+                name,
+                len(value),
+                value.sum() / len(value) / years,
+                (seen == 1).mean(),
+                int(last.sum()),
+                int(awake.sum()),
+            )
         )
     return pd.DataFrame(
         rows,

@@ -370,7 +370,8 @@ def fit_visits(
     """
     if not (history["x"] > 0).any():
         raise ProfileError(
-            f"none of {len(history)} customers came twice: nothing tells how often they come. Give a longer history, or leave lifetimes out."
+            f"none of {len(history)} customers came twice: nothing tells how often they come. Give a longer history,"
+            " or leave lifetimes out."
         )
     rows = history[["x", "t_x", "T"]].value_counts().reset_index()
     weight = rows["count"].to_numpy(float) / len(history)
@@ -451,7 +452,10 @@ def fit_spend(
         raise ProfileError(f"{len(paid)} customers left money; at least 10 are needed to tell what a visit is worth")
     n, unit = paid["visits"].to_numpy(float), float(paid["spend"].median())
     mean = paid["spend"].to_numpy(float) / unit
-    worse = lambda logs: -_spend_likelihood(GammaGamma(*np.exp(logs)), n, mean).mean()
+
+    def worse(logs: np.ndarray) -> float:
+        return -_spend_likelihood(GammaGamma(*np.exp(logs)), n, mean).mean()
+
     found = minimize(worse, np.log([2.0, 3.0, 2.0]), method="L-BFGS-B", bounds=[(-4, 7), (np.log(1.05), 7), (-7, 9)])
     p, q, g = np.exp(found.x)
     return GammaGamma(float(p), float(q), float(g * unit))

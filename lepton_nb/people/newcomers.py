@@ -23,6 +23,7 @@ from .recommend import PurchaseHistory, Recommender, RecommendError, find_names
 def _faded_counts(
     lines: pd.DataFrame,
     until: object,
+    where: Sequence[str] = (),
     half_life: float = 30.0,
 ) -> pd.Series:
     """Count what was bought where, whoever bought it.
@@ -30,20 +31,22 @@ def _faded_counts(
     Parameters
     ----------
     lines : pd.DataFrame
-        date, item, units; store and channel where there are any
+        date, item, units, and the columns of `where`
     until : object
         first day that is not known
+    where : Sequence[str], default ()
+        columns that tell the place, such as city and channel
     half_life : float, default 30.0
         days after which a purchase counts half
 
     Returns
     -------
     pd.Series
-        purchases, each fading with its age; index store, channel, item
+        purchases, each fading with its age; index the columns of `where`, then item
     """
     if not half_life > 0:
         raise RecommendError(f"half_life is {half_life}; it must be above 0 days")
-    if missing := [name for name in ("date", "item", "units") if name not in lines]:
+    if missing := [name for name in ("date", "item", "units", *where) if name not in lines]:
         raise RecommendError(f"lines: no column {', '.join(missing)}; found {', '.join(map(str, lines.columns))}")
     until, date = pd.Timestamp(until), pd.to_datetime(lines["date"])
     taken = (
@@ -57,38 +60,44 @@ def _faded_counts(
             f"lines: no purchase before {until:%Y-%m-%d}; nothing is known that a newcomer could be shown."
         )
     weight = 0.5 ** ((until - date[taken].dt.normalize()).dt.days.to_numpy(float) / half_life)
-    keys = [
-        pd.factorize(
-            lines.loc[taken, name] if name in lines else np.full(taken.sum(), ""), sort=True, use_na_sentinel=False
-        )
-        for name in ("store", "channel", "item")
-    ]
-    shape = [len(names) for _, names in keys]
+    names = (*where, "item")
+    keys = [pd.factorize(lines.loc[taken, name], sort=True, use_na_sentinel=False) for name in names]
+    shape = [len(values) for _, values in keys]
     flat = np.ravel_multi_index([code for code, _ in keys], shape)
     return pd.Series(
         np.bincount(flat, weight, int(np.prod(shape))),
-        pd.MultiIndex.from_product([names.astype(str) for _, names in keys], names=("store", "channel", "item")),
+        pd.MultiIndex.from_product([values.astype(str) for _, values in keys], names=names),
     )
 
 # %% ../../nbs/people/09_newcomers.ipynb #cell-010
+def _rows_of_place(index: pd.MultiIndex, here: Mapping[str, str]) -> np.ndarray:
+    """Mark the counts of a place."""
+    rows = np.ones(len(index), bool)
+    for name, wanted in here.items():
+        if name not in index.names[:-1]:
+            known = ", ".join(index.names[:-1]) or "none"
+            raise RecommendError(f"here: the counts know no {name!r}; the columns that tell a place are {known}.")
+        advice = "Before its first purchase, leave it out to take all places."
+        level = index.names.index(name)
+        rows &= index.codes[level] == find_names(index.levels[level], [wanted], name, advice)[0]
+    return rows
+
+
 def popular_here(
     counts: pd.Series,
-    store: str | None = None,
-    channel: str | None = None,
+    here: Mapping[str, str] | None = None,
     prior: float = 200.0,
 ) -> pd.Series:
-    r"""Return what sells in a store and channel now, shrunken towards the chain.
+    r"""Return what is bought in a place now, shrunken towards what is bought everywhere.
 
     Parameters
     ----------
     counts : pd.Series
         as `_faded_counts` returns them
-    store : str | None, default None
-        None: all stores
-    channel : str | None, default None
-        None: all channels
+    here : Mapping[str, str] | None, default None
+        column -> value that tells the place; None: everywhere
     prior : float, default 200.0
-        purchases of the chain that are added, $\kappa$
+        purchases of all places that are added, $\kappa$
 
     Returns
     -------
@@ -97,19 +106,11 @@ def popular_here(
     """
     if prior <= 0:
         raise RecommendError(f"prior is {prior}; it must be above 0 purchases")
-    names, here = counts.index.levels, np.ones(len(counts), bool)
-    for level, (kind, wanted) in enumerate((("store", store), ("channel", channel))):
-        if wanted is not None:
-            here &= (
-                counts.index.codes[level]
-                == find_names(
-                    names[level], [wanted], kind, "Before its first sale, leave it out to take the whole chain."
-                )[0]
-            )
-    chain, local = (
-        np.bincount(counts.index.codes[2][rows], counts.to_numpy()[rows], len(names[2])) for rows in (slice(None), here)
-    )
-    share = pd.Series((local + prior * chain / chain.sum()) / (local.sum() + prior), names[2], name="share")
+    item, items = counts.index.codes[-1], counts.index.levels[-1]
+    rows = _rows_of_place(counts.index, here or {})
+    every = np.bincount(item, counts.to_numpy(), len(items))
+    local = np.bincount(item[rows], counts.to_numpy()[rows], len(items))
+    share = pd.Series((local + prior * every / every.sum()) / (local.sum() + prior), items, name="share")
     return share.sort_index().sort_values(ascending=False, kind="stable")
 
 # %% ../../nbs/people/09_newcomers.ipynb #cell-014
@@ -117,6 +118,7 @@ def _first_visits(
     lines: pd.DataFrame,
     until: object,
     end: object = None,
+    where: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return who is new after a cut, where they came first, and what they have bought since.
 
@@ -127,13 +129,15 @@ def _first_visits(
         the cut
     end : object, default None
         first day that no longer counts
+    where : Sequence[str], default ()
+        columns that tell the place
 
     Returns
     -------
     pd.DataFrame
-        store, channel, items (a set) of everybody first seen from the cut on; index person
+        the place, items (a set) of everybody first seen from the cut on; index person
     """
-    if missing := [name for name in ("person", "date", "store", "channel", "item", "units") if name not in lines]:
+    if missing := [name for name in ("person", "date", *where, "item", "units") if name not in lines]:
         raise RecommendError(
             f"lines: no column {', '.join(missing)}; where somebody came first is not known without it"
         )
@@ -148,51 +152,55 @@ def _first_visits(
     ]
     new = new[~new["person"].isin(seen)]
     by = new.sort_values("date", kind="stable").groupby("person")
-    return pd.DataFrame(
-        {
-            "store": by["store"].first(),
-            "channel": by["channel"].first(),
-            "items": by["item"].agg(lambda items: set(map(str, items))),
-        }
-    )
+    first = {name: by[name].first() for name in where}
+    return pd.DataFrame({**first, "items": by["item"].agg(lambda items: set(map(str, items)))})
 
 # %% ../../nbs/people/09_newcomers.ipynb #cell-015
 def evaluate_newcomers(
     lines: pd.DataFrame,
     until: object,
     end: object = None,
+    where: Sequence[str] = ("channel",),
     k: int = 10,
     half_life: float = 30.0,
 ) -> pd.Series:
-    """Compare best sellers of all time, of now, and of now in this store and channel, on those new after a cut.
+    """Compare best sellers of all time, of now, and of now in this place, on those new after a cut.
+
+    Parameters
+    ----------
+    lines : pd.DataFrame
+    until : object
+    end : object, default None
+    where : Sequence[str], default ('channel',)
+        columns that tell the place
+    k : int, default 10
+    half_life : float, default 30.0
+        days
 
     Returns
     -------
     pd.Series
         recall of each rule, and the number of newcomers
     """
-    new = _first_visits(lines, until, end)
-    counts, ever = _faded_counts(lines, until, half_life), _faded_counts(lines, until, 1e9)
-    wanted = new["items"].map(lambda items: items & set(counts.index.levels[2]))
+    new = _first_visits(lines, until, end, where)
+    counts, ever = _faded_counts(lines, until, where, half_life), _faded_counts(lines, until, where, 1e9)
+    wanted = new["items"].map(lambda items: items & set(counts.index.levels[-1]))
     new, wanted = new[wanted.map(len) > 0], wanted[wanted.map(len) > 0]
     if not len(new):
         raise RecommendError(
             f"nobody came for the first time from {pd.Timestamp(until):%Y-%m-%d} on; choose an earlier cut."
         )
-    always, now, places = (
-        popular_here(ever).index[:k],
-        popular_here(counts).index[:k],
-        list(zip(new["store"], new["channel"])),
-    )
+    always, now = popular_here(ever).index[:k], popular_here(counts).index[:k]
+    places = list(new[list(where)].itertuples(index=False, name=None))
     there = {
-        (store, channel): popular_here(counts, store, channel).index[:k]
-        for store, channel in set(places)
-        if store in counts.index.levels[0] and channel in counts.index.levels[1]
+        place: popular_here(counts, dict(zip(where, place))).index[:k]
+        for place in set(places)
+        if all(value in counts.index.levels[level] for level, value in enumerate(place))
     }
     shown = {
         "best sellers of all time": [always] * len(new),
         "best sellers of now": [now] * len(new),
-        "of now, in this store and channel": [there.get(place, now) for place in places],
+        f"of now, in this {' and '.join(where)}": [there.get(place, now) for place in places],
     }
     out = {
         name: np.mean([len(items & set(chosen)) / min(k, len(items)) for items, chosen in zip(wanted, each)])
@@ -227,7 +235,8 @@ def resemblance(
     silent = [item for item in [*known, *new] if not str(texts.get(item) or "").strip()]
     if silent:
         raise RecommendError(
-            f"items: {len(silent)} have no text to compare by, the first is {silent[0]!r}; give each a group, name or description."
+            f"items: {len(silent)} have no text to compare by, the first is {silent[0]!r}; give each a group, name or"
+            " description."
         )
     words = TfidfVectorizer(token_pattern=r"(?u)\w+", sublinear_tf=True)
     known_rows = words.fit_transform([str(texts[item]) for item in known])

@@ -221,7 +221,8 @@ def trial_size(
     """
     if spread < 0 or effect <= 0:
         raise RecommendError(
-            f"effect is {effect} and spread {spread}; a trial needs an effect above 0 to look for and a spread of 0 or more"
+            f"effect is {effect} and spread {spread}; a trial needs an effect above 0 to look for and a spread of 0"
+            " or more"
         )
     if not (0 < power < 1 and 0 < alarm < 1):
         raise RecommendError(f"power is {power} and alarm {alarm}; both are chances above 0 and below 1")
@@ -267,7 +268,9 @@ def item_pairs(
     least: int = 10,
     most: int = 8,
 ) -> pd.DataFrame:
-    """Return the pairs of items that speak for each other most, fewer where there are not so many; raise `RecommendError` for a method without weights.
+    """Return the pairs of items that speak for each other most, fewer where there are not so many.
+
+    Raise `RecommendError` for a method without weights.
 
     Parameters
     ----------
@@ -325,7 +328,7 @@ def study_lists(
     lines: pd.DataFrame,
     until: object,
     end: object = None,
-    settings: Settings = Settings(),
+    settings: Settings | None = None,
     k: int = 10,
     best: pd.DataFrame | None = None,
 ) -> ListStudy:
@@ -338,12 +341,13 @@ def study_lists(
         first day judged; nothing from then on is learnt
     end : object, default None
         first day that no longer counts; None takes all
-    settings : Settings, default Settings()
+    settings : Settings | None, default None
+        of the blend; None: those of the public set
     k : int, default 10
     best : pd.DataFrame | None, default None
         true liking, persons down, items across, where it is known
     """
-    past = purchase_history(lines, until)
+    past, settings = purchase_history(lines, until), settings or Settings()
     relevant, model = bought_later(lines, past, end), blend(past, settings)
     contest = [popularity(past), item_item(past), ease(past, settings.penalty), model]
     if best is not None:

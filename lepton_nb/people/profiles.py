@@ -51,7 +51,8 @@ def check_lines(
         raise ProfileError(f"lines lack the column {', '.join(missing)}; they need {', '.join(_LINES)}")
     if not isinstance(lines["date"].dtype, np.dtype) or lines["date"].dtype.kind != "M" or lines["date"].isna().any():
         raise ProfileError(
-            f"column date of lines holds {lines['date'].dtype} with {int(lines['date'].isna().sum())} empty; it must be dates without holes, and without a time zone"
+            f"column date of lines holds {lines['date'].dtype} with {int(lines['date'].isna().sum())} empty; it must"
+            " be dates without holes, and without a time zone"
         )
     for name in ("units", "price"):
         if (
@@ -59,7 +60,8 @@ def check_lines(
             or not np.isfinite(lines[name].to_numpy(float, na_value=np.nan)).all()
         ):
             raise ProfileError(
-                f"column {name} of lines must hold a number in every row; it is {lines[name].dtype} with {int(lines[name].isna().sum())} empty"
+                f"column {name} of lines must hold a number in every row; it is {lines[name].dtype} with"
+                f" {int(lines[name].isna().sum())} empty"
             )
     known = lines[lines["person"].notna() & (lines["person"].astype(str) != "")]
     if known.empty:
@@ -139,7 +141,9 @@ def _rhythm(
     gaps: float = 3.0,
     least: int = 28,
 ) -> pd.DataFrame:
-    """Describe when each person comes, on everything before `end`: days, money, shares; raise `ProfileError` where there is nothing before it.
+    """Describe when each person comes, on everything before `end`: days, money, shares.
+
+    Raise `ProfileError` where there is nothing before it.
 
     Parameters
     ----------
@@ -397,7 +401,9 @@ def top_share(
     people: pd.DataFrame,
     best: float = 0.2,
 ) -> float:
-    """Return the share of all money that the best customers bring; above 1 where the others brought back more than they bought.
+    """Return the share of all money that the best customers bring.
+
+    Above 1 where the others brought back more than they bought.
 
     Parameters
     ----------
@@ -502,7 +508,9 @@ def _silence_check(
     days: int = 56,
     bands: Sequence[float] = (0, 0.5, 1, 2, 3, 5, np.inf),
 ) -> pd.DataFrame:
-    """Return how many persons came back within `days`, by how long they had been silent; raise `ProfileError` for a date whose weeks after it are not recorded.
+    """Return how many persons came back within `days`, by how long they had been silent.
+
+    Raise `ProfileError` for a date whose weeks after it are not recorded.
 
     Parameters
     ----------
@@ -523,12 +531,15 @@ def _silence_check(
     late = [date for date in map(pd.Timestamp, dates) if date + pd.Timedelta(days=days - 1) > last]
     if late:
         raise ProfileError(
-            f"the lines end on {last.date()}, so nobody can say who came back in the {days} days from {late[0].date()}; take an earlier day"
+            f"the lines end on {last.date()}, so nobody can say who came back in the {days} days from"
+            f" {late[0].date()}; take an earlier day"
         )
     for date in map(pd.Timestamp, dates):
         now = _rhythm(known, date)
         after = known[known["bought"] & (known["date"] >= date) & (known["date"] < date + pd.Timedelta(days=days))]
-        checked.append(now[now["frequency"] > 0].assign(came_back=lambda rows: rows.index.isin(after["person"])))
+        checked.append(
+            now[now["frequency"] > 0].assign(came_back=now.index[now["frequency"] > 0].isin(after["person"]))
+        )
     rows = pd.concat(checked)
     band = pd.cut(rows["silence"], list(bands), include_lowest=True)
     return rows.groupby(band, observed=True).agg(
@@ -540,7 +551,9 @@ def large_enough(
     group: pd.Series,
     least: int = 10,
 ) -> pd.Series:
-    """Merge groups of fewer persons into `others`, and the smallest other group with them until that is large enough too.
+    """Merge groups of fewer persons into `others`.
+
+    The smallest other group joins them until that is large enough too.
 
     Parameters
     ----------
@@ -560,7 +573,9 @@ def channel_preference(
     people: pd.DataFrame,
     least: int = 10,
 ) -> pd.DataFrame:
-    """Return for each preferred channel: persons, how strongly they prefer it, who uses others too, and money a person.
+    """Return how strongly the persons of each channel prefer it, who uses others too, and what they bring.
+
+    `strength` is the share of their receipts in it and `use_several` a share of persons; the rest is money.
 
     Parameters
     ----------
@@ -572,8 +587,7 @@ def channel_preference(
     Returns
     -------
     pd.DataFrame
-        index channel: persons, strength (share of receipts in it), use_several (share), value (money),
-        per_person, per_person_several (money a person)
+        index channel: persons, strength, use_several, value, per_person, per_person_several
 
     Examples
     --------
@@ -698,7 +712,8 @@ def hot_hours(
     wrong = ~pd.to_numeric(known["hour"], errors="coerce").between(0, 23)
     if wrong.any():
         raise ProfileError(
-            f"column hour of lines holds {known.loc[wrong, 'hour'].iloc[0]} in row {known.index[wrong][0]}; it must be 0 to 23, or empty"
+            f"column hour of lines holds {known.loc[wrong, 'hour'].iloc[0]} in row {known.index[wrong][0]}; it must"
+            " be 0 to 23, or empty"
         )
     spots = _hot_spots_by(known, known["date"].dt.dayofweek, pd.to_numeric(known["hour"]).astype(int), least)
     hours = range(int(spots.receipts.columns.min()), int(spots.receipts.columns.max()) + 1)

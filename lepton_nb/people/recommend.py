@@ -31,19 +31,25 @@ class RecommendError(UserError):
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-010
 def _day_of(lines: pd.DataFrame) -> pd.Series:
-    """Return the day of each line, missing where there is none; raise `RecommendError` where the column holds no dates."""
+    """Return the day of each line, missing where there is none.
+
+    Raise `RecommendError` where the column holds no dates.
+    """
     try:
         return pd.to_datetime(lines["date"]).dt.normalize()
     except (ValueError, TypeError, AttributeError):
         raise RecommendError(
-            f"lines, column date: {lines['date'].dropna().iloc[0]!r} and what follows are no dates; write them as 2024-03-01."
+            f"lines, column date: {lines['date'].dropna().iloc[0]!r} and what follows are no dates; write them as"
+            " 2024-03-01."
         ) from None
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-011
 def _purchases(
     lines: pd.DataFrame,
 ) -> tuple[pd.DataFrame, dict]:
-    """Keep what somebody known took at a price on a known day; raise `RecommendError` where a column is missing or holds no dates.
+    """Keep what somebody known took at a price on a known day.
+
+    Raise `RecommendError` where a column is missing or holds no dates.
 
     Parameters
     ----------
@@ -58,7 +64,8 @@ def _purchases(
     missing = [name for name in _NEEDED if name not in lines]
     if missing:
         raise RecommendError(
-            f"lines: no column {', '.join(missing)}; found {', '.join(map(str, lines.columns))}. Each line needs {', '.join(_NEEDED)}."
+            f"lines: no column {', '.join(missing)}; found {', '.join(map(str, lines.columns))}. Each line needs"
+            f" {', '.join(_NEEDED)}."
         )
     code, names = pd.factorize(lines["person"])
     named = np.array([str(name).strip() != "" for name in names] + [False])  # the last one is for no person at all
@@ -153,7 +160,8 @@ def purchase_history(
     bought, left = _purchases(lines)
     if not len(bought):
         raise RecommendError(
-            f"lines: 0 purchases with a person, an item and a date among {len(lines):,} lines; nothing can be learnt from them."
+            f"lines: 0 purchases with a person, an item and a date among {len(lines):,} lines; nothing can be learnt"
+            " from them."
         )
     until = pd.Timestamp(until) if until is not None else bought["day"].max() + pd.Timedelta(days=1)
     past = bought[bought["day"] < until]
@@ -395,7 +403,8 @@ def gram(
     """
     if seen.shape[1] > most:
         raise RecommendError(
-            f"{seen.shape[1]} items: the matrices between them would take {3 * 8e-9 * seen.shape[1] ** 2:.1f} GB. Keep the most bought with history(most_items=...), at most {most}."
+            f"{seen.shape[1]} items: the matrices between them would take {3 * 8e-9 * seen.shape[1] ** 2:.1f} GB."
+            f" Keep the most bought with history(most_items=...), at most {most}."
         )
     weighted = seen if weight is None else seen.multiply(weight[:, None]).tocsr()
     return np.asarray((weighted.T @ seen).todense(), float)
@@ -479,7 +488,10 @@ def ease(past: PurchaseHistory, penalty: float = 200.0) -> Recommender:
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-044
 def find_names(names: pd.Index, wanted: Sequence[str], kind: str, advice: str) -> np.ndarray:
-    """Return the positions of names; raise `RecommendError` with the nearest known one, unless that would name another person."""
+    """Return the positions of names.
+
+    Raise `RecommendError` with the nearest known one, unless that would name another person.
+    """
     if isinstance(wanted, str):
         raise RecommendError(f"{kind}: {wanted!r} is a single text; give a list of names")
     at = names.get_indexer(pd.Index(wanted, dtype=object))
@@ -601,9 +613,8 @@ def reason(
     >>> print(top_items(hand, ["cem"], 1).to_string(index=False), "|", reason(why))
     >>> why
     """
-    called = lambda item: str((names or {}).get(item, item))
     best = parts[parts["contribution"] > 0].head(most)
-    past = [called(item) for item in best.loc[best["reason"] == _BECAUSE[0], "item"]]
+    past = [str((names or {}).get(item, item)) for item in best.loc[best["reason"] == _BECAUSE[0], "item"]]
     said = (["you buy it yourself"] if (best["reason"] == _BECAUSE[1]).any() else []) + (
         [f"you bought {' and '.join(past)}"] if past else []
     )
@@ -668,7 +679,8 @@ def per_person(
     rows = np.nonzero(number)[0]
     if not len(rows):
         raise RecommendError(
-            f"nobody known before {model.history.until:%Y-%m-%d} bought anything{'' if repeats else ' new'} after it that could be judged; choose an earlier cut."
+            f"nobody known before {model.history.until:%Y-%m-%d} bought anything{'' if repeats else ' new'} after it"
+            " that could be judged; choose an earlier cut."
         )
     shown = _lists(model, rows, k, repeats)
     hit = (wanted[rows].toarray()[np.arange(len(rows))[:, None], shown] > 0) & (shown >= 0)

@@ -154,7 +154,9 @@ def segments(
     resamples: int = 10,
     seed: int = 0,
 ) -> Segments:
-    """Cluster persons into the largest stable number of segments, and name them; those with returns only are set apart.
+    """Cluster persons into the largest stable number of segments, and name them.
+
+    Those with returns only are set apart.
 
     Parameters
     ----------
@@ -200,6 +202,9 @@ def value_by(
 ) -> pd.DataFrame:
     """Return what each group of persons brings, dearest first; raise `ProfileError` for a time without days.
 
+    Columns: persons, value, per_person_year and basket (money), visits (number), silent, returned,
+    share_of_persons and share_of_value (shares).
+
     Parameters
     ----------
     people : pd.DataFrame
@@ -216,8 +221,7 @@ def value_by(
     Returns
     -------
     pd.DataFrame
-        index group: persons, share_of_persons, value (money), share_of_value, per_person_year (money), visits
-        and basket (money), silent and returned (shares)
+        one row a group
     """
     if days < 1:
         raise ProfileError(f"days is {days}; give the length of the time that the money belongs to, 1 or more")

@@ -92,7 +92,9 @@ def _morning(
     start: pd.Timestamp,
     length: int,
 ) -> Morning:
-    """Fit both models to everything before `start`; raise `ProfileError` where that is too little, or the period has no days.
+    """Fit both models to everything before `start`.
+
+    Raise `ProfileError` where that is too little, or the period has no days.
 
     Parameters
     ----------
@@ -268,8 +270,8 @@ def _judge(
         index name: visits_MAE, visits_RMSE, value_MAE, value_RMSE
     """
     rows = {}
-    for name, table in made.items():
-        miss = {what: table[what].to_numpy(float) - outcome[i] for i, what in enumerate(_TERMS)}
+    for name, told in made.items():
+        miss = {what: told[what].to_numpy(float) - outcome[i] for i, what in enumerate(_TERMS)}
         rows[name] = {
             f"{what}_{score}": value
             for what, e in miss.items()
@@ -349,7 +351,10 @@ def _corrected(
     np.ndarray
         probabilities (P,)
     """
-    odds = lambda p: logit(np.clip(p, 1e-4, 1 - 1e-4))
+
+    def odds(p: np.ndarray) -> np.ndarray:
+        return logit(np.clip(p, 1e-4, 1 - 1e-4))
+
     if past_came.all() or not past_came.any():
         return said
     fitted = LogisticRegression(C=100.0).fit(odds(past_said)[:, None], past_came)
@@ -382,7 +387,9 @@ def held_out(
     length: int,
     least: int = 50,
 ) -> HeldOut:
-    """Forecast the period after `start` from what was known before, and judge it; raise `ProfileError` where there is too little before it, or nothing after.
+    """Forecast the period after `start` from what was known before, and judge it.
+
+    Raise `ProfileError` where there is too little before it, or nothing after.
 
     Parameters
     ----------
@@ -397,7 +404,8 @@ def held_out(
     """
     if not (days["date"] >= start).any():
         raise ProfileError(
-            f"the lines end on {days['date'].max():%Y-%m-%d}, so nothing tells what came from {start:%Y-%m-%d} on; take an earlier day"
+            f"the lines end on {days['date'].max():%Y-%m-%d}, so nothing tells what came from {start:%Y-%m-%d} on;"
+            " take an earlier day"
         )
     earlier, now = [], _morning(days, start, length)
     for back in (2, 1):
@@ -494,7 +502,10 @@ def _against_truth(
         visits a week while active (P,)
     """
     said, h = alive(made.visit_model, made.history), made.history
-    off = lambda guess: float(np.sqrt(np.mean(np.log(guess / true_rate) ** 2)))
+
+    def off(guess: np.ndarray) -> float:
+        return float(np.sqrt(np.mean(np.log(guess / true_rate) ** 2)))
+
     return pd.Series(
         {
             "truly active": active.mean(),
@@ -513,7 +524,9 @@ def margin_share(
     items: pd.DataFrame,
     trust: float = 50.0,
 ) -> pd.Series:
-    """Return the share of each person's money that is margin, drawn towards everybody's; raise `ProfileError` where nothing bought has a cost and a price.
+    """Return the share of each person's money that is margin, drawn towards everybody's.
+
+    Raise `ProfileError` where nothing bought has a cost and a price.
 
     Parameters
     ----------
@@ -543,7 +556,8 @@ def margin_share(
     )
     if not sums["value"].sum() > 0:
         raise ProfileError(
-            f"what customers bought sums to {sums['value'].sum():g}, so no share of it is margin; check the column price, or give a margin as one number instead"
+            f"what customers bought sums to {sums['value'].sum():g}, so no share of it is margin; check the column"
+            " price, or give a margin as one number instead"
         )
     common = sums["margin"].sum() / sums["value"].sum()
     return (sums["margin"] + trust * common) / (sums["value"] + trust)
@@ -584,7 +598,9 @@ def customer_lifetime_value(
     step: int = 4,
     history: pd.DataFrame | None = None,
 ) -> pd.Series:
-    """Return the discounted margin that each customer is expected to bring; raise `ProfileError` for a time or a rate that cannot be.
+    """Return the discounted margin that each customer is expected to bring.
+
+    Raise `ProfileError` for a time or a rate that cannot be.
 
     Parameters
     ----------
@@ -607,7 +623,8 @@ def customer_lifetime_value(
     """
     if weeks <= 0 or step <= 0 or yearly_rate <= -1:
         raise ProfileError(
-            f"weeks is {weeks}, step {step}, yearly_rate {yearly_rate}; weeks and step must be above 0, the rate above -1"
+            f"weeks is {weeks}, step {step}, yearly_rate {yearly_rate}; weeks and step must be above 0, the rate"
+            " above -1"
         )
     h = made.history if history is None else history
     at = np.r_[np.arange(0, weeks, step), weeks]
@@ -688,7 +705,9 @@ def win_back(
     consent: pd.Series | None = None,
     worth_weeks: int = 52,
 ) -> WinBack:
-    r"""Choose the customers whose letter is expected to pay; raise `ProfileError` for a response that is no share, or costs below 0.
+    r"""Choose the customers whose letter is expected to pay.
+
+    Raise `ProfileError` for a response that is no share, or costs below 0.
 
     Parameters
     ----------
@@ -712,7 +731,8 @@ def win_back(
     """
     if not (0 < response <= 1 and letter >= 0 and gift >= 0 and half_life > 0):
         raise ProfileError(
-            f"response is {response}, letter {letter}, gift {gift}, half_life {half_life}; response must be above 0 and at most 1, the costs 0 or more, half_life above 0"
+            f"response is {response}, letter {letter}, gift {gift}, half_life {half_life}; response must be above 0"
+            " and at most 1, the costs 0 or more, half_life above 0"
         )
     h = made.history
     back = h.assign(x=h["x"] + 1, t_x=h["T"])

@@ -145,7 +145,9 @@ def audit_privacy(
     period: int = 730,
     invented: bool = False,
 ) -> Audit:
-    """Run every safeguard once on the data of a run; raise PrivacyError where contacts, identity or lines are missing or empty.
+    """Run every safeguard once on the data of a run.
+
+    Raise PrivacyError where contacts, identity or lines are missing or empty.
 
     Parameters
     ----------
@@ -167,7 +169,8 @@ def audit_privacy(
     """
     if missing := [name for name in ("contacts", "identity", "lines") if not len(frames.get(name, ()))]:
         raise PrivacyError(
-            f"frames has no rows of {missing[0]}: the audit measures contacts, identity and lines. Leave the audit out where nobody is known."
+            f"frames has no rows of {missing[0]}: the audit measures contacts, identity and lines. Leave the audit"
+            " out where nobody is known."
         )
     lines, contacts, identity = frames["lines"], frames["contacts"], frames["identity"]
     people = pseudonymise(pd.Series(identity["person"].unique()), key, "audit")
@@ -230,7 +233,10 @@ def _guard_row(held: Guarded, lost: float) -> tuple[str, str, str]:
     return (
         "minimum cell size",
         f"{held.small + held.more:,} of {held.cells:,} cells suppressed",
-        f"{held.small:,} small or dominated, {held.more:,} against subtraction; {100 * lost:.1f}% of the money is in hidden cells",
+        (
+            f"{held.small:,} small or dominated, {held.more:,} against subtraction; {100 * lost:.1f}% of the money is"
+            " in hidden cells"
+        ),
     )
 
 

@@ -55,7 +55,8 @@ class Budget:
     def __post_init__(self):
         if not isinstance(self.total, Real) or not 0 < self.total < 50:
             raise BudgetError(
-                f"A privacy budget of {self.total!r} was given: it must be a number above 0 and below 50; below 1 is strong, above 10 protects little."
+                f"A privacy budget of {self.total!r} was given: it must be a number above 0 and below 50; below 1 is"
+                " strong, above 10 protects little."
             )
         if self.file is not None:
             self.entries = _read_ledger(self, Path(self.file))
@@ -83,11 +84,13 @@ def _read_ledger(budget: Budget, path: Path) -> list[dict]:
         )
     except (ValueError, TypeError, KeyError, ArithmeticError):
         raise BudgetError(
-            f"{path}: this is no ledger of a privacy budget, or it was damaged. Restore it from a backup: without it nobody knows what was spent."
+            f"{path}: this is no ledger of a privacy budget, or it was damaged. Restore it from a backup: without it"
+            " nobody knows what was spent."
         ) from None
     if total != Decimal(str(budget.total)):
         raise BudgetError(
-            f"{path}: the ledger was opened with a budget of {total}, and now {budget.total} is given. A budget cannot be changed afterwards; give {total}."
+            f"{path}: the ledger was opened with a budget of {total}, and now {budget.total} is given. A budget"
+            f" cannot be changed afterwards; give {total}."
         )
     return entries
 
@@ -128,7 +131,8 @@ def _book(budget: Budget, question: str, epsilon: float) -> None:
     """Add an entry, or refuse."""
     if Decimal(str(epsilon)) > Decimal(str(budget.left)):
         raise BudgetError(
-            f"{question}: costs {epsilon} of the privacy budget, and {budget.left:g} of {budget.total:g} is left. Ask for less, or not at all; the answers given cannot be taken back."
+            f"{question}: costs {epsilon} of the privacy budget, and {budget.left:g} of {budget.total:g} is left. Ask"
+            " for less, or not at all; the answers given cannot be taken back."
         )
     budget.entries = [*budget.entries, {"question": question, "epsilon": str(epsilon)}]
 
@@ -221,7 +225,8 @@ def private_counts(
     groups = [str(group) for group in groups]
     if not groups or len(set(groups)) < len(groups):
         raise BudgetError(
-            f"groups has {len(groups)} names, {len(set(groups))} of them different: name each group once, and at least one."
+            f"groups has {len(groups)} names, {len(set(groups))} of them different: name each group once, and at"
+            " least one."
         )
     if contributions < 1 or contributions != int(contributions):
         raise BudgetError(f"contributions is {contributions}: give a whole number of 1 or more.")

@@ -78,7 +78,8 @@ def _check_labels(lines: pd.DataFrame, by: Sequence[str], sums: Sequence[str], p
     for name in [*by, person]:
         if empty := int(lines[name].isna().sum()):
             raise DisclosureError(
-                f"Column {name} is empty in {empty:,} of {len(lines):,} lines: people in no cell would be in no total either. Name the empty ones, or leave these lines out."
+                f"Column {name} is empty in {empty:,} of {len(lines):,} lines: people in no cell would be in no total"
+                " either. Name the empty ones, or leave these lines out."
             )
     for name in by:
         if (lines[name] == total).any():
@@ -222,7 +223,10 @@ def _equations(
 
 
 def _extreme(matrix: np.ndarray, right: np.ndarray, cell: int, sign: int) -> np.ndarray | None:
-    """Find values of the hidden cells that make one of them least (sign 1) or most (-1); None where there is no bound."""
+    """Find values of the hidden cells that make one of them least (sign 1) or most (-1).
+
+    None where there is no bound.
+    """
     found = linprog(sign * np.eye(1, matrix.shape[1], cell)[0], A_eq=matrix, b_eq=right, bounds=(0, None))
     if found.status not in (0, 3):
         raise DisclosureError(
@@ -295,8 +299,9 @@ class Guarded:
     def sentence(self) -> str:
         """Say what was suppressed."""
         return (
-            f"Of {self.cells:,} cells {self.small + self.more:,} are suppressed: {self.small:,} with fewer than {self.k} people or one who dominates, "
-            f"{self.more:,} more so that these cannot be worked out from totals."
+            f"Of {self.cells:,} cells {self.small + self.more:,} are suppressed: {self.small:,} with fewer than"
+            f" {self.k} people or one who dominates, {self.more:,} more so that these cannot be worked out from"
+            " totals."
         )
 
 
@@ -373,7 +378,8 @@ def _check_cells(table: pd.DataFrame, by: Sequence[str], count: str, k: int) -> 
         raise DisclosureError(f"k is {k}: give at least 2, or a cell may hold a single person.")
     if (twice := table.duplicated(list(by))).any():
         raise DisclosureError(
-            f"Row {int(np.argmax(twice)) + 1} repeats the cell of an earlier row in {', '.join(by)}: give each cell once."
+            f"Row {int(np.argmax(twice)) + 1} repeats the cell of an earlier row in {', '.join(by)}: give each cell"
+            " once."
         )
     numbers = pd.to_numeric(table[count], errors="coerce").to_numpy(float)
     if not (numbers >= 0).all():
@@ -391,7 +397,9 @@ def guard(
     dominance: float = 0.8,
     total: str = "all",
 ) -> Guarded:
-    """Suppress what tells on few people, and what would give that away; raise DisclosureError where the table is no table of cells.
+    """Suppress what tells on few people, and what would give that away.
+
+    Raise DisclosureError where the table is no table of cells.
 
     Parameters
     ----------
@@ -485,7 +493,8 @@ def _telling_cells(frame: pd.DataFrame, people: Collection[str]) -> list[str]:
         )
         if bad.any():
             found.append(
-                f"column {name} holds an identifier of a person in {bad.sum():,} of {len(frame):,} rows, first in row {int(frame.index.get_loc(text.index[bad.argmax()])) + 1}"
+                f"column {name} holds an identifier of a person in {bad.sum():,} of {len(frame):,} rows, first in row"
+                f" {int(frame.index.get_loc(text.index[bad.argmax()])) + 1}"
             )
     return found
 
@@ -500,7 +509,8 @@ def _small_rows(frame: pd.DataFrame, count: str, k: int) -> list[str]:
     few, found = (number > 0) & (number < k), []
     if few.any():
         found.append(
-            f"{few.sum():,} of {len(frame):,} rows are about fewer than {k} people, first row {int(few.argmax()) + 1}: pass the table through `guard`"
+            f"{few.sum():,} of {len(frame):,} rows are about fewer than {k} people, first row"
+            f" {int(few.argmax()) + 1}: pass the table through `guard`"
         )
     if leaks.any():
         found.append(f"{leaks.sum():,} suppressed rows still show other numbers, first row {int(leaks.argmax()) + 1}")
@@ -516,7 +526,9 @@ def publishable(
     people: Collection[str] = (),
     allow: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Return a frame that may be published; raise DisclosureError that says why it may not, without repeating its content.
+    """Return a frame that may be published.
+
+    Raise DisclosureError that says why it may not, without repeating its content.
 
     Parameters
     ----------

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from ..data.accounts import accounts
 
 from ..data.reading import Unreadable, find_tables, look_over, plain
 from ..data.tables import content_hash, log_table, note
-from .pseudonyms import Key, PrivacyError, accounts, pseudonym
+from .pseudonyms import Key, PrivacyError, pseudonym
 from .vault import disk, read_vault, remove_from_vault, replace_file
 
 # %% ../../nbs/privacy/06_erasure.ipynb #cell-006
@@ -55,7 +56,10 @@ class Subject:
 
 
 def _owners(identity: pd.DataFrame) -> pd.Series:
-    """Give the person of each account, the account itself where it is linked to nobody; raise PrivacyError where a column is missing."""
+    """Give the person of each account, the account itself where it is linked to nobody.
+
+    Raise PrivacyError where a column is missing.
+    """
     if "person" not in identity:
         raise ErasureError(
             f"identity has no column person: it has {', '.join(map(str, identity.columns))}. Nothing was changed."
@@ -96,8 +100,8 @@ def find_subject(
     found = person[(account == who) | (person == who)].unique()
     if not len(found):
         raise ErasureError(
-            f"Nobody is known as {who!r} among {person.nunique():,} people with {len(identity):,} accounts. Give a person, or an account as channel/record, "
-            "exactly as it is written there. Nothing was changed."
+            f"Nobody is known as {who!r} among {person.nunique():,} people with {len(identity):,} accounts. Give a"
+            " person, or an account as channel/record, exactly as it is written there. Nothing was changed."
         )
     if len(found) > 1:
         raise ErasureError(
@@ -120,12 +124,16 @@ def _is_text(column: pd.Series) -> bool:
 
 
 def _account_rows(frame: pd.DataFrame, subject: Subject) -> np.ndarray:
-    """Mark the rows whose channel and record are one of the accounts of a person; raise ErasureError where records are decimals."""
+    """Mark the rows whose channel and record are one of the accounts of a person.
+
+    Raise ErasureError where records are decimals.
+    """
     hit = np.zeros(len(frame), bool)
     if {"channel", "record"} <= set(frame.columns):
         if pd.api.types.is_float_dtype(frame["record"]) and frame["record"].notna().any():
             raise ErasureError(
-                "A table holds its records as decimal numbers, in which 17 is 17.0 and 017 is lost: read the column record as text (dtype=str). Nothing was changed."
+                "A table holds its records as decimal numbers, in which 17 is 17.0 and 017 is lost: read the column"
+                " record as text (dtype=str). Nothing was changed."
             )
         pairs = {tuple(account.split("/", 1)) for account in subject.accounts}
         some = np.flatnonzero(frame["record"].astype(str).isin({record for _, record in pairs}))
@@ -322,7 +330,8 @@ def _check_frames(frames: Mapping[str, pd.DataFrame], who: str) -> None:
     """Raise ErasureError where identity is missing, or something is no table, or the name no text."""
     if "identity" not in frames:
         raise ErasureError(
-            "frames has no identity (channel, record, person): without it the accounts of a person are not known. Nothing was changed."
+            "frames has no identity (channel, record, person): without it the accounts of a person are not known."
+            " Nothing was changed."
         )
     for name, frame in frames.items():
         if not isinstance(frame, pd.DataFrame):
@@ -374,7 +383,8 @@ def erase(
     known = who in set(_owners(frames["identity"])) | set(accounts(frames["identity"]))
     if not known and (earlier := _erased_before(who, receipts, key)):
         raise ErasureError(
-            f"This person was erased on {earlier.at} ({earlier.erased:,} rows); there is nothing left to erase. Nothing was changed."
+            f"This person was erased on {earlier.at} ({earlier.erased:,} rows); there is nothing left to erase."
+            " Nothing was changed."
         )
     subject = find_subject(who, frames["identity"], key, contexts)
     hits = {name: _rows_of(frame, subject) for name, frame in frames.items()}
@@ -383,7 +393,8 @@ def erase(
         raise ErasureError(
             "The person is still named in "
             + ", ".join(f"{row.table}, {row.column} ({row.texts:,})" for row in left.itertuples())
-            + ": texts that mention a person are not changed by themselves. Remove the mention, then erase again. Nothing was changed."
+            + ": texts that mention a person are not changed by themselves. Remove the mention, then erase again."
+            " Nothing was changed."
         )
     rows = [_table_row(name, frames[name], after[name]) for name in frames] + (
         [_erase_from_vault(vault, subject, key)] if vault is not None else []
@@ -397,7 +408,9 @@ def _reappeared(
     receipts: Collection[Receipt],
     key: Key,
 ) -> pd.Series:
-    """Find accounts that came back after an erasure; raise PrivacyError where the receipts were made with another key.
+    """Find accounts that came back after an erasure.
+
+    Raise PrivacyError where the receipts were made with another key.
 
     Parameters
     ----------
@@ -413,7 +426,8 @@ def _reappeared(
     """
     if foreign := [receipt for receipt in receipts if receipt.key_id != key.id]:
         raise PrivacyError(
-            f"The receipt of {foreign[0].at} was made with key {foreign[0].key_id}, and the key given is {key.id}. Give the right key."
+            f"The receipt of {foreign[0].at} was made with key {foreign[0].key_id}, and the key given is {key.id}."
+            " Give the right key."
         )
     gone = {mark for receipt in receipts for mark in receipt.subject}
     account = accounts(identity).dropna()
@@ -421,13 +435,17 @@ def _reappeared(
 
 # %% ../../nbs/privacy/06_erasure.ipynb #cell-029
 def _read_as_is(path: Path) -> tuple[pd.DataFrame, dict]:
-    """Read a table without understanding it; return how to write it back. Raise ErasureError where it cannot be read."""
+    """Read a table without understanding it.
+
+    Return how to write it back. Raise ErasureError where it cannot be read.
+    """
     if path.suffix.lower() == ".parquet":
         try:
             return pd.read_parquet(path), {}
         except (ValueError, OSError) as error:
             raise ErasureError(
-                f"{path}: cannot be read as Parquet ({type(error).__name__}). Restore it from a backup. Nothing was changed."
+                f"{path}: cannot be read as Parquet ({type(error).__name__}). Restore it from a backup. Nothing was"
+                " changed."
             ) from None
     try:
         encoding, first = look_over(path)
@@ -449,7 +467,8 @@ def _read_as_is(path: Path) -> tuple[pd.DataFrame, dict]:
         rows = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, **how)
     except pd.errors.ParserError as error:
         raise ErasureError(
-            f"{path}: {str(error).split('error: ')[-1].strip()}. Give every line as many fields as the first has. Nothing was changed."
+            f"{path}: {str(error).split('error: ')[-1].strip()}. Give every line as many fields as the first has."
+            " Nothing was changed."
         ) from None
     return rows.iloc[1:].set_axis(rows.iloc[0].tolist(), axis=1).reset_index(drop=True), how | {
         "lineterminator": "\r\n" if "\r\n" in text else "\n"
@@ -472,13 +491,19 @@ def _named_alike(frame: pd.DataFrame) -> pd.DataFrame:
         )
     if twice := [name for name in ("channel", "record") if list(frame.columns).count(heads.get(name)) > 1]:
         raise ErasureError(f"A table has two columns {twice[0]}: rename one of them. Nothing was changed.")
-    clean = lambda name: frame[heads[name]].astype("string").str.strip().replace("", pd.NA)
+
+    def clean(name: str) -> pd.Series:
+        return frame[heads[name]].astype("string").str.strip().replace("", pd.NA)
+
     channel = clean("channel") if "channel" in heads else pd.Series(pd.NA, index=frame.index, dtype="string")
     return frame.assign(channel=channel.fillna("till"), record=clean("record"))
 
 
 def _personal_files(folder: Path) -> dict[str, Path]:
-    """Find the files of contacts and purchases; raise ErasureError where there are none, or a file may be a second one."""
+    """Find the files of contacts and purchases.
+
+    Raise ErasureError where there are none, or a file may be a second one.
+    """
     if not folder.is_dir():
         raise ErasureError(f"{folder}: there is no such folder. Nothing was changed.")
     found, faults, _ = find_tables(folder)
@@ -500,7 +525,9 @@ def erase_from_folder(
     key: Key,
     at: str,
 ) -> Receipt:
-    """Erase one person from the files of a folder; raise ErasureError where the person is unknown or a file cannot be read.
+    """Erase one person from the files of a folder.
+
+    Raise ErasureError where the person is unknown or a file cannot be read.
 
     Parameters
     ----------
@@ -568,11 +595,13 @@ def _check_period(frame: pd.DataFrame, name: str, column: str, days: int, today:
         raise PrivacyError(f"The retention period is {days} days: give a whole number of 1 or more.")
     if column not in frame:
         raise PrivacyError(
-            f"{name} has no column {column}, so the age of its rows is not known: it has {', '.join(map(str, frame.columns))}."
+            f"{name} has no column {column}, so the age of its rows is not known: it has"
+            f" {', '.join(map(str, frame.columns))}."
         )
     if not pd.api.types.is_datetime64_any_dtype(frame[column]):
         raise PrivacyError(
-            f"{name}, column {column}: holds {frame[column].dtype} and no dates; turn it into dates with pandas.to_datetime."
+            f"{name}, column {column}: holds {frame[column].dtype} and no dates; turn it into dates with"
+            " pandas.to_datetime."
         )
     return pd.Timestamp(today).normalize() - pd.Timedelta(days=int(days))
 

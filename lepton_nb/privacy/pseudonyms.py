@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BITS', 'PrivacyError', 'SecretKeyError', 'Key', 'new_key', 'parse_key', 'read_key', 'require_key',
-           'collision_probability', 'pseudonym', 'pseudonymise', 'accounts', 'pseudonym_key', 'rekey']
+           'collision_probability', 'pseudonym', 'pseudonymise', 'pseudonym_key', 'rekey']
 
 # %% ../../nbs/privacy/01_pseudonyms.ipynb #cell-003
 import base64
@@ -111,11 +111,13 @@ def parse_key(
         raise SecretKeyError(f"{origin} is empty: a key of {_SIZE} random bytes is needed. {_MAKE}")
     if len(bare) < 43:
         raise SecretKeyError(
-            f"{origin} holds {len(bare)} characters, which is too short for a key: {_SIZE} random bytes are 44 characters of base64. {_MAKE}"
+            f"{origin} holds {len(bare)} characters, which is too short for a key: {_SIZE} random bytes are 44"
+            f" characters of base64. {_MAKE}"
         )
     if len(raw) != _SIZE:
         raise SecretKeyError(
-            f"{origin} does not hold a key: {len(bare)} characters that are not {_SIZE} bytes in base64 or hexadecimal. {_MAKE}"
+            f"{origin} does not hold a key: {len(bare)} characters that are not {_SIZE} bytes in base64 or"
+            f" hexadecimal. {_MAKE}"
         )
     if len(set(raw)) < 12:
         raise SecretKeyError(
@@ -191,7 +193,8 @@ def require_key(
     """
     if not hmac.compare_digest(key.id, made_with):
         raise SecretKeyError(
-            f"{what} was made with key {made_with}, and {key.origin or 'the key given'} is key {key.id}. Give the right key; nothing was changed."
+            f"{what} was made with key {made_with}, and {key.origin or 'the key given'} is key {key.id}. Give the"
+            " right key; nothing was changed."
         )
 
 # %% ../../nbs/privacy/01_pseudonyms.ipynb #cell-018
@@ -282,47 +285,16 @@ def pseudonymise(
     codes, names = pd.factorize(who.astype(object).map(str, na_action="ignore").replace("", None))
     if (codes < 0).any():
         raise PrivacyError(
-            f"column {who.name}, row {int(np.argmax(codes < 0)) + 1}: no identifier to make a pseudonym of ({(codes < 0).sum():,} such rows). Drop these rows or name the people first."
+            f"column {who.name}, row {int(np.argmax(codes < 0)) + 1}: no identifier to make a pseudonym of"
+            f" ({(codes < 0).sum():,} such rows). Drop these rows or name the people first."
         )
     made = np.array([pseudonym(name, key, context, bits) for name in names], dtype=object)
     if len(set(made)) < len(names):
         raise PrivacyError(
-            f"{bits} bits are too few for {len(names):,} people: two share a pseudonym. Take the default of {BITS} bits."
+            f"{bits} bits are too few for {len(names):,} people: two share a pseudonym. Take the default of {BITS}"
+            " bits."
         )
     return pd.Series(made[codes] if len(made) else made, index=who.index, name=who.name)
-
-
-def accounts(
-    frame: pd.DataFrame,
-) -> pd.Series:
-    """Name the account of each row; ids that collide across channels stay apart. Raise PrivacyError without these columns.
-
-    Parameters
-    ----------
-    frame : pd.DataFrame
-        with columns channel and record
-
-    Returns
-    -------
-    pd.Series
-        "channel/record"; missing where there is no record or no channel
-
-    Examples
-    --------
-    >>> rows = pd.DataFrame({"channel": ["till", "web", "till", "app"], "record": ["17", "17", "17", "王🦩"]})
-    >>> mine = pseudonymise(accounts(rows), key)
-    >>> assert mine[0] == mine[2] != mine[1] and mine.nunique() == 3
-    >>> assert not set(mine) & set(pseudonymise(accounts(rows), other)) and not set(mine) & set(
-    ...     pseudonymise(accounts(rows), key, context="partner")
-    ... )
-    >>> mine.tolist()
-    """
-    if missing := [name for name in ("channel", "record") if name not in frame]:
-        raise PrivacyError(
-            f"The table has no column {missing[0]}: it has {', '.join(map(str, frame.columns))}. An account is named by channel and record."
-        )
-    parts = [frame[name].astype(str).where(frame[name].notna(), "") for name in ("channel", "record")]
-    return (parts[0] + "/" + parts[1]).where(parts[0].ne("") & parts[1].ne(""))
 
 # %% ../../nbs/privacy/01_pseudonyms.ipynb #cell-028
 def pseudonym_key(variable: str = _VARIABLE) -> Key:
@@ -370,7 +342,8 @@ def rekey(
     carried = pseudonyms.map(carry)
     if (lost := carried.isna() & pseudonyms.notna()).any():
         raise SecretKeyError(
-            f"{lost.sum():,} of {len(pseudonyms):,} pseudonyms were not made with key {old.id} from the identifiers given, the first in row "
-            f"{int(np.argmax(lost)) + 1}. Give the right old key and the whole table of identities; nothing was changed."
+            f"{lost.sum():,} of {len(pseudonyms):,} pseudonyms were not made with key {old.id} from the identifiers"
+            f" given, the first in row {int(np.argmax(lost)) + 1}. Give the right old key and the whole table of"
+            " identities; nothing was changed."
         )
     return carried

@@ -147,12 +147,16 @@ def _texts_of(
 
 
 def _opened(file: Path) -> list[str]:
-    """Give the texts in a file on disk; raise PrivacyError where it cannot be opened, since then nothing is known of it."""
+    """Give the texts in a file on disk.
+
+    Raise PrivacyError where it cannot be opened, since then nothing is known of it.
+    """
     try:
         return list(_texts_of(file.read_bytes()))
     except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise PrivacyError(
-            f"{file}: cannot be searched, because it cannot be opened ({type(error).__name__}). It is damaged, locked or not what it seems; look at it by hand and leave it out."
+            f"{file}: cannot be searched, because it cannot be opened ({type(error).__name__}). It is damaged, locked"
+            " or not what it seems; look at it by hand and leave it out."
         ) from None
 
 

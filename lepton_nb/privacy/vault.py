@@ -19,8 +19,9 @@ from pathlib import Path
 import pandas as pd
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from ..data.accounts import accounts
 
-from .pseudonyms import Key, PrivacyError, accounts, require_key
+from .pseudonyms import Key, PrivacyError, require_key
 
 # %% ../../nbs/privacy/02_vault.ipynb #cell-006
 _MAGIC, _VERSION = b"LNBVAULT", 1
@@ -48,7 +49,8 @@ def seal(
         table.to_parquet(buffer, index=False)
     except (ValueError, TypeError) as error:
         raise VaultError(
-            f"The table cannot be stored as Parquet ({type(error).__name__}): give each column one kind of value and a name of its own."
+            f"The table cannot be stored as Parquet ({type(error).__name__}): give each column one kind of value and"
+            " a name of its own."
         ) from None
     header = _HEADER.pack(_MAGIC, _VERSION, bytes.fromhex(key.id), secrets.token_bytes(12))
     return header + AESGCM(key.derive("vault")).encrypt(header[-12:], buffer.getvalue(), header)
@@ -59,7 +61,9 @@ def unseal(
     key: Key,
     name: str = "The vault",
 ) -> pd.DataFrame:
-    r"""Decrypt a table; raise VaultError or SecretKeyError where it is no vault, made with another key, or changed since.
+    r"""Decrypt a table.
+
+    Raise VaultError or SecretKeyError where it is no vault, made with another key, or changed since.
 
     Parameters
     ----------
@@ -80,7 +84,8 @@ def unseal(
     """
     if len(sealed) < _HEADER.size + 16 or sealed[: len(_MAGIC)] != _MAGIC:
         raise VaultError(
-            f"{name} is not a vault, or was cut off: {len(sealed):,} bytes that do not begin like one. Restore it from a backup."
+            f"{name} is not a vault, or was cut off: {len(sealed):,} bytes that do not begin like one. Restore it"
+            " from a backup."
         )
     _, version, made_with, nonce = _HEADER.unpack(sealed[: _HEADER.size])
     if version != _VERSION:
@@ -92,7 +97,8 @@ def unseal(
         )
     except InvalidTag:
         raise VaultError(
-            f"{name} was changed or damaged after it was written, and nothing of it can be trusted. Restore it from a backup."
+            f"{name} was changed or damaged after it was written, and nothing of it can be trusted. Restore it from a"
+            " backup."
         ) from None
 
 # %% ../../nbs/privacy/02_vault.ipynb #cell-014
@@ -184,7 +190,7 @@ def read_vault(
 # %% ../../nbs/privacy/02_vault.ipynb #cell-022
 def remove_from_vault(
     path: str | Path,
-    accounts_: set[str],
+    who: set[str],
     key: Key,
 ) -> int:
     """Remove the rows of accounts from a vault with columns channel and record.
@@ -192,7 +198,7 @@ def remove_from_vault(
     Parameters
     ----------
     path : str | Path
-    accounts_ : set[str]
+    who : set[str]
         "channel/record" of the rows to remove
     key : Key
 
@@ -204,7 +210,7 @@ def remove_from_vault(
     path = Path(path)
     with disk(path):
         table = unseal(path.read_bytes(), key, str(path))
-        gone = accounts(table).isin(accounts_)
+        gone = accounts(table).isin(who)
         if gone.any():
             replace_file(path, seal(table[~gone].reset_index(drop=True), key))
     return int(gone.sum())

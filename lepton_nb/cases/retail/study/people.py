@@ -357,7 +357,7 @@ def _studied(known: Known, register: Register, end: pd.Timestamp) -> object:
 def _newcomers(known: Known, register: Register, end: pd.Timestamp) -> tuple[pd.Series | None, str]:
     """Judge lists for those who came for the first time, or say why that cannot be done."""
     try:
-        new = evaluate_newcomers(register.lines, known.dates[0], end)
+        new = evaluate_newcomers(register.lines, known.dates[0], end, where=("store", "channel"))
         if new["newcomers"] < FEWEST:
             raise RecommendError("fewer than ten card holders came for the first time")
         return new, ""
