@@ -1,0 +1,90 @@
+"""The one call from a table to a forecast: any frequency, short and odd series, errors in a user's words."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lepton_nb.demand.forecasting import forecast
+from lepton_nb.workbook.parameters import UserError
+
+
+def table(freq="D", periods=200, series=3, seed=0, season=7, scale=1.0) -> pd.DataFrame:
+    rng, ds = np.random.default_rng(seed), pd.date_range("2023-01-01", periods=periods, freq=freq)
+    wave = 1 + 0.6 * np.sin(2 * np.pi * np.arange(periods) / season)
+    y = rng.poisson(np.linspace(20, 80, series)[:, None] * wave) * scale
+    return pd.DataFrame(
+        {"unique_id": np.repeat(range(series), periods), "ds": np.tile(ds, series), "y": y.ravel().astype(float)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("freq", "periods", "season", "h"),
+    [("5min", 288 * 4 + 36, 288, 72), ("h", 24 * 30, 24, 24), ("D", 200, 7, 14), ("W-SUN", 160, 52, 8), ("MS", 72, 12, 12)],
+)
+def test_every_frequency_follows_its_season_within_seconds(freq, periods, season, h):
+    df, began = table(freq, periods + h, season=season), time.process_time()
+    past, came = (part.reset_index() for _, part in df.groupby(df.groupby("unique_id").cumcount() >= periods))
+    out = forecast(past.drop(columns="index"), h)
+    assert time.process_time() - began < 20
+    assert out["ds"].tolist() == came["ds"].tolist() and out["unique_id"].tolist() == came["unique_id"].tolist()
+    miss, flat = (
+        out["yhat"] - came["y"],
+        past.groupby("unique_id")["y"].mean().loc[came["unique_id"]] - came["y"].values,
+    )
+    assert np.sqrt((miss**2).mean()) < 0.5 * np.sqrt((flat**2).mean())
+    inside = came["y"].between(out["yhat-lo-95"], out["yhat-hi-95"]).mean()
+    assert inside > 0.75
+
+
+def test_shares_are_forecast_like_units():
+    units, shares = (forecast(table(scale=s), 7, model="fast") for s in (1.25, 0.00125))
+    assert np.allclose(shares["yhat"], units["yhat"] / 1000, rtol=0.05)
+    assert (shares["yhat-hi-80"] > shares["yhat-lo-80"]).all()
+
+
+@pytest.mark.parametrize("days", [1, 2, 5, 9])
+def test_a_short_history_gets_its_average_and_says_so(days):
+    df = pd.DataFrame(
+        {"unique_id": "a", "ds": pd.date_range("2026-01-01", periods=days), "y": np.arange(1.0, days + 1)}
+    )
+    out = forecast(df, 3, freq="D")
+    assert np.allclose(out["yhat"], df["y"].mean()) and set(out["model"]) == {"average"}
+
+
+def test_a_series_without_demand_is_forecast_as_none():
+    df = table()
+    out = forecast(df.assign(y=df["y"].where(df["unique_id"] != 1, 0.0)), 7)
+    none = out[out["unique_id"] == 1]
+    assert (none[["yhat", "yhat-hi-95"]] == 0).all(axis=None) and (out.loc[out["unique_id"] == 0, "yhat"] > 0).all()
+
+
+def test_missing_rows_are_told_and_an_empty_y_is_no_zero():
+    df = table()
+    with pytest.warns(UserWarning, match="1 missing rows were taken as zero"):
+        forecast(df.drop(index=50), 7, model="average")
+    empty = df.assign(y=df["y"].where(df.index % 4 > 0))
+    assert abs(forecast(empty, 7, model="average")["yhat"].mean() / df["y"].mean() - 1) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"model": "acurate"}, "did you mean 'accurate'"),
+        ({"h": 0}, "h: found 0"),
+        ({"h": 2.5}, "h: found 2.5"),
+        ({"level": (80, 100)}, "level: found 100"),
+        ({"level": ("wide",)}, "level: found 'wide'"),
+        ({"freq": "dayly"}, "freq: found 'dayly'"),
+        ({"gaps": "drop"}, "'zero' or 'missing'"),
+    ],
+)
+def test_unusable_arguments_are_refused_by_name(given, words):
+    with pytest.raises(UserError, match=None) as caught:
+        forecast(table(periods=40), **{"h": 7} | given)
+    assert words in str(caught.value)
+
+
+def test_the_same_call_gives_the_same_forecast():
+    assert forecast(table(), 7).equals(forecast(table(), 7))
