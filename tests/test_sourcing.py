@@ -6,6 +6,30 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from lepton_nb.business.modes import (
+    Contract,
+    Limit,
+    cautious,
+    choose_modes,
+    compare_choices,
+    inside,
+    merge_offers,
+    money_of,
+    one_mode,
+    taken,
+    with_leaving_out,
+)
+from lepton_nb.cases.retail.sourcing import (
+    OnDemand,
+    break_even_premium,
+    flips,
+    offers_of,
+    on_demand_money,
+    patience,
+    patience_by_item,
+    seasonal_rule,
+    stock_books,
+)
 
 from lepton_nb.business.seasons import (
     SourcingError,
@@ -17,29 +41,6 @@ from lepton_nb.business.seasons import (
     spectral_entropy,
     strength,
     weekly_sums,
-)
-from lepton_nb.business.sourcing import (
-    Contract,
-    Limit,
-    OnDemand,
-    break_even_premium,
-    cautious,
-    choose_modes,
-    compare_choices,
-    flips,
-    inside,
-    merge_offers,
-    money_of,
-    offers_of,
-    on_demand_money,
-    one_mode,
-    patience,
-    patience_by_item,
-    seasonal_rule,
-    stock_books,
-    taken,
-    use_of,
-    with_leaving_out,
 )
 from lepton_nb.cases.retail.subscription import (
     Market,

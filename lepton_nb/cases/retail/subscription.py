@@ -18,7 +18,10 @@ from scipy.optimize import minimize
 from scipy.special import betaln, hyp2f1
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-004
-from ...business.sourcing import OnDemand, SourcingError, litres_of, offers_of, with_leaving_out
+from ...business.modes import with_leaving_out
+from .sourcing import OnDemand, litres_of, offers_of
+
+from ...business.seasons import SourcingError
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-007
 def purchase_days(

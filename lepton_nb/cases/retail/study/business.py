@@ -11,26 +11,28 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from lepton_nb.business.modes import (
+    Contract,
+    Limit,
+    cautious,
+    choose_modes,
+    compare_choices,
+    merge_offers,
+    money_of,
+    one_mode,
+)
+from lepton_nb.cases.retail.sourcing import (
+    OnDemand,
+    flips,
+    ledger_books,
+    offers_of,
+    patience_by_item,
+    seasonal_rule,
+)
 
 from ....business.elasticity import ElasticityError, estimate, market_from_series, promotion_money, pull_forward
 from ....business.elasticity import naive as naive_elasticities
 from ....business.seasons import character, forecastability
-from lepton_nb.business.sourcing import (
-    Contract,
-    Limit,
-    OnDemand,
-    cautious,
-    choose_modes,
-    compare_choices,
-    flips,
-    ledger_books,
-    merge_offers,
-    money_of,
-    offers_of,
-    one_mode,
-    patience_by_item,
-    seasonal_rule,
-)
 from ..chain.judging import judge_chain
 from ..chain.lots import stochastic
 from ..chain.replenishment import Ledger, nights_to_next_order
