@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import nbformat
 import papermill
@@ -59,3 +60,40 @@ def chromium():
         browser = tool.chromium.launch(executable_path=path, args=quiet)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """Open a page with the network off; every request and every message of the console is kept."""
+    contexts = []
+
+    def go(path, width=1440, scheme="light", **options):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        contexts.append(context)
+        context.set_offline(True)
+        page = context.new_page()
+        page.asked, page.said, page.failed = [], [], []
+
+        def gate(route):
+            page.asked.append(route.request.url)
+            route.continue_() if route.request.url.startswith(("file:", "data:")) else route.abort()
+
+        page.route("**/*", gate)
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("requestfailed", lambda request: page.failed.append((request.url, request.failure)))
+        page.on("console", lambda message: page.said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: page.said.append(f"error: {error}"))
+        page.goto(Path(path).as_uri())
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The source of axe-core, as it comes with its Python package."""
+    import axe_playwright_python
+
+    return next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf-8")

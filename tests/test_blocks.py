@@ -1,0 +1,223 @@
+"""Blocks in a real browser: what a reader searches, sorts, picks and moves, and what is there without a script."""
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from lepton_nb.business.returns import Investment, appraise, cash_flows
+from lepton_nb.workbook import blocks, controls
+from lepton_nb.workbook.publish import render
+
+WIDTHS = [390, 768, 1280, 1920]
+CASE = Investment(40_000, 12_000, 1507.0, reach=0.9, fade=0.05, season=0.97)
+NUMBERS = {name: float(getattr(CASE, name)) for name in CASE.__dataclass_fields__}
+SLIDERS = [
+    controls.Slider("weekly_gain", "gain a week", "EUR", 0, 3000, 1),
+    controls.Slider("build", "building", "EUR", 0, 100_000, 500),
+    controls.Slider("running", "running", "EUR a year", 0, 50_000, 500),
+    controls.Slider("build_months", "months to build", "months", 0, 12, 0.5),
+    controls.Slider("half", "months until half follow", "months", 0, 12, 0.5),
+    controls.Slider("reach", "share that follows", "", 0, 1, 0.01),
+    controls.Slider("fade", "share lost a year", "", 0, 0.5, 0.01),
+]
+
+
+def lines(count=193):
+    """A decision of many lines, with odd names among them."""
+    rng = np.random.default_rng(3)
+    cost = rng.uniform(1, 160, count).round(2)
+    return pd.DataFrame(
+        {
+            "store": rng.choice(["harbour", "market square", "retail park"], count),
+            "item": [f"item {i} <b>&co" if i == 7 else f"item {i}" for i in range(count)],
+            "supplier": rng.choice(["Fresh & Co", "Dairy"], count),
+            "units": rng.integers(1, 140, count),
+            "cost": cost,
+            "reason": "122 are expected until Friday and 20 are on the way; one more would earn less than it costs.",
+        }
+    )
+
+
+def all_blocks():
+    rng = np.random.default_rng(1)
+    ways = pd.DataFrame(
+        {"way": ["perfect foresight", "plan", "newsvendor", "up to average"], "gain": [2959.0, 1507, 1366, -412]}
+    )
+    middle = rng.uniform(5, 60, (40, 14))
+    fans = controls.Fans(
+        [f"store {i // 20}/item {i}" for i in range(40)],
+        [f"2026-11-{d:02d}" for d in range(1, 15)],
+        middle * 0.6,
+        middle,
+        middle * 1.5,
+        middle * 1.1,
+    )
+    flows = cash_flows(CASE)
+    nodes = pd.DataFrame({"name": ["A", "B", "C"], "x": [0, 4, 4], "y": [0, 0, 3], "kind": "junction"})
+    links = pd.DataFrame({"start": ["A", "B"], "end": ["B", "C"], "kind": ["arterial", "street"]})
+    return [
+        blocks.answer_card(
+            "simulated",
+            "a chain made up with a known truth",
+            "Order up to the level that nine futures in ten ask for.",
+            "+€1,366 a week",
+            "95%: €980 to €1,750",
+            "against what was done",
+            [blocks.Assumption("cost of an order line", "€0.30", "order_line_cost")],
+        ),
+        blocks.bars(
+            ways.assign(low=ways["gain"] - 200, high=ways["gain"] + 200),
+            "way",
+            "gain",
+            "Gain over today",
+            "EUR a week",
+            "The rule earns most.",
+            low="low",
+            high="high",
+        ),
+        controls.decision_table(
+            lines(), "Tonight's order", "cost", ["store", "supplier"], {"cost": "EUR"}, {"cost": 2}
+        ),
+        controls.fan(fans, "What may come", "units a day", "90% of what may come", "A band and what came."),
+        controls.payback(
+            NUMBERS, flows[["month", "cumulated"]], SLIDERS, "Pays back.", "EUR", "Does it pay?", "Money so far."
+        ),
+        blocks.tornado(
+            pd.DataFrame({"what": ["a long name of an assumption", "b"], "low": [-2e4, 1e4], "high": [5e4, 4e4]}),
+            3e4,
+            "What would change it",
+            "EUR",
+            "The first matters most.",
+        ),
+        blocks.heat_map(
+            pd.DataFrame(rng.uniform(0.5, 2, (8, 104)), columns=[f"w{i}" for i in range(104)]),
+            "Hot spots",
+            "times",
+            "Some weeks.",
+        ),
+        blocks.schematic_map(nodes, links, "Three junctions", "Two links."),
+        blocks.audit_sample(["48 units of butter: 61 are expected."], 193, 0),
+    ]
+
+
+@pytest.fixture(scope="module")
+def page_of_blocks(tmp_path_factory):
+    """All blocks on one page, made as a report is made."""
+    folder = tmp_path_factory.mktemp("blocks")
+    cells = [new_markdown_cell("# Blocks\n\n> Every block of a page."), new_markdown_cell("## All of them")]
+    for block in all_blocks():
+        cells.append(new_code_cell("show()", outputs=[new_output("display_data", block._repr_mimebundle_())]))
+    nbformat.write(new_notebook(cells=cells), folder / "blocks.ipynb")
+    return render(folder / "blocks.ipynb", folder / "blocks.html", {"case": "blocks", "title": "Blocks"})
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_cut_at_any_width_and_nothing_is_asked(visit, axe, page_of_blocks, width, scheme):
+    page = visit(page_of_blocks, width, scheme)
+    assert page.said == [] and page.failed == []
+    assert all(address.startswith(("file:", "data:")) for address in page.asked)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    overflowing = page.evaluate("""() => [...document.querySelectorAll('article *')].filter(e => {
+        if (e.closest('.lnb-scroll, svg, .lnb-hidden, pre')) return false;
+        const box = e.getBoundingClientRect();
+        return box.width && (box.right > innerWidth + 1 || box.left < -1);
+    }).map(e => e.outerHTML.slice(0, 120))""")
+    assert overflowing == []
+    small = page.evaluate("""() => [...document.querySelectorAll('article *')].filter(e =>
+        e.children.length === 0 && e.textContent.trim() && !e.closest('svg') && e.getClientRects().length
+        && parseFloat(getComputedStyle(e).fontSize) < 12).map(e => e.outerHTML.slice(0, 100))""")
+    assert small == []
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert [(rule["id"], rule["nodes"][0]["html"][:200], rule["nodes"][0]["failureSummary"]) for rule in found] == []
+
+
+@pytest.mark.browser
+def test_the_table_is_searched_filtered_sorted_and_saved(visit, page_of_blocks):
+    page = visit(page_of_blocks)
+    frame, box = lines(), page.locator(".lnb-decisions")
+    assert box.locator("tbody tr").count() == 193
+    assert box.locator(".count").inner_text() == f"193 lines, {frame['cost'].sum():,.0f} EUR"
+    box.locator("select").nth(1).select_option("Fresh & Co")
+    part = frame[frame["supplier"] == "Fresh & Co"]
+    assert box.locator(".count").inner_text() == f"{len(part)} lines, {part['cost'].sum():,.0f} EUR"
+    with page.expect_download() as saved:
+        box.get_by_role("button", name="Save as CSV").click()
+    read = pd.read_csv(saved.value.path())
+    assert read["cost"].tolist() == part["cost"].tolist() and list(read.columns) == list(frame.columns)
+    box.locator("input[type=search]").fill("item 7 <b>")
+    assert box.locator("tbody tr:not([hidden])").count() == (part["item"] == "item 7 <b>&co").sum()
+    box.locator("input[type=search]").fill("")
+    box.locator("select").nth(1).select_option("")
+    box.get_by_role("button", name="cost").click()
+    first = [float(x) for x in box.locator("tbody tr td:nth-child(5)").evaluate_all("c => c.map(e => e.dataset.v)")]
+    assert first == sorted(frame["cost"])
+    box.get_by_role("button", name="cost").click()
+    assert box.locator("th[aria-sort=descending]").count() == 1
+
+
+@pytest.mark.browser
+def test_a_forecast_is_picked(visit, page_of_blocks):
+    page = visit(page_of_blocks)
+    before = page.locator(".lnb-fan path.middle").get_attribute("d")
+    page.locator("[data-pick]").select_option("store 1/item 25")
+    after = page.locator(".lnb-fan path.middle").get_attribute("d")
+    assert before != after and page.locator(".lnb-fan .still").inner_text() == "store 1/item 25"
+    page.locator("[data-pick]").select_option("store 0/item 0")
+    assert page.locator(".lnb-fan path.middle").get_attribute("d") == before  # the page draws as Python did
+    page.locator(".lnb-fan svg").hover()
+    assert "middle" in page.locator(".lnb-fan .hover").inner_text()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {},
+        {"weekly_gain": 700.0},
+        {"build": 0.0, "build_months": 0.0},
+        {"build_months": 2.5, "half": 0.0},
+        {"reach": 0.4, "fade": 0.3, "running": 20_000.0},
+    ],
+)
+def test_sliders_give_what_the_library_gives(visit, page_of_blocks, moved):
+    page = visit(page_of_blocks)
+    for name, value in {"weekly_gain": NUMBERS["weekly_gain"], **moved}.items():
+        page.locator(f"input[name={name}]").evaluate(
+            "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})); }", value
+        )
+    box = page.locator("[data-payback]")
+    told = appraise(Investment(**{**NUMBERS, **moved, "years": 3}))
+    assert float(box.get_attribute("data-worth")) == pytest.approx(told["npv"], abs=1e-6)
+    when = told["discounted_payback_months"]
+    assert float(box.get_attribute("data-when").replace("Infinity", "inf")) == pytest.approx(when, abs=1e-9)
+    said = box.locator(".verdict").inner_text()
+    assert ("Does not pay back" in said) == np.isinf(when)
+    assert np.isinf(when) or f"month {int(np.ceil(when))};" in said
+
+
+@pytest.mark.browser
+def test_the_page_says_the_same_without_a_script(visit, page_of_blocks):
+    page = visit(page_of_blocks, java_script_enabled=False)
+    assert page.locator(".lnb-decisions tbody tr").count() == 193
+    assert page.locator(".lnb-decisions .controls").is_hidden() and page.locator(".lnb-fan .controls").is_hidden()
+    assert page.locator(".verdict").inner_text() == "Pays back."
+    assert page.locator(".lnb-fan path.middle").get_attribute("d").startswith("M0 ")
+
+
+@pytest.mark.browser
+def test_a_filtered_table_prints_alone(visit, page_of_blocks):
+    page = visit(page_of_blocks)
+    page.evaluate("window.print = () => { window.seen = document.body.className; }")
+    page.locator(".lnb-decisions select").first.select_option("harbour")
+    page.get_by_role("button", name="Print").click()
+    assert page.evaluate("window.seen") == "only-printed"
+    assert page.locator("body.only-printed").count() == 0
+
+
+def test_blocks_are_the_same_bytes_every_time():
+    assert [block.html for block in all_blocks()] == [block.html for block in all_blocks()]
