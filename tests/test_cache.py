@@ -103,20 +103,17 @@ def test_two_at_once_do_the_work_once(shop):
 
 def test_a_killed_run_goes_on_where_it_was(shop):
     steps = shop / "shop" / "steps.py"
-    text = steps.read_text()
-    steps.write_text(text.replace("    return amount", "    import time; time.sleep(60)\n    return amount"))
+    nap = "    import os, time; time.sleep(float(os.environ.get('NAP', 0)))\n    return amount"
+    steps.write_text(steps.read_text().replace("    return amount", nap))
     code = MAIN.format(folder=str(shop), data=[1, 2, 3], rate=2, pinned="")
-    environment = {**os.environ, "LEPTON_NB_CACHE": str(shop / "kept")}
+    environment = {**os.environ, "LEPTON_NB_CACHE": str(shop / "kept"), "NAP": "60"}
     killed = subprocess.Popen([sys.executable, "-c", code], env=environment)
     deadline = time.monotonic() + 60
     while not list((shop / "kept").glob("*.joblib")) and time.monotonic() < deadline:
         time.sleep(0.1)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    assert not list((shop / "kept").glob(".*.part"))
-    steps.write_text(steps.read_text().replace("time.sleep(60)", "time.sleep(0)"))  # another step's code: all again
-    assert run(shop)[1] is False
-    assert run(shop) == [12, True, True, True]
+    assert run(shop) == [12, True, True, False]
 
 
 def test_the_folder_stays_below_its_size(shop, monkeypatch):

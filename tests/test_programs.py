@@ -706,3 +706,9 @@ def test_halving_finds_a_smallest_core(seed):
 def test_repeating_a_solve_gives_the_same_plan():
     plans = [solve(heavy(30, 5), seed=4).values for _ in range(2)]
     assert plans[0] == plans[1]
+
+
+def test_solving_prints_nothing():
+    code = "from lepton_nb.solve import array_program, solve; solve(array_program([1.0], [[1.0]], row_low=2.0))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")

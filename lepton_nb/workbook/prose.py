@@ -4,17 +4,28 @@
 
 # %% auto #0
 __all__ = ['SYMBOLS', 'MATH', 'number', 'money', 'percent', 'escape', 'plain', 'inline', 'show', 'slot', 'fill', 'literal', 'say',
-           'csv_text', 'csv_link']
+           'csv_text', 'csv_link', 'ProseError', 'plural', 'day', 'render', 'prose', 'load_ipython_extension',
+           'prose_cells', 'unread']
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-003
 import html
 import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-004
+import jinja2
+import nbformat
 import numpy as np
 import pandas as pd
+from IPython import get_ipython
 from IPython.display import HTML, Markdown, display, update_display
+from jinja2.visitor import NodeTransformer
+
+from .parameters import UserError, nearest
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-006
 def number(
@@ -65,7 +76,8 @@ def money(
     Examples
     --------
     >>> say(
-    ...     f"A budget of {money(500, 'USD')} to {money(900, 'USD')} buys **{percent(0.42, 0)}** of what the formula $x^2 \\le b$ allows."
+    ...     f"A budget of {money(500, 'USD')} to {money(900, 'USD')} buys **{percent(0.42, 0)}** "
+    ...     "of what the formula $x^2 \\le b$ allows."
     ... )
     """
     if x is None or not np.isfinite(x):
@@ -91,7 +103,8 @@ def percent(
     Examples
     --------
     >>> say(
-    ...     f"A budget of {money(500, 'USD')} to {money(900, 'USD')} buys **{percent(0.42, 0)}** of what the formula $x^2 \\le b$ allows."
+    ...     f"A budget of {money(500, 'USD')} to {money(900, 'USD')} buys **{percent(0.42, 0)}** "
+    ...     "of what the formula $x^2 \\le b$ allows."
     ... )
     """
     return number(x) if x is None or not np.isfinite(x) else number(100 * x, digits) + "%"
@@ -169,7 +182,10 @@ def literal(text: str) -> str:
     """Take their meaning from lone dollar signs and angle brackets, except in code and formulas."""
     kept = re.compile(r"`[^`\n]*`|\$\$.+?\$\$|" + MATH.pattern, re.S)
     parts, last = [], 0
-    mute = lambda part: re.sub(r"(?<!\\)([$<])", r"\\\1", part)
+
+    def mute(part: str) -> str:
+        return re.sub(r"(?<!\\)([$<])", r"\\\1", part)
+
     for found in kept.finditer(text):
         parts += [mute(text[last : found.start()]), found.group()]
         last = found.end()
@@ -192,7 +208,8 @@ def say(
     Examples
     --------
     >>> say(
-    ...     f"A budget of {money(500, 'USD')} to {money(900, 'USD')} buys **{percent(0.42, 0)}** of what the formula $x^2 \\le b$ allows."
+    ...     f"A budget of {money(500, 'USD')} to {money(900, 'USD')} buys **{percent(0.42, 0)}** "
+    ...     "of what the formula $x^2 \\le b$ allows."
     ... )
     """
     show(Markdown(literal(text)), slot)
@@ -261,3 +278,216 @@ def csv_link(
         f'<a class="lnb-csv" download="{name}.csv" href="{address}" '
         f'aria-label="Data of “{escape(title)}” as CSV, {size}">CSV, {size}</a>'
     )
+
+# %% ../../nbs/workbook/02_prose.ipynb #cell-026
+class ProseError(UserError):
+    """Say which hole of a prose cell cannot be filled, and what comes nearest."""
+
+
+class _Strict(jinja2.StrictUndefined):
+    """Refuse a name that is not there, with the nearest one that is."""
+
+    def _fail_with_undefined_error(self, *_: Any, **__: Any) -> Any:
+        known = _KNOWN.get("names", ()) if self._undefined_obj is jinja2.utils.missing else dir(self._undefined_obj)
+        owner = "" if self._undefined_obj is jinja2.utils.missing else f" of {type(self._undefined_obj).__name__}"
+        near = nearest(str(self._undefined_name), [name for name in known if not name.startswith("_")])
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise ProseError(f"prose: the name {self._undefined_name!r}{owner} is not defined{hint}")
+
+    __str__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = _fail_with_undefined_error
+    __call__ = __getitem__ = __lt__ = __gt__ = __le__ = __ge__ = __add__ = __radd__ = _fail_with_undefined_error
+    __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = _fail_with_undefined_error
+
+
+_KNOWN: dict[str, Iterable[str]] = {}  # names of the namespace that is being rendered, for a hint
+
+# %% ../../nbs/workbook/02_prose.ipynb #cell-028
+class _Markdown(str):
+    """A text that is Markdown on purpose."""
+
+
+def plural(
+    count: int,
+    one: str,
+    many: str = "",
+) -> str:
+    """Write a count with its word, such as 1 week or 8 weeks.
+
+    Parameters
+    ----------
+    count : int
+    one : str
+        word for one
+    many : str, default ''
+        word for any other number; by default with an s
+
+    Examples
+    --------
+    >>> text = '''The plan earns **{{ gain | money("EUR") }}** a week in {{ weeks | plural("week") }}
+    >>> {% if gain > cost %}
+    >>> and pays its upkeep.
+    >>> {% else %}
+    >>> , less than its upkeep.
+    >>> {% endif %}'''
+    >>> render(text, {"gain": 141.05, "cost": 231, "weeks": 8})
+    """
+    return f"{number(count, 0)} {one if count == 1 else many or one + 's'}"
+
+
+def day(when: date, form: str = "%A %d %B %Y") -> str:
+    """Write a date in words."""
+    return pd.Timestamp(when).strftime(form).replace(" 0", " ")
+
+
+def _finalize(value: Any) -> str:
+    return value if isinstance(value, _Markdown) else plain(value)
+
+
+_environment = jinja2.Environment(
+    undefined=_Strict, trim_blocks=True, lstrip_blocks=True, finalize=_finalize, keep_trailing_newline=False
+)
+_environment.filters |= {
+    "money": money,
+    "number": number,
+    "percent": percent,
+    "plural": plural,
+    "day": day,
+    "markdown": _Markdown,
+}
+
+# %% ../../nbs/workbook/02_prose.ipynb #cell-029
+def render(
+    text: str | jinja2.nodes.Template,
+    names: Mapping[str, Any],
+) -> str:
+    """Fill the holes of a text. Raises `ProseError` for a name that is not there or a condition left open.
+
+    Parameters
+    ----------
+    text : str | jinja2.nodes.Template
+        Markdown with Jinja's expressions and conditions
+    names : Mapping[str, Any]
+        what the expressions may use
+
+    Examples
+    --------
+    >>> text = '''The plan earns **{{ gain | money("EUR") }}** a week in {{ weeks | plural("week") }}
+    >>> {% if gain > cost %}
+    >>> and pays its upkeep.
+    >>> {% else %}
+    >>> , less than its upkeep.
+    >>> {% endif %}'''
+    >>> render(text, {"gain": 141.05, "cost": 231, "weeks": 8})
+    """
+    _KNOWN["names"] = list(names)
+    try:
+        return _environment.from_string(text).render(names).strip()
+    except jinja2.TemplateSyntaxError as error:
+        raise ProseError(f"prose: line {error.lineno}: {error.message}") from None
+    except (TypeError, AttributeError, ValueError) as error:
+        raise ProseError(f"prose: {error}") from None
+
+# %% ../../nbs/workbook/02_prose.ipynb #cell-033
+def prose(line: str, cell: str) -> None:
+    """Show a cell of prose, its holes filled from the notebook's names."""
+    display(Markdown(literal(render(cell, get_ipython().user_ns))))
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Teach a shell the magic `%%prose`."""
+    shell.register_magic_function(prose, "cell", "prose")
+
+
+if get_ipython() is not None:
+    load_ipython_extension(get_ipython())
+
+# %% ../../nbs/workbook/02_prose.ipynb #cell-037
+def prose_cells(
+    notebook: str | Path,
+) -> list[str]:
+    """List the texts of the `%%prose` cells of a notebook, without the magic's line.
+
+    Parameters
+    ----------
+    notebook : str | Path
+        a page
+    """
+    cells = nbformat.read(notebook, 4).cells
+    return [c.source.partition("\n")[2] for c in cells if c.cell_type == "code" and c.source.startswith("%%prose")]
+
+
+class _Watch(NodeTransformer):
+    """Wrap each condition of a template into a call that notes which way it went."""
+
+    def __init__(self):
+        self.lines: list[int] = []
+
+    def visit_If(self, node: jinja2.nodes.If) -> jinja2.nodes.If:
+        """Watch a condition, those inside it and those of its `elif`.
+
+        Parameters
+        ----------
+        node : jinja2.nodes.If
+            noqa: N802
+        """
+        return self._watched(node)
+
+    def visit_CondExpr(self, node: jinja2.nodes.CondExpr) -> jinja2.nodes.CondExpr:
+        """Watch a condition inside an expression.
+
+        Parameters
+        ----------
+        node : jinja2.nodes.CondExpr
+            noqa: N802
+        """
+        return self._watched(node)
+
+    def _watched(self, node: Any) -> Any:
+        self.lines.append(node.lineno)
+        note = jinja2.nodes.Name("_note", "load", lineno=node.lineno)
+        here = jinja2.nodes.Const(len(self.lines) - 1)
+        node.test = jinja2.nodes.Call(note, [here, node.test], [], None, None, lineno=node.lineno)
+        return self.generic_visit(node)
+
+# %% ../../nbs/workbook/02_prose.ipynb #cell-038
+def unread(
+    text: str,
+    examples: Iterable[Mapping[str, Any]],
+) -> list[str]:
+    """Render a text with every example and name what none of them read.
+
+    Parameters
+    ----------
+    text : str
+        of a prose cell
+    examples : Iterable[Mapping[str, Any]]
+        namespaces to render it with
+
+    Returns
+    -------
+    list[str]
+        sides of conditions that no example reached
+
+    Examples
+    --------
+    >>> [line] = unread(text, [{"gain": 141.05, "cost": 231, "weeks": 8}])
+    >>> assert line.startswith("line 2, when true")
+    >>> assert unread(text, [{"gain": gain, "cost": 231, "weeks": 1} for gain in (100, 300)]) == []
+    >>> line
+    """
+    tree, watch, seen = _environment.parse(text), _Watch(), set()
+    watch.visit(tree)
+
+    def note(which: int, value: Any) -> Any:
+        seen.add((which, bool(value)))
+        return value
+
+    for names in examples:
+        render(tree, {**names, "_note": note})
+    lines = text.splitlines()
+    return [
+        f"line {line}, when {'true' if side else 'false'}: {lines[line - 1].strip()}"
+        for which, line in enumerate(watch.lines)
+        for side in (True, False)
+        if (which, side) not in seen
+    ]
