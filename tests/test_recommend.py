@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from lepton_nb.people.next_items import recommend
 
 from lepton_nb.people.blend import _GRID, Settings, _earlier, _lift, _timely, best_list, blend, tune_blend
 from lepton_nb.people.newcomers import (
@@ -16,6 +15,7 @@ from lepton_nb.people.newcomers import (
     resemblance,
     with_new_items,
 )
+from lepton_nb.people.next_items import recommend
 from lepton_nb.people.offers import item_margin, item_pairs, list_worth, margin_spread, study_lists, trial_size
 from lepton_nb.people.recommend import (
     RecommendError,

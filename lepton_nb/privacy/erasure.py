@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ..data.accounts import accounts
 
+from ..data.accounts import accounts
 from ..data.reading import Unreadable, find_tables, look_over, plain
 from ..data.tables import content_hash, log_table, note
 from .pseudonyms import Key, PrivacyError, pseudonym

@@ -19,8 +19,8 @@ from pathlib import Path
 import pandas as pd
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from ..data.accounts import accounts
 
+from ..data.accounts import accounts
 from .pseudonyms import Key, PrivacyError, require_key
 
 # %% ../../nbs/privacy/02_vault.ipynb #cell-006
