@@ -25,7 +25,7 @@ from ..parameters import Parameters
 from ..setting import daily_table, last_order
 from .forecast import Forecast
 from .known import Known
-from ....demand.scenarios import Paths, demand_paths
+from ....demand.scenarios import Paths
 from ....solve.arrays import size
 from ....solve.door import solve
 
@@ -409,17 +409,8 @@ def _tornado(params: Parameters, known: Known, forecast: Forecast, rule: ChainPo
 
 def _redeciding(params: Parameters, known: Known, forecast: Forecast, profit: float) -> float:
     """Return what a new forecast every evening earns over one a week, money a week."""
-    sundays = demand_paths(
-        forecast.forecaster,
-        forecast.spread,
-        forecast.log_book,
-        list(range(-1, known.weeks.days - 1, 7)),
-        known.start,
-        21,
-        params.paths,
-        params.seed,
-    )
-    stale = judge_chain(known.chain, known.weeks, {"a forecast a week": stochastic(sundays)})["a forecast a week"]
+    once = {"a forecast a week": stochastic(forecast.weekly_outlook)}
+    stale = judge_chain(known.chain, known.weeks, once)["a forecast a week"]
     return (profit - stale.summary()["profit"]) * (1 / params.evaluation_weeks)
 
 # %% ../../../../nbs/cases/retail/study/03_decision.ipynb #721243ae

@@ -116,7 +116,6 @@ class Forecast:
     ----------
     horizon : int
         days ahead that errors are measured
-    log_book : History
     validation : np.ndarray
         columns on which a validation forecast begins
     trial : Backtest
@@ -127,9 +126,6 @@ class Forecast:
         name of the model
     by_parameter : bool
         chosen by parameter, not by the validation weeks
-    forecaster : object
-        the model, fitted to all days before the judged weeks
-    spread : Calibrated
     outcome : Backtest
         on the judged weeks, with quantiles
     judged : pd.DataFrame
@@ -144,6 +140,8 @@ class Forecast:
         days of the run on which somebody may order
     outlook : Paths
         for every evening of the judged weeks
+    weekly_outlook : Paths
+        for one evening a week, three weeks ahead
     practice_outlook : Paths
         for every evening of the practice weeks, by the fast model
     fans : Fans
@@ -163,14 +161,11 @@ class Forecast:
     """
 
     horizon: int  # days ahead that errors are measured
-    log_book: History
     validation: np.ndarray  # columns on which a validation forecast begins
     trial: Backtest  # every candidate on the validation weeks
     scores: pd.DataFrame  # errors there, a row a model
     chosen: str  # name of the model
     by_parameter: bool  # chosen by parameter, not by the validation weeks
-    forecaster: object  # the model, fitted to all days before the judged weeks
-    spread: Calibrated
     outcome: Backtest  # on the judged weeks, with quantiles
     judged: pd.DataFrame  # errors there, a row a model
     by_velocity: pd.DataFrame  # errors and coverage of the chosen one, by how fast a series sells
@@ -178,6 +173,7 @@ class Forecast:
     levels: pd.DataFrame  # WAPE: chain, store, group and series down; naive, chosen, reconciled across
     evenings: tuple[int, ...]  # days of the run on which somebody may order
     outlook: Paths  # for every evening of the judged weeks
+    weekly_outlook: Paths  # for one evening a week, three weeks ahead
     practice_outlook: Paths  # for every evening of the practice weeks, by the fast model
     fans: Fans  # every series, from the first evening on
     fastest: int  # row of the series that sells most
@@ -325,11 +321,14 @@ def _explained(params: Parameters, known: Known, log_book: History, forecaster: 
 def _drawn(params: Parameters, known: Known, log_book: History, forecaster: object, spread: Calibrated) -> dict:
     """Draw what may come, for the judged and the practice weeks."""
     evenings = _evenings(known, known.dates)
-    at = sorted({-1, *evenings})
+    at, once_a_week = sorted({-1, *evenings}), list(range(-1, known.weeks.days - 1, 7))
     outlook = demand_paths(forecaster, spread, log_book, at, known.start, AHEAD, params.paths, params.seed)
     return {
         "evenings": evenings,
         "outlook": outlook,
+        "weekly_outlook": demand_paths(
+            forecaster, spread, log_book, once_a_week, known.start, 21, params.paths, params.seed
+        ),
         "practice_outlook": _practice_outlook(params, known, log_book),
         "fans": fans_of(outlook, known, min(evenings)),
     }
@@ -350,14 +349,11 @@ def forecast_of(params: Parameters, known: Known) -> Forecast:
     missing = {"overfitting": too_short, "reasons": f"{chosen} repeats what was and has no reasons beyond that."}
     return Forecast(
         horizon=_horizon(params),
-        log_book=log_book,
         validation=np.asarray(splits.validation.columns),
         trial=trial,
         scores=trial.summary(),
         chosen=chosen,
         by_parameter=params.model != "auto",
-        forecaster=forecaster,
-        spread=spread,
         outcome=outcome,
         judged=outcome.summary(),
         by_velocity=_velocity(outcome, chosen),

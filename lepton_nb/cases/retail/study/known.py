@@ -16,7 +16,6 @@ from ..parameters import Parameters
 from ..setting import build_chain, build_panel, first_judged_day, hot_spots, wanted, weeks_of
 from ....data.catalog import Dataset, load
 from ....demand.panel import Panel, reconstruct
-from ....privacy.pseudonyms import pseudonym_key
 
 # %% ../../../../nbs/cases/retail/study/01_known.ipynb #29b249e0
 @dataclass(frozen=True)
@@ -25,7 +24,8 @@ class Known:
 
     Attributes
     ----------
-    data : Dataset
+    data : Dataset | None
+        None only while a study is kept on disk
     kind : str
         simulated, public or own
     panel : Panel
@@ -48,7 +48,7 @@ class Known:
         the same by store
     """
 
-    data: Dataset
+    data: Dataset | None  # None only while a study is kept on disk
     kind: str  # simulated, public or own
     panel: Panel
     start: int  # column of the first judged day
@@ -124,7 +124,6 @@ def known_of(
     >>> assert np.isclose(known.weekly["units"].sum(), np.nansum(known.panel.y[:, known.panel.end % 7 : known.panel.end]))
     >>> known.kind, len(known.panel.ids), known.weekly.tail(3)
     """
-    pseudonym_key()  # a key that cannot be used is refused before anything is computed
     data = load("retail", params.source) if data is None else data
     panel = build_panel(data)
     start = first_judged_day(panel, params.evaluation_weeks, params.validation_weeks)

@@ -34,6 +34,7 @@ from .decision import PLAN, Decision
 from .forecast import AHEAD, TRUTH, Forecast
 from .known import Known
 from .people import People
+from ....demand.features import history
 from ....demand.intervals import Calibrated
 from ....demand.models import MODELS
 from ....demand.scenarios import Mixed, Paths, TrueMean, demand_paths, with_mixtures
@@ -46,14 +47,14 @@ def _mixtures(chosen: str) -> dict[str, dict[str, float]]:
 
 def _worse_paths(params: Parameters, known: Known, forecast: Forecast, few: int) -> Iterator[tuple[str, Paths]]:
     """Yield paths of forecasts that are made worse on purpose."""
-    mixtures, panel = _mixtures(forecast.chosen), known.panel
-    last_week = MODELS["seasonal_naive"]().fit(forecast.log_book, known.start)
+    mixtures, panel, log_book = _mixtures(forecast.chosen), known.panel, history(known.panel)
+    last_week = MODELS["seasonal_naive"]().fit(log_book, known.start)
     mixed = with_mixtures(forecast.trial, {"half naive": mixtures["half naive"]})
     at = sorted({-1, *forecast.evenings})
     for name, parts in mixtures.items():
         mean = Mixed(forecast.outlook, known.start, last_week, parts["seasonal_naive"])
         spread = Calibrated.fit(mixed, panel.cut(known.start), name)
-        yield name, demand_paths(mean, spread, forecast.log_book, at, known.start, AHEAD, few, params.seed)
+        yield name, demand_paths(mean, spread, log_book, at, known.start, AHEAD, few, params.seed)
 
 
 def _true_paths(params: Parameters, known: Known, forecast: Forecast, few: int) -> Iterator[tuple[str, Paths]]:
@@ -64,8 +65,8 @@ def _true_paths(params: Parameters, known: Known, forecast: Forecast, few: int) 
     truth = TrueMean(np.nan_to_num(known.data.truth.at(panel.ids, panel.ds, "expected")))
     told = np.stack([truth.expected[:, first : first + horizon] for first in forecast.validation])
     spread = Calibrated.fit(replace(forecast.trial, forecasts={"truth": told}), panel.cut(known.start), "truth")
-    at = sorted({-1, *forecast.evenings})
-    yield TRUTH, demand_paths(truth, spread, forecast.log_book, at, known.start, AHEAD, few, params.seed)
+    log_book, at = history(panel), sorted({-1, *forecast.evenings})
+    yield TRUTH, demand_paths(truth, spread, log_book, at, known.start, AHEAD, few, params.seed)
 
 
 def profits_by_forecast(

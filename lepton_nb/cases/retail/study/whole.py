@@ -7,7 +7,7 @@ __all__ = ['Result', 'Study', 'study_of', 'study']
 
 # %% ../../../../nbs/cases/retail/study/07_whole.ipynb #92500608
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..parameters import Parameters
 from .business import Business, business_of
@@ -16,6 +16,9 @@ from .forecast import Forecast, forecast_of
 from .known import Known, known_of
 from .people import People, people_of
 from .returns import Return, return_of
+from ....data.catalog import Dataset, load
+from ....privacy.pseudonyms import pseudonym_key
+from ....workbook.cache import Kept, remembered
 
 # %% ../../../../nbs/cases/retail/study/07_whole.ipynb #d579e91e
 @dataclass(frozen=True)
@@ -212,13 +215,22 @@ class Study:
         ]
 
 # %% ../../../../nbs/cases/retail/study/07_whole.ipynb #c7a57def
-def study_of(params: Parameters, known: Known) -> Study:
-    """Make every part that follows from what is known."""
-    forecast = forecast_of(params, known)
-    decision = decision_of(params, known, forecast)
-    business, people = business_of(params, known, forecast, decision), people_of(params, known)
-    returns = return_of(params, known, forecast, decision, business, people)
-    return Study(params, known, forecast, decision, business, people, returns)
+def _known_without_data(params: Parameters, data: Dataset) -> Known:
+    """Return what is known without the tables, so that no name of a person is kept on disk."""
+    return replace(known_of(params, data), data=None)
+
+
+def study_of(params: Parameters, data: Dataset) -> Study:
+    """Make every part from data at hand, or take it from disk where nothing it rests on has changed."""
+    content = Kept(data, data.sha256, False)
+    bare = remembered(_known_without_data, params, content)
+    known = Kept(replace(bare.value, data=data), bare.key, bare.reused)
+    forecast = remembered(forecast_of, params, known)
+    decision = remembered(decision_of, params, known, forecast)
+    business = remembered(business_of, params, known, forecast, decision)
+    people = remembered(people_of, params, known)
+    returns = remembered(return_of, params, known, forecast, decision, business, people)
+    return Study(params, *(part.value for part in (known, forecast, decision, business, people, returns)))
 
 
 def study(
@@ -232,6 +244,7 @@ def study(
         None takes every default
     """
     params = Parameters() if params is None else params
+    pseudonym_key()  # a key that cannot be used is refused before anything is computed
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*at or below cost")  # `known.notes` says it once
-        return study_of(params, known_of(params))
+        return study_of(params, load("retail", params.source))
