@@ -23,7 +23,6 @@ import pandas as pd  # noqa: E402
 from lepton_nb.business.elasticity import (  # noqa: E402
     Market,
     estimate,
-    market_from_tables,
     naive,
     pool,
     rest_of_chain,
@@ -36,6 +35,7 @@ from lepton_nb.cases.retail.pricing import (  # noqa: E402
     fixed_markup,
     gain,
     judge_prices,
+    market_from_tables,
     offer_from,
     plan_prices,
     solve_prices,

@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+
 from lepton_nb.business.modes import (
     Contract,
     Limit,
@@ -19,18 +20,6 @@ from lepton_nb.business.modes import (
     taken,
     with_leaving_out,
 )
-from lepton_nb.cases.retail.sourcing import (
-    OnDemand,
-    break_even_premium,
-    flips,
-    offers_of,
-    on_demand_money,
-    patience,
-    patience_by_item,
-    seasonal_rule,
-    stock_books,
-)
-
 from lepton_nb.business.seasons import (
     SourcingError,
     character,
@@ -42,8 +31,19 @@ from lepton_nb.business.seasons import (
     strength,
     weekly_sums,
 )
+from lepton_nb.cases.retail.sourcing import (
+    OnDemand,
+    break_even_premium,
+    flips,
+    offers_of,
+    on_demand_money,
+    patience,
+    patience_by_item,
+    seasonal_rule,
+    stock_books,
+)
 from lepton_nb.cases.retail.subscription import (
-    Market,
+    SubscriptionMarket,
     Terms,
     all_modes,
     best_discount,
@@ -321,10 +321,10 @@ def test_nobody_in_the_pool_changes_nothing():
     books = random_books(np.random.default_rng(4))
     line = np.repeat(books.index, 2)
     series = dict(line=line, mean=np.full(16, 5.0), variance=np.full(16, 9.0))
-    none = subscription_money(books, Market(pool=0.0), Terms(), 0.1, **series)
+    none = subscription_money(books, SubscriptionMarket(pool=0.0), Terms(), 0.1, **series)
     assert np.allclose(none["gain"], 0) and np.allclose(none["money"], books["stock"]) and none["value"].isna().all()
-    assert subscription_offers(books, Market(pool=0.0), Terms(), **series).empty
-    some = subscription_money(books, Market(pool=pd.Series({"l0": 0.5})), Terms(), 0.1, **series)
+    assert subscription_offers(books, SubscriptionMarket(pool=0.0), Terms(), **series).empty
+    some = subscription_money(books, SubscriptionMarket(pool=pd.Series({"l0": 0.5})), Terms(), 0.1, **series)
     assert (some.loc[some.index != "l0", "share"] == 0).all() and some.loc["l0", "share"] > 0
 
 
@@ -334,10 +334,10 @@ def test_gain_is_level_at_the_break_even_share_of_new_business():
     )  # little to be calmed: the discount must be earned by new business
     series = dict(line=books.index, mean=books["units"].to_numpy(), variance=2 * books["units"].to_numpy(), safety=0.3)
     terms = Terms(delivery=0.05, acquisition=0.1)
-    needed = break_even_fresh(books, Market(), terms, 0.05, **series)
+    needed = break_even_fresh(books, SubscriptionMarket(), terms, 0.05, **series)
     assert needed.between(0, 1, inclusive="neither").sum() >= 3
     for line, share in needed[needed > 0].items():
-        assert subscription_money(books, Market(), replace(terms, fresh=share), 0.05, **series).loc[
+        assert subscription_money(books, SubscriptionMarket(), replace(terms, fresh=share), 0.05, **series).loc[
             line, "gain"
         ] == pytest.approx(0, abs=1e-8)
 
@@ -345,7 +345,9 @@ def test_gain_is_level_at_the_break_even_share_of_new_business():
 def test_a_least_margin_takes_deep_discounts_off_the_list():
     books = random_books(np.random.default_rng(6))  # cost is 70% of the price
     series = dict(line=books.index, mean=books["units"].to_numpy(), variance=books["units"].to_numpy())
-    offers = subscription_offers(books, Market(), Terms(least_margin=0.2), (0.05, 0.10, 0.15, 0.2), **series)
+    offers = subscription_offers(
+        books, SubscriptionMarket(), Terms(least_margin=0.2), (0.05, 0.10, 0.15, 0.2), **series
+    )
     assert set(offers["off"]) == {0.05, 0.10}
     best = best_discount(offers)
     assert (
@@ -371,7 +373,7 @@ def test_returns_and_strangers_are_no_regular_buyers():
 
 
 def test_take_up_grows_with_the_discount_and_with_time():
-    market = Market(pool=pd.Series({"a": 0.5, "b": 0.1}))
+    market = SubscriptionMarket(pool=pd.Series({"a": 0.5, "b": 0.1}))
     months = [subscribed_share(market, 0.05, m)["a"] for m in (0, 1, 12, 600)]
     assert (
         months[0] == 0 and months == sorted(months) and months[-1] == pytest.approx(subscribed_share(market, 0.05)["a"])
@@ -536,7 +538,7 @@ FRAME = pd.DataFrame([("a", "stock", 1.0, 1.0)], columns=["line", "mode", "money
         (lambda: merge_offers(FRAME.assign(supplier=""), pd.Series({"b": "x"})), "no family"),
         (lambda: cautious([FRAME], pd.Series({"a": 1.0})), "2 or more"),
         (lambda: cautious([FRAME, FRAME], pd.Series({"a": 1.0}), level=1.0), "level is"),
-        (lambda: Market(join=(0.1,)), "join is"),
+        (lambda: SubscriptionMarket(join=(0.1,)), "join is"),
         (lambda: Terms(fresh=1.0), "fresh below 1"),
         (lambda: Terms(rate=pd.Series([0.0])), "rate has values"),
         (lambda: lifetime_value(1.0, 0.0, 0.0), "infinitely much"),

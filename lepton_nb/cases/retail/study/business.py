@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+
+from ....business.elasticity import ElasticityError, estimate, market_from_series, promotion_money, pull_forward
+from ....business.elasticity import naive as naive_elasticities
 from lepton_nb.business.modes import (
     Contract,
     Limit,
@@ -21,17 +24,6 @@ from lepton_nb.business.modes import (
     money_of,
     one_mode,
 )
-from lepton_nb.cases.retail.sourcing import (
-    OnDemand,
-    flips,
-    ledger_books,
-    offers_of,
-    patience_by_item,
-    seasonal_rule,
-)
-
-from ....business.elasticity import ElasticityError, estimate, market_from_series, promotion_money, pull_forward
-from ....business.elasticity import naive as naive_elasticities
 from ....business.seasons import character, forecastability
 from ..chain.judging import judge_chain
 from ..chain.lots import stochastic
@@ -41,11 +33,19 @@ from ..parameters import Parameters
 from ..pricing import Limits, PricingError, fixed_markup, judge_prices, offer_from, plan_prices
 from ..pricing import gain as price_gain_of
 from ..setting import weeks_of
+from lepton_nb.cases.retail.sourcing import (
+    OnDemand,
+    flips,
+    ledger_books,
+    offers_of,
+    patience_by_item,
+    seasonal_rule,
+)
 from .decision import PLAN, Decision
 from .forecast import Forecast
 from .known import Known
 from lepton_nb.cases.retail.subscription import (
-    Market,
+    SubscriptionMarket,
     Terms,
     all_modes,
     break_even_fresh,
@@ -279,7 +279,7 @@ def _subscriptions(ground: Ground, books: pd.DataFrame, off: pd.Series | None) -
     if ground.habits is None or off is None:
         return None, "No person's regular needs are on record in these data, so no subscription is offered."
     pools, stopping = ground.habits
-    market = Market(pools["pool"], churn=(stopping, 0.7 * stopping))
+    market = SubscriptionMarket(pools["pool"], churn=(stopping, 0.7 * stopping))
     running = Terms(rate=pools["rate"].fillna(1.0))
     deals = subscription_money(books, market, running, off, **ground.series).loc[off.index]
     needed = break_even_fresh(books, market, running, 0.05, **ground.series)
