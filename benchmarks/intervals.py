@@ -1,14 +1,17 @@
-"""Intervals and sample paths on real sales: pinball loss and coverage beside mlforecast's conformal intervals, in one run.
+"""Intervals and sample paths on real sales: pinball loss and coverage beside mlforecast's conformal intervals.
 
-Sales of 432 products (m5-foods1), 28 days ahead, from the last three origins. Both sides see the same history and the same known future. Ours: the
-accurate model, its out-of-fold outcomes, no setting chosen on these weeks. Peer: LightGBM in mlforecast with its conformal
-intervals, which refit the model on held-out windows of each series; as they come, and rounded to whole units as ours are. Quantiles of days are scored by pinball loss at 0.1, 0.5, 0.9 and by the coverage of
-the 80% interval; for counts, where a quantile has mass of its own, the randomised place in the distribution (PIT) says whether the levels
-are right. Sums over 14 and 28 days are scored from our sample paths, and from the same paths with their days drawn apart. `--validation` runs the same
-on the three origins before the evaluation weeks, which is where settings are compared. Reconciliation is compared on validation windows only. On the
+Sales of 432 products (m5-foods1), 28 days ahead, from the last three origins. Both sides see the same history and
+the same known future. Ours: the accurate model, its out-of-fold outcomes, no setting chosen on these weeks. Peer:
+LightGBM in mlforecast with its conformal intervals, which refit the model on held-out windows of each series; as
+they come, and rounded to whole units as ours are. Quantiles of days are scored by pinball loss at 0.1, 0.5, 0.9 and
+by the coverage of the 80% interval; for counts, where a quantile has mass of its own, the randomised place in the
+distribution (PIT) says whether the levels are right. Sums over 14 and 28 days are scored from our sample paths, and
+from the same paths with their days drawn apart. `--validation` runs the same on the three origins before the
+evaluation weeks, which is where settings are compared. Reconciliation is compared on validation windows only. On the
 embedded data the true demand is known, sold-out days included: the last table says where it fell.
 
-    python benchmarks/intervals.py [--model accurate] [--validation] [--no-peer] [--windows 2] [--reconcile fast] [--truth]
+    python benchmarks/intervals.py [--model accurate] [--validation] [--no-peer] [--windows 2] [--reconcile fast]
+                                   [--truth]
 """
 
 import argparse
@@ -105,7 +108,7 @@ def sums(bt, cals, panel, name, n: int = 400) -> list[dict]:
 
 
 def peer_frame(panel: Panel) -> pd.DataFrame:
-    """Lay the panel out for mlforecast: sales, price against its year and its week, events, and codes of store and item."""
+    """Lay the panel out for mlforecast: sales, price against its year and week, events, codes of store and item."""
     price = pd.DataFrame(panel.known["price"]).ffill(axis=1).bfill(axis=1).to_numpy()
     year = pd.DataFrame(price.T).rolling(364, min_periods=1).mean().to_numpy().T
     week = pd.DataFrame(price.T).rolling(7, min_periods=1).mean().to_numpy().T
@@ -183,7 +186,7 @@ def peer(panel: Panel, origins, windows: int) -> list[dict]:
 
 
 def reconciled(panel: Panel, name: str) -> pd.DataFrame:
-    """Compare levels before and after reconciliation on validation windows; variances come from the windows before those."""
+    """Compare levels before and after reconciliation on validation windows; variances come from windows before."""
     split = split_origins(panel, HORIZON, evaluation=3, validation=6)
     before, after = split.validation.columns[:3], split.validation.columns[3:]
     tree = hierarchy(panel.static, ("chain", "store"))
@@ -211,7 +214,7 @@ def reconciled(panel: Panel, name: str) -> pd.DataFrame:
 
 
 def against_truth(name: str, windows: int = 4, horizon: int = 14) -> pd.DataFrame:
-    """Place the true, uncensored demand of the simulated chain in its predicted distribution: shares of each tenth, 0.1 when calibrated."""
+    """Place the true demand of the simulated chain in its predicted distribution: shares of tenths."""
     data = load("retail", "embedded")
     panel = from_tables(data.tables)
     split = split_origins(panel, horizon, evaluation=windows, validation=0)

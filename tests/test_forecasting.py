@@ -21,7 +21,13 @@ def table(freq="D", periods=200, series=3, seed=0, season=7, scale=1.0) -> pd.Da
 
 @pytest.mark.parametrize(
     ("freq", "periods", "season", "h"),
-    [("5min", 288 * 4 + 36, 288, 72), ("h", 24 * 30, 24, 24), ("D", 200, 7, 14), ("W-SUN", 160, 52, 8), ("MS", 72, 12, 12)],
+    [
+        ("5min", 288 * 4 + 36, 288, 72),
+        ("h", 24 * 30, 24, 24),
+        ("D", 200, 7, 14),
+        ("W-SUN", 160, 52, 8),
+        ("MS", 72, 12, 12),
+    ],
 )
 def test_every_frequency_follows_its_season_within_seconds(freq, periods, season, h):
     df, began = table(freq, periods + h, season=season), time.process_time()

@@ -1,4 +1,4 @@
-"""Corner cases and statistics of intervals, sample paths and reconciliation; the teaching tests stand in the notebooks."""
+"""Corner cases and statistics of intervals, sample paths and reconciliation; teaching tests are in the notebooks."""
 
 import warnings
 
@@ -64,7 +64,7 @@ def persistent(rng, shape, share):
 
 
 def world(seed=0, stores=4, products=15, T=1100, common=0.3, own=0.5, scale=1.0, continuous=False):
-    """A chain whose scores are correlated by own**k from day to day and by `common` between products of a store on a day."""
+    """Correlate scores by own**k from day to day and by `common` between products of a store on a day."""
     rng = np.random.default_rng(seed)
     N, code = stores * products, np.repeat(np.arange(stores), products)
     truth = np.repeat(np.exp(rng.normal(scale, 0.8, N))[:, None], T, axis=1)

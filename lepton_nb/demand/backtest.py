@@ -27,14 +27,14 @@ def error(
     actual: np.ndarray,
     forecast: np.ndarray,
 ) -> np.ndarray:
-    """Subtract outcome from forecast, $e = \\hat y - y$, NaN where there is no outcome.
+    r"""Subtract outcome from forecast, $e = \hat y - y$, NaN where there is no outcome.
 
     Parameters
     ----------
     actual : np.ndarray
         outcomes $y$, units, NaN where there was none
     forecast : np.ndarray
-        forecasts $\\hat y$, the same shape
+        forecasts $\hat y$, the same shape
     """
     actual, forecast = np.asarray(actual, float), np.asarray(forecast, float)
     if actual.shape != forecast.shape:
@@ -679,6 +679,6 @@ def assert_no_leak(
     if len(moved):
         n, h = moved[0]
         raise AssertionError(
-            f"leak: series {panel.ids[n]!r}, step {h + 1}: the forecast is {pair[0][n, h]:.6g}, and {pair[1][n, h]:.6g} when "
-            f"the future from column {origin} on is noise; {len(moved)} cells moved"
+            f"leak: series {panel.ids[n]!r}, step {h + 1}: the forecast is {pair[0][n, h]:.6g}, "
+            f"and {pair[1][n, h]:.6g} when the future from column {origin} on is noise; {len(moved)} cells moved"
         )

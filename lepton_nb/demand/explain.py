@@ -55,7 +55,7 @@ def coalitions(
 def share_out(
     values: np.ndarray,
 ) -> np.ndarray:
-    """Return the Shapley values of a game given by the worth of every coalition; raise `ExplainError` where some are missing.
+    """Return the Shapley values of a game from the worth of coalitions; raise `ExplainError` if some are missing.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def _find_series(h: History, series: Sequence) -> np.ndarray:
 def _ask(
     model: Learner, h: History, series: Sequence, steps: Sequence[int], background: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lay out series and days that are asked for, with 0 for the origin's day (R,), (R,); raise `ExplainError` for a question that cannot be answered."""
+    """Lay out series and days asked for, 0 for the origin's day, (R,), (R,); raise `ExplainError` for others."""
     if not hasattr(model, "past"):
         raise ExplainError(f"{type(model).__name__} has learned nothing yet: call fit(panel, origin) first")
     days = np.atleast_1d(np.asarray(list(steps) if np.ndim(steps) else steps))
@@ -259,8 +259,9 @@ def explain(
 ):  # a row a series and day: unique_id, ds, level, usual, a column a group, forecast; units per day; closed (bool)
     """Share out the difference between a forecast and a usual one among groups of features, exactly (Shapley values).
 
-    `usual` is the mean forecast of the background at the level of this series; `forecast` is what the model itself says, before `predict` cuts negative demand at zero,
-    sets closed days to zero and gives a series without history its level. Raises `ExplainError` for a model without features or not fitted, an unknown series, steps below 1.
+    `usual` is the mean forecast of the background at the level of this series; `forecast` is what the model itself
+    says, before `predict` cuts negative demand at zero, sets closed days to zero and gives a series without history
+    its level. Raises `ExplainError` for a model without features or not fitted, an unknown series, steps below 1.
 
     Parameters
     ----------
@@ -279,7 +280,8 @@ def explain(
     """
     if not hasattr(model, "apply"):
         raise ExplainError(
-            f"{type(model).__name__} has no features to explain; use 'linear', 'ridge', 'forest', 'boosting' or 'accurate'"
+            f"{type(model).__name__} has no features to explain; "
+            "use 'linear', 'ridge', 'forest', 'boosting' or 'accurate'"
         )
     h, rng = history(panel), np.random.default_rng(seed)
     i, s = _ask(model, h, series, steps, background)
@@ -312,7 +314,7 @@ def explain_linear(
 ) -> dict[
     str, np.ndarray
 ]:
-    """Return the Shapley values of a linear model for every series and day, against all rows of the morning; raise `ExplainError` for any other model.
+    """Return the Shapley values of a linear model for every series and day; raise `ExplainError` for other models.
 
     Parameters
     ----------
@@ -425,7 +427,8 @@ def forecast_sentence(
     ]
     rest = parts.iloc[len(told) :].sum()
     return (
-        f"{row['unique_id']}, {row['ds']:%A %d %B}: {row['forecast']:.1f} units expected. A usual day of an item that sells {row['level']:.1f} a day would have {row['usual']:.1f}; "
+        f"{row['unique_id']}, {row['ds']:%A %d %B}: {row['forecast']:.1f} units expected. "
+        f"A usual day of an item that sells {row['level']:.1f} a day would have {row['usual']:.1f}; "
         + (", ".join(told) if told else "nothing stands out")
         + (f", {'+' if rest > 0 else '−'}{abs(rest):.1f} for everything else." if abs(rest) >= 0.05 else ".")
     )
@@ -437,7 +440,8 @@ def shap_library():
         return importlib.import_module("shap")
     except ImportError as error:
         raise ExplainError(
-            "Shapley values of single features of trees need the library shap, which is not installed: pip install 'lepton_nb[explain]'. "
+            "Shapley values of single features of trees need the library shap, which is not installed: "
+            "pip install 'lepton_nb[explain]'. "
             "Groups of features are explained without it, by `explain`."
         ) from error
 
@@ -502,7 +506,7 @@ def dependence(
     shift: bool = False,
     horizon: int = 28,
 ) -> pd.DataFrame:
-    """Return the mean forecast over all rows, as if every day were open, when a feature takes each value (partial dependence).
+    """Return the mean forecast, as if every day were open, when a feature takes each value (partial dependence).
 
     Parameters
     ----------

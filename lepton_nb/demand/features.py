@@ -138,6 +138,8 @@ class History:
         bool (N, T): closed in the past or by announcement
     other : dict
         further covariates, standardised, (N, T) or (T,)
+    kinds : tuple
+        0/1 of a working day (T,) and Windows of working and of free days; empty for days and longer
     """
 
     panel: Panel  # demand, reconstructed where it was censored
@@ -156,6 +158,7 @@ class History:
     responses: dict  # group name -> share by which each day was off the usual, (G, T)
     closed: np.ndarray  # bool (N, T): closed in the past or by announcement
     other: dict  # further covariates, standardised, (N, T) or (T,)
+    kinds: tuple  # 0/1 of a working day (T,) and Windows of working and of free days; empty for days and longer
 
     @property
     def rhythm(self) -> Rhythm:
@@ -233,6 +236,18 @@ def _other(panel: Panel) -> dict:
             out[name] = np.where(seen, (array - array[seen].mean()) / spread, 0).astype(np.float32)
     return out
 
+# %% ../../nbs/demand/02_features.ipynb #80f97588
+def _kinds(panel: Panel, y: np.ndarray) -> tuple:
+    """Return which periods belong to working days, (T,), and the sums over free and over working days."""
+    if not panel.rhythm.long:
+        return ()
+    work = np.asarray(panel.ds.dayofweek < 5)
+    given = panel.known.get("workingday")
+    if given is not None:
+        given = np.atleast_2d(given)[0]
+        work = np.where(np.isfinite(given), given > 0, work)
+    return work, *(windows(np.where(work == side, y, np.nan), (panel.season,)) for side in (False, True))
+
 # %% ../../nbs/demand/02_features.ipynb #cell-020
 def history(panel: Panel | History) -> History:
     """Prepare a panel for feature look-ups at any origin."""
@@ -267,6 +282,7 @@ def history(panel: Panel | History) -> History:
         promoted=promoted,
         lift=lift,
         other=_other(panel),
+        kinds=_kinds(panel, y),
         responses=_responses(groups, panel),
         events=np.array(events, np.float32).reshape(-1, shape[1]),
     )
@@ -277,8 +293,8 @@ def level(h: History, origin: int, floor: float = 0.03) -> np.ndarray:
     month, past = h.rhythm.month, origin - h.rhythm.far
     far = np.nan_to_num(h.base.mean(past, origin))
     far = np.where(far > 0, far, np.nan_to_num(h.all.mean(past, origin)))
-    total, weight = 50 / 28 * far, np.full(len(far), 50 / 28)
-    for days in (month, 2 * month, 4 * month):
+    total, weight = h.rhythm.pull * far, np.full(len(far), h.rhythm.pull)
+    for days in h.rhythm.spans:
         share = h.base.days(origin - days, origin) / days
         total = total + share * np.nan_to_num(h.base.mean(origin - days, origin))
         weight = weight + share
@@ -304,6 +320,8 @@ def _recent(h: History, origin: int, days: np.ndarray, scale: np.ndarray) -> dic
         out[f"{pace.word}.mean{k}"] = h.base.seasonal_mean(origin, days, k, pace.season) / wide
     for k in pace.long_counts:
         out[f"week{pace.word}.mean{k}"] = h.base.seasonal_mean(origin, days, k, pace.long) / wide
+    if h.kinds:
+        out |= _same_kind(h, origin, days, wide)
     return out | _pattern(h, origin, scale)
 
 
@@ -320,6 +338,16 @@ def _pattern(h: History, origin: int, scale: np.ndarray) -> dict:
         "pattern.level": _column(np.log(scale)),
         "pattern.age": _column(np.log1p(age)),
     }
+
+# %% ../../nbs/demand/02_features.ipynb #b1cedfc1
+def _same_kind(h: History, origin: int, days: np.ndarray, wide: np.ndarray) -> dict:
+    """Average the same time over the last days of the same kind, and say how today goes against its kind."""
+    work, *sides = h.kinds
+    m, out = h.rhythm.season, {}
+    for k in (2, 7, 14, 28):
+        free, working = (w.seasonal_mean(origin, days, k, m) / wide for w in sides)
+        out[f"{h.rhythm.word}.kind{k}"] = np.where(work[days], working, free)
+    return out
 
 # %% ../../nbs/demand/02_features.ipynb #cell-026
 def _year(h: History, origin: int, days: np.ndarray, scale: np.ndarray) -> dict:
@@ -451,8 +479,8 @@ def features(h: History, origin: int, horizon: int) -> tuple[dict, np.ndarray]:
     if origin < 1 or horizon < 1 or origin + horizon > len(h.panel.ds):
         raise PanelError(
             f"origin {origin} with horizon {horizon}: the panel's calendar has {len(h.panel.ds)} periods; the "
-            "origin must be at least 1, and origin + horizon must not pass the calendar's end (extend it with `horizon=` "
-            "or a calendar table)"
+            "origin must be at least 1, and origin + horizon must not pass the calendar's end "
+            "(extend it with `horizon=` or a calendar table)"
         )
     days, scale = np.arange(origin, origin + horizon), level(h, origin)
     out = _recent(h, origin, days, scale) | _year(h, origin, days, scale) | _group_features(h, origin, days, scale)

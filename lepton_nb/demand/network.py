@@ -22,7 +22,7 @@ def train(
     y: np.ndarray,
     weight: np.ndarray,
 ) -> tuple[MLPRegressor, np.ndarray]:
-    """Train until the latest tenth of the rows has not improved for `patience` passes; return it and its two error curves.
+    """Train until the latest tenth of the rows has not improved for `patience` passes; return both error curves.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ def hierarchy(
     static: pd.DataFrame,
     levels: Sequence[str | tuple] = ("chain", "store", "group"),
 ) -> Hierarchy:
-    """Number the totals of every level.
+    """Count the totals of all levels.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def hierarchy(
 
 # %% ../../nbs/demand/12_reconcile.ipynb #cell-006
 def aggregate(values: np.ndarray, tree: Hierarchy) -> np.ndarray:
-    """Add up series to totals, (N, ...) -> (A, ...); what is unknown counts as zero unless all of a total is unknown.
+    """Add up series to totals, (N, ...) -> (A, ...); unknowns count as zero unless all of a total is unknown.
 
     Examples
     --------
@@ -235,7 +235,7 @@ class SeasonalWindow:
 
 # %% ../../nbs/demand/12_reconcile.ipynb #cell-022
 def error_variance(bt: Backtest, model: str) -> np.ndarray:
-    """Average the squared errors of each series over all origins and steps, (N,); the median where a series had none."""
+    """Average the squared errors of each series over origins and steps, (N,); the median where it had none."""
     square = mse(
         bt.actual.transpose(1, 0, 2).reshape(len(bt.ids), -1),
         bt.forecasts[model].transpose(1, 0, 2).reshape(len(bt.ids), -1),

@@ -33,7 +33,11 @@ class Rhythm:
     season : int
         $m$: 7 days, 24 hours, 288 five minutes, 52 weeks, 12 months
     month : int
-        the recent past; the level averages 1, 2 and 4 of them
+        the recent past
+    spans : tuple[int, ...]
+        whose means the level averages
+    pull : float
+        weight of the long mean in the level, against 1 for each span
     year : int
         how far back the same time of the year is
     far : int
@@ -67,7 +71,9 @@ class Rhythm:
 
     word: str  # what a position within the season is called
     season: int  # $m$: 7 days, 24 hours, 288 five minutes, 52 weeks, 12 months
-    month: int  # the recent past; the level averages 1, 2 and 4 of them
+    month: int  # the recent past
+    spans: tuple[int, ...]  # whose means the level averages
+    pull: float  # weight of the long mean in the level, against 1 for each span
     year: int  # how far back the same time of the year is
     far: int  # the long mean
     short: int  # the very recent past, for trends
@@ -94,6 +100,8 @@ DAILY = Rhythm(
     word="weekday",
     season=7,
     month=28,
+    spans=(28, 56, 112),
+    pull=50 / 28,
     year=364,
     far=364,
     short=7,
@@ -121,12 +129,14 @@ def _within_days(
         periods of a day
     """
     week = 7 * n
-    stride = next(k for k in range(max(3 * n // 4, 1), 0, -1) if gcd(k, n) == 1)
+    stride = next(k for k in range(max(n // 3, 1), 0, -1) if gcd(k, n) == 1)
     near = tuple(sorted({max(n // 8, 1), max(n // 4, 1), n, 2 * n, week, 2 * week, 4 * week}))
     return Rhythm(
         word="time",
         season=n,
         month=week,
+        spans=(week,),  # the season of the year moves hours faster than an average of months
+        pull=0.05,
         year=52 * week,
         far=16 * week,
         short=n,
@@ -160,6 +170,8 @@ def _within_years(
         word={52: "week", 12: "month", 4: "quarter"}.get(n, "period"),
         season=n,
         month=month,
+        spans=(month, 2 * month, 4 * month),
+        pull=50 / 28,
         year=n,
         far=3 * n,
         short=1,

@@ -88,7 +88,7 @@ class Chunk:
         return len(self.scale), len(self.y) // len(self.scale)
 
     def kept(self, limit: int) -> np.ndarray:
-        """List the rows a table of at most `limit` rows takes: of each series every k-th step, another one at each origin."""
+        """List the rows that a table of `limit` rows takes: of each series every k-th step, others at each origin."""
         n, horizon = self.shape
         step = np.arange(horizon) + self.turn + np.arange(n)[:, None]
         return np.flatnonzero(np.isfinite(self.y) & (step % self._every(limit) == 0).ravel())
@@ -156,7 +156,8 @@ def training(
     origins = training_origins(origin, rows, h.rhythm)
     if origin < 4 or not origins or not np.isfinite(h.y[:, :origin]).any():
         raise PanelError(
-            f"origin {origin}: a model needs at least 4 periods with demand before it; use 'seasonal_naive' or more history"
+            f"origin {origin}: a model needs at least 4 periods with demand before it; "
+            "use 'seasonal_naive' or more history"
         )
     n, H = len(h.y), rows.horizon or h.rhythm.horizon
     need = min(h.rhythm.month, origin // 3)
@@ -193,7 +194,7 @@ class Learner:
     def predict(self, panel: Panel | History, origin: int, horizon: int) -> np.ndarray:
         """Return expected demand (N, H) in float32 for the days from `origin` on.
 
-        A plain `Panel` is prepared first (`history`), which takes longer than the forecast; who asks often gives a `History`.
+        A plain `Panel` is prepared first (`history`), which takes longer than the forecast; a `History` saves it.
         """
         if not hasattr(self, "past"):
             raise PanelError(f"{type(self).__name__}: call fit(panel, origin) before predict")

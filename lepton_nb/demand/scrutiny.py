@@ -16,15 +16,18 @@ from .rows import Chunk, Learner, Rows, training
 from .trees import Boosting
 
 # %% ../../nbs/demand/08_scrutiny.ipynb #cell-006
+_ROWS = Rows(limit=120_000, blocks=1)
+
+
 def complexity(
     panel: Panel | History,
     origin: int,
     model: str = "boosting",
     values: tuple = (),
     held: int | None = None,
-    rows: Rows = Rows(limit=120_000, blocks=1),
+    rows: Rows = _ROWS,
 ) -> pd.DataFrame:
-    """Return the weighted RMSE (in shares of the level) on training and on later validation rows, by model complexity.
+    """Return the weighted RMSE, in shares of the level, on training and later validation rows by complexity.
 
     Parameters
     ----------
@@ -37,7 +40,7 @@ def complexity(
         the numbers of trees, or the penalties, to try
     held : int | None, default None
         periods before the origin kept for validation; None takes three months of them
-    rows : Rows, default Rows(limit=120000, blocks=1)
+    rows : Rows, default _ROWS
 
     Examples
     --------
@@ -110,7 +113,7 @@ def drivers(
     horizon: int = 28,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return, for each family of features, the mean move of the forecast when it is shuffled and the rise of RMSE (shares).
+    """Shuffle each family of features; return the mean move of the forecast and the rise of RMSE, as shares.
 
     Parameters
     ----------

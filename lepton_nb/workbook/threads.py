@@ -34,6 +34,7 @@ def side_by_side(
     Examples
     --------
     >>> def slowest_first(k):
+    ...     '''Square a number, the first ones the slowest.'''
     ...     time.sleep(0.02 * (3 - k))
     ...     return k * k
     ...
