@@ -37,18 +37,7 @@ from .policy import Policy
 
 # %% ../../nbs/allocation/05_adaptive.ipynb #cell-006
 def item_of(system: LostSales) -> Item:
-    """Return the simulated store of an exact lost-sales model.
-
-    Examples
-    --------
-    >>> pmf = poisson.pmf(np.arange(50), 5)
-    >>> system = LostSales(pmf / pmf.sum(), lead_time=2, stockout_cost=9)
-    >>> shop = item_of(system)
-    >>> optimum = value_iteration(system)
-    >>> rules = {rule.name: rule for rule in rules_of_thumb(system)}
-    >>> regret = lambda policy: 100 * (exact_cost(system, policy).cost / optimum.cost - 1)
-    >>> {name: round(rule.cost, 4) for name, rule in rules.items()} | {"optimal": round(optimum.cost, 4)}
-    """
+    """Return the simulated store of an exact lost-sales model."""
     bounds = order_bounds(system)
     return Item(
         Steady(system.demand),

@@ -120,7 +120,8 @@ def profit_by_period(
     steps = np.shape(profit)[-1]
     if period < 1 or steps % period:
         raise PolicyError(
-            f"{steps} steps are no whole number of periods of {period}: cut the window so that its last period is whole."
+            f"{steps} steps are no whole number of periods of {period}: "
+            "cut the window so that its last period is whole."
         )
     return np.reshape(profit, (-1, steps)).sum(0).reshape(-1, period).sum(1)
 

@@ -614,5 +614,8 @@ def own_and_cross(
         values[i], errors[i] = fit.theta[:I], np.sqrt(np.diag(fit.covariance))[:I]
         own[item] = np.r_[fit.theta[i], fit.interval()[i], fit.theta[I + i], fit.theta[2 * I], fit.interval()[2 * I]]
     names = ["elasticity", "low", "high", "promotion", "week_after", "week_after_low", "week_after_high"]
-    frame = lambda a: pd.DataFrame(a, market.items.rename("demand of"), market.items.rename("price of"))
+
+    def frame(a):
+        return pd.DataFrame(a, market.items.rename("demand of"), market.items.rename("price of"))
+
     return frame(values), frame(errors), pd.DataFrame.from_dict(own, orient="index", columns=names).rename_axis("item")

@@ -226,14 +226,17 @@ def _write_program(
     take = [problem.add_variable(f"take_{i}", cat="Binary") for i in range(len(offers))]
     sign = [problem.add_variable(f"sign_{j}", cat="Binary") for j in range(len(contracts))]
     give = [problem.add_variable(f"give_{k}", 0) for k in range(len(limits) * slack)]
-    total = lambda rows, weights: pulp.LpAffineExpression({take[i]: float(weights[i]) for i in rows})
+
+    def total(rows, weights):
+        return pulp.LpAffineExpression({take[i]: float(weights[i]) for i in rows})
+
     problem += (
         -pulp.lpSum(g / max(limit.room, 1.0) for g, limit in zip(give, limits))
         if slack
         else total(range(len(take)), offers["money"].to_numpy())
         - pulp.lpSum(c.fee * y for c, y in zip(contracts, sign))
     )
-    for name, rows in offers.groupby("line", sort=False).indices.items():
+    for _name, rows in offers.groupby("line", sort=False).indices.items():
         problem += total(rows, np.ones(len(take))) == 1
     for k, limit in enumerate(limits):
         problem += (

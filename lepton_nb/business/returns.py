@@ -70,9 +70,12 @@ def irr(
     )
     periods = np.arange(flows.shape[-1], dtype=float)
     growth = np.geomspace(0.05, 101, 4001)
-    worth = lambda g: float(
-        flows @ g ** ((periods[-1] if g < 1 else 0) - periods)
-    )  # money of the last period below 1: long flows stay finite
+
+    def worth(g):
+        return float(
+            flows @ g ** ((periods[-1] if g < 1 else 0) - periods)
+        )  # money of the last period below 1: long flows stay finite
+
     sign = np.sign([worth(g) for g in growth]) if flows.any() else np.ones(len(growth))
     return [
         float(brentq(worth, growth[k], growth[k + 1], xtol=1e-12)) - 1 for k in np.flatnonzero(sign[:-1] * sign[1:] < 0)
@@ -306,11 +309,14 @@ def gain_table(
     >>> assert gain_bounds(separate).tolist() == [100, 130, 160]
     >>> gain_table(separate)
     """
-    known = lambda s: (
-        (f"{len(s.weekly)} weeks", s.weekly.min(), s.weekly.max())
-        if isinstance(s, Stream)
-        else ("an interval of 90%", s.low, s.high)
-    )
+
+    def known(s):
+        return (
+            (f"{len(s.weekly)} weeks", s.weekly.min(), s.weekly.max())
+            if isinstance(s, Stream)
+            else ("an interval of 90%", s.low, s.high)
+        )
+
     return pd.DataFrame(
         [
             dict(
@@ -509,7 +515,10 @@ def monthly_flows(
         adoption, build, running, gain, net: (..., 12 * years), costs negative
     """
     month = np.arange(12 * int(case.years), dtype=float)
-    put = lambda value: np.asarray(value, float)[..., None]
+
+    def put(value):
+        return np.asarray(value, float)[..., None]
+
     building, age = put(case.build_months), month + 0.5 - put(case.build_months)
     live = np.clip(month + 1 - building, 0, 1)
     spent = np.where(building > 0, np.clip(building - month, 0, 1) / np.maximum(building, 1e-9), month == 0)

@@ -189,7 +189,10 @@ def forecastability(
         len(shapes) == 1 and len(line) == len(actual),
         f"line, actual, forecast and naive must agree in shape; they are {len(line)} and {sorted(shapes)}",
     )
-    flat = lambda a: np.asarray(a, float).reshape(len(line), -1)
+
+    def flat(a):
+        return np.asarray(a, float).reshape(len(line), -1)
+
     sums = {
         "units": flat(actual),
         "error": np.abs(flat(actual) - flat(forecast)),

@@ -119,7 +119,10 @@ def stock_books(
     SourcingError.require(
         bool((sales <= demand + 1e-6).all()), "sales exceed demand: the arrays do not belong together"
     )
-    column = lambda a: np.broadcast_to(np.asarray(a, float).reshape(-1, 1), (len(demand), 1))
+
+    def column(a):
+        return np.broadcast_to(np.asarray(a, float).reshape(-1, 1), (len(demand), 1))
+
     price, cost = (np.asarray(price, float) if np.ndim(price) == 2 else column(price)), column(cost)
     parts = {
         "units": demand,

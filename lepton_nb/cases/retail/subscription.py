@@ -106,7 +106,10 @@ def regular_buyers(
         times=("date", "size"), units=("units", "sum"), mean=("gap", "mean"), spread=("gap", "std")
     )
     even = each[(each["times"] >= least) & (each["spread"] <= evenness * each["mean"])]
-    count = lambda frame: frame.groupby(level="line", observed=True)["units"].agg(["size", "sum"])
+
+    def count(frame):
+        return frame.groupby(level="line", observed=True)["units"].agg(["size", "sum"])
+
     all_, some = count(each), count(even).reindex(each.index.unique("line"), fill_value=0)
     table = pd.DataFrame(
         {
@@ -598,7 +601,10 @@ def until_delivery(
     )
     SourcingError.require(bool((np.asarray(days) >= 1).all()), "days has values below 1; an order lasts at least a day")
     inside = np.arange(actual.shape[2]) < np.minimum(days, actual.shape[2])[:, None, None]
-    add = lambda a: np.where(inside, a, 0).sum(2)
+
+    def add(a):
+        return np.where(inside, a, 0).sum(2)
+
     error, mean = add(actual) - add(forecast), np.maximum(add(forecast), 0)
     known = np.isfinite(error)
     sums = (
@@ -742,9 +748,10 @@ def subscription_money(
     >>> assert np.isclose(costly["gain"], 0.05 * people * lifetime_value(costly["margin"], 0.05, 0.0, 3.0) * 12 / 52)
     >>> round(costly["gain"], 3), round(costly["break_even_churn"], 3)
     """
-    by_line = lambda value, empty: (
-        pd.Series(value, books.index, float) if np.ndim(value) == 0 else value.reindex(books.index).fillna(empty)
-    )
+
+    def by_line(value, empty):
+        return pd.Series(value, books.index, float) if np.ndim(value) == 0 else value.reindex(books.index).fillna(empty)
+
     discount = by_line(discount, 0.0)
     SourcingError.require(
         bool(discount.between(0, 1, inclusive="left").all()),

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from ....allocation.policy import judge, total_gain
 
+from ....allocation.policy import judge, total_gain
 from lepton_nb.cases.retail.chain.replenishment import (
     Chain,
     ChainPolicy,

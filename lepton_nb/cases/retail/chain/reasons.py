@@ -197,9 +197,12 @@ def weighed_columns(
     """
     each, at = np.arange(len(lots)), np.abs(lots - wish[:, None]).argmin(1)
     less, more = (lots < lots[each, at][:, None]).sum(1) - 1, (lots <= lots[each, at][:, None]).sum(1)
-    near = lambda where, values: np.where(
-        (where >= 0) & (where < lots.shape[1]), values[each, np.clip(where, 0, lots.shape[1] - 1)], np.nan
-    )
+
+    def near(where, values):
+        return np.where(
+            (where >= 0) & (where < lots.shape[1]), values[each, np.clip(where, 0, lots.shape[1] - 1)], np.nan
+        )
+
     return {
         "best_lot": lots[each, profit.argmax(1)],
         "profit": profit[each, at],
@@ -378,7 +381,10 @@ def audit_log(
         raise AuditError(
             f"{len(dates)} dates were given and the plan decided until day {max(plan.evenings)}: give the dates of its run"
         )
-    first = lambda t: max(day for day in plan.paths.made if day <= t + 1)
+
+    def first(t):
+        return max(day for day in plan.paths.made if day <= t + 1)
+
     by_paths = {day: hash_of(plan.paths.made[day]) for day in {first(t) for t in plan.evenings}}
     parts = [
         pd.DataFrame(
@@ -420,7 +426,10 @@ def why(
     >>> assert "without shared limits it would be" in why(tight) and tight.limits.rsplit(" ", 1)[0] in why(tight)
     >>> print(why(line), why(tight), why(full[full.ordered == 0].iloc[0]), sep="\n\n")
     """
-    n = lambda x: f"{x:,.0f}" if abs(x - round(x)) < 0.05 or abs(x) >= 100 else f"{x:,.1f}"
+
+    def n(x):
+        return f"{x:,.0f}" if abs(x - round(x)) < 0.05 or abs(x) >= 100 else f"{x:,.1f}"
+
     item, day = row["unique_id"].split("/", 1)[::-1], pd.Timestamp(row["evening"])
     packs = (
         f" ({n(row['ordered'] / row['pack'])} packs of {n(row['pack'])})"

@@ -923,7 +923,10 @@ def simulate(
 
     Examples
     --------
-    >>> always_four = lambda state: np.full(len(state.chain), 4.0)
+    >>> def always_four(state):
+    ...     return np.full(len(state.chain), 4.0)
+    ...
+    ...
     >>> book = simulate(dairy, [[2, 3, 6, 1]], always_four, start_stock=[3])
     >>> assert book.sales.tolist() == [[2, 3, 6, 1]] and book.stock.tolist() == [[1, 2, 0, 3]]
     >>> assert np.isclose(book.summary()["profit"], 12 - 0.6 - 1.5)
@@ -984,7 +987,9 @@ def audit(
             }
         )
 
-    day = lambda d: f"{dates[d]:%Y-%m-%d}"
+    def day(d):
+        return f"{dates[d]:%Y-%m-%d}"
+
     before = np.concatenate([ledger.start[:, None], ledger.stock[:, :-1]], 1) + ledger.arrived
     taking = ledger.arrived > 0
     litres = np.stack(
@@ -1011,7 +1016,10 @@ def audit(
         c.weekly_budget,
         lambda k: f"week of {spend.index[k[0]].start_time:%Y-%m-%d}",
     )
-    each = lambda k: f"{c.ids[k[0]]}, {day(k[1])}"
+
+    def each(k):
+        return f"{c.ids[k[0]]}, {day(k[1])}"
+
     worst(
         "whole packs, part of a pack",
         np.abs(ledger.orders / c.pack[:, None] - np.round(ledger.orders / c.pack[:, None])),
@@ -1135,7 +1143,10 @@ def chain_from_tables(
         .reindex(names["item"])
         .to_numpy(float)
     )
-    numbers = lambda column: pd.to_numeric(of[column]).to_numpy(float, na_value=np.nan)
+
+    def numbers(column):
+        return pd.to_numeric(of[column]).to_numpy(float, na_value=np.nan)
+
     life = numbers("shelf_life")
     days = supplier["order_days"].str.lower().map(lambda text: [day in text for day in _WEEKDAYS])
     chain = Chain(

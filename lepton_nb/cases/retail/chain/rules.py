@@ -188,11 +188,14 @@ def base_stock(
         z = norm.ppf(np.clip(ratio if service is None else service, 0.01, highest))
         level = mean * days + z * deviation * np.sqrt(days)
         span = np.where(np.isfinite(sellable), sellable, 0)
-        sold_by = lambda share: np.where(
-            np.isfinite(sellable),
-            mean * span + norm.ppf(np.clip(share, 0.01, 0.99)) * deviation * np.sqrt(span),
-            np.inf,
-        )
+
+        def sold_by(share):
+            return np.where(
+                np.isfinite(sellable),
+                mean * span + norm.ppf(np.clip(share, 0.01, 0.99)) * deviation * np.sqrt(span),
+                np.inf,
+            )
+
         return order_to(state, level, sold_by(keep), mean, rounding, sold_by(0.05))
 
     return policy
@@ -252,7 +255,10 @@ def newsvendor_policy(
         total = np.cumsum(paths.at(state.t, int(max(days.max(), span.max()))), 0)
         each = np.arange(len(chain))
         level = pick_quantile(total[days - 1, :, each].T, np.minimum(ratio, highest))
-        sold_by = lambda share: np.where(sellable <= 28, pick_quantile(total[span - 1, :, each].T, share), np.inf)
+
+        def sold_by(share):
+            return np.where(sellable <= 28, pick_quantile(total[span - 1, :, each].T, share), np.inf)
+
         return order_to(
             state, level, sold_by(keep), total[-1].mean(0) / len(total), rounding, sold_by(np.full(len(chain), 0.05))
         )
