@@ -7,7 +7,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from lepton_nb.business.returns import Investment, appraise, cash_flows
-from lepton_nb.workbook import blocks, controls
+from lepton_nb.workbook import blocks, controls, figures
+from lepton_nb.workbook.figures import Figure
 from lepton_nb.workbook.publish import render
 
 WIDTHS = [390, 768, 1280, 1920]
@@ -77,6 +78,17 @@ def all_blocks():
             low="low",
             high="high",
         ),
+        blocks.gain_waterfall(
+            ways[:3][::-1], "way", "gain", "Where it comes from", "EUR a week", "Mostly the rule.", left="out of reach"
+        ),
+        blocks.gain_by_week(
+            pd.Series([1520.0, -180, 1710, 940], [f"week {i}" for i in range(41, 45)]),
+            400,
+            1600,
+            "Gain of each week",
+            "EUR a week",
+            "One week lost.",
+        ),
         controls.decision_table(
             lines(), "Tonight's order", "cost", ["store", "supplier"], {"cost": "EUR"}, {"cost": 2}
         ),
@@ -100,6 +112,75 @@ def all_blocks():
         blocks.schematic_map(nodes, links, "Three junctions", "Two links."),
         blocks.audit_sample(["48 units of butter: 61 are expected."], 193, 0),
     ]
+
+
+def figures_of_all_kinds():
+    """Lines on dates, upright and stacked bars, bars that lie, points on a log scale: values are known."""
+    words = {"alt": "Known values.", "caption": "They can be read off."}
+    with Figure(title="Lines", x="day", y="units per day", **words) as ax:
+        ax.plot(pd.date_range("2026-03-02", periods=5), [31.0, 28, 61, 35, 44], marker="o")
+    with Figure(title="Bars", x="shop", y="gain (EUR)", **words) as ax:
+        ax.bar(["north", "south"], [120.0, -40])
+        ax.bar(["north"], [30.0], bottom=[120.0])
+    with Figure(title="Lying", x="profit (EUR)", y="way", **words) as ax:
+        ax.barh(["rule", "plan"], [1366.0, 1507])
+    with Figure(title="Log", x="size (rows)", y="share", **words) as ax:
+        ax.scatter([10, 1000, 100_000], [0.2, 0.5, 0.9])
+        ax.set_xscale("log")
+
+
+@pytest.fixture(scope="module")
+def page_of_figures(tmp_path_factory):
+    """Figures on one page, made as a report is made."""
+    folder, shown = tmp_path_factory.mktemp("figures"), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "show", lambda thing, slot=None: shown.append(thing.data))
+        figures_of_all_kinds()
+    cells = [new_markdown_cell("# Figures\n\n> Values on hover."), new_markdown_cell("## All")]
+    for text in shown:
+        cells.append(new_code_cell("show()", outputs=[new_output("display_data", {"text/html": text})]))
+    nbformat.write(new_notebook(cells=cells), folder / "figures.ipynb")
+    return render(folder / "figures.ipynb", folder / "figures.html", {"case": "figures", "title": "Figures"})
+
+
+def told(page, which, kind):
+    """All that the arrow keys read off a figure, from left to right."""
+    box = page.locator(f".lnb-{kind}[data-read]").nth(which)
+    box.locator("svg").focus()
+    said = []
+    for _ in range(12):
+        page.keyboard.press("ArrowRight")
+        text = box.locator(".lnb-tip").inner_text().replace("\n", " ")
+        said += [text] if text not in said else []
+    return said
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width, kind", [(390, "narrow"), (1280, "wide")])
+def test_the_values_read_off_a_figure_are_those_that_were_drawn(visit, axe, page_of_figures, width, kind):
+    page = visit(page_of_figures, width)
+    assert page.said == []
+    days = [f"day: 2026-03-0{2 + i} units per day: {v}" for i, v in enumerate([31, 28, 61, 35, 44])]
+    assert told(page, 0, kind) == days
+    bars = told(page, 1, kind)
+    assert set(bars) == {
+        "shop: north gain (EUR): 120",
+        "shop: north gain (EUR): 120 to 150",
+        "shop: south gain (EUR): −40",
+    }
+    assert set(told(page, 2, kind)) == {"profit (EUR): 1,366 way: rule", "profit (EUR): 1,507 way: plan"}
+    assert told(page, 3, kind) == [
+        f"size (rows): {x} share: {y}" for x, y in zip(["10", "1,000", "100,000"], [0.2, 0.5, 0.9])
+    ]
+    page.locator(f".lnb-{kind} svg").first.hover()
+    assert page.locator(f".lnb-{kind} .lnb-tip").first.inner_text() in [
+        text.replace(" units", "\nunits") for text in days
+    ]
+    page.mouse.move(1, 1)
+    assert page.locator(f".lnb-{kind} .lnb-tip").first.inner_text() == ""
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate(axe)
+    assert page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"] == []
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +215,40 @@ def test_nothing_is_cut_at_any_width_and_nothing_is_asked(visit, axe, page_of_bl
     page.evaluate(axe)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     assert [(rule["id"], rule["nodes"][0]["html"][:200], rule["nodes"][0]["failureSummary"]) for rule in found] == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_bars_are_as_long_as_their_amounts_and_nothing_covers_them(visit, page_of_blocks, width):
+    page = visit(page_of_blocks, width)
+    rows = page.locator(".lnb-bars").first.locator("li")
+    wide = [row.locator(".bar").bounding_box()["width"] for row in rows.all()]
+    assert np.allclose(np.divide(wide, wide[0]), np.divide([2959, 1507, 1366, 412], 2959), atol=0.01)
+    assert max(row.locator(".whisker").bounding_box()["height"] for row in rows.all()) < 4
+    assert (
+        page.evaluate("""[...document.querySelectorAll('ul.bars .bar:not(.open)')].filter(b =>
+        parseFloat(getComputedStyle(b).borderTopWidth) > 0).length""")
+        == 0
+    )
+    clash = page.evaluate("""[...document.querySelectorAll('ul.bars li')].filter(row => {
+        const [a, b, c] = ['.name', '.track', '.value'].map(k => row.querySelector(k).getBoundingClientRect());
+        const over = (p, q) => p.left < q.right - 1 && q.left < p.right - 1
+            && p.top < q.bottom - 1 && q.top < p.bottom - 1;
+        return over(a, b) || over(a, c) || over(b, c) }).map(row => row.textContent)""")
+    assert clash == []
+
+
+@pytest.mark.parametrize("levels", [[], [1.0, np.nan]])
+def test_a_waterfall_without_numbers_is_refused(levels):
+    with pytest.raises(ValueError, match="waterfall: column 'gain'"):
+        blocks.gain_waterfall(
+            pd.DataFrame({"way": levels, "gain": levels}, dtype=float), "way", "gain", "t", "EUR", "c"
+        )
+
+
+def test_a_mean_outside_its_interval_is_refused():
+    with pytest.raises(ValueError, match="the mean 2 lies outside its interval, 3 to 4"):
+        blocks.gain_by_week(pd.Series([1.0, 3.0]), 3, 4, "t", "EUR", "c")
 
 
 @pytest.mark.browser

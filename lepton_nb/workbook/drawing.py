@@ -86,7 +86,8 @@ def style() -> dict:
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-014
 UNIT = re.compile(
-    r"[(\[,%/€$£]|\b(in|per|of)\b|\b(second|minute|hour|day|week|weekday|month|quarter|year|date|unit|share|rank|step|number|count)s?\b",
+    r"[(\[,%/€$£]|\b(in|per|of)\b"
+    r"|\b(second|minute|hour|day|week|weekday|month|quarter|year|date|unit|share|rank|step|number|count)s?\b",
     re.I,
 )
 
@@ -141,7 +142,10 @@ def lighten(
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-019
 def page_colours() -> dict[str, str]:
     """Map the colours of a drawing to the variables of the page that shows it."""
-    tint = lambda colour: to_hex(seaborn_desaturate(colour))
+
+    def tint(colour: str) -> str:
+        return to_hex(seaborn_desaturate(colour))
+
     names = {
         INK: "currentColor",
         FAINT: "var(--lnb-grid,#8883)",
@@ -162,7 +166,10 @@ def seaborn_desaturate(colour: str, share: float = 0.75) -> tuple[float, float, 
 def recolour(svg: str) -> str:
     """Let the page choose the colours; coloured text takes a stronger tone, white lines the page's own."""
     names = page_colours()
-    swap = lambda found: found[1] + names.get(found[2].lower(), found[2])
+
+    def swap(found: re.Match) -> str:
+        return found[1] + names.get(found[2].lower(), found[2])
+
     svg = re.sub(r"((?:fill|stroke|stop-color): ?)(#[0-9a-fA-F]{6})", swap, svg)
     svg = re.sub(r"(<text [^>]*fill: var\(--lnb-)(?=\d)", r"\1t", svg)
     return re.sub(r"(stroke: ?)#ffffff", r"\1var(--lnb-paper,#fff)", svg)
@@ -190,7 +197,8 @@ def shorten_text(svg: str) -> str:
     """Shorten a stretch of SVG without images: coordinates, fonts, shapes that show nothing."""
     svg = re.sub(r"\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), svg)
     svg = re.sub(
-        r"font-family: [^;\"]+;? ?| ?transform=\"rotate\(-0 [^\"]*\"|(?<=\"); *|fill: currentColor;? ?(?=[^>]*>[^<]*</text)",
+        r"font-family: [^;\"]+;? ?| ?transform=\"rotate\(-0 [^\"]*\"|(?<=\"); *"
+        r"|fill: currentColor;? ?(?=[^>]*>[^<]*</text)",
         "",
         svg,
     )
@@ -243,5 +251,6 @@ def tidy(
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {box[1]} {box[2]}" width="{box[1]}" height="{box[2]}" '
         f'role="img" aria-labelledby="{key}-t {key}-d" fill="currentColor" stroke-linejoin="round" '
-        f'style="max-width:100%;height:auto"><title id="{key}-t">{escape(title)}</title><desc id="{key}-d">{escape(alt)}</desc>{body}'
+        f'style="max-width:100%;height:auto"><title id="{key}-t">{escape(title)}</title>'
+        f'<desc id="{key}-d">{escape(alt)}</desc>{body}'
     )

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['LABEL', 'label_lines', 'spread', 'place_labels', 'finish', 'drawn_data', 'Figure', 'enter', 'leave', 'labels',
-           'check_units', 'write', 'figure_html', 'column_text', 'table_html', 'table_cells', 'table', 'Kpi',
-           'kpi_html', 'kpis', 'answer', 'parameters_card']
+           'check_units', 'check_bars', 'reading_aid', 'write', 'figure_html', 'column_text', 'table_html',
+           'table_cells', 'table', 'Kpi', 'kpi_html', 'kpis', 'answer', 'parameters_card']
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-003
 import hashlib
 import io
+import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,12 +21,14 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.container import BarContainer
+from matplotlib.dates import AutoDateFormatter, ConciseDateFormatter
 from matplotlib.figure import Figure as Canvas
 from matplotlib.gridspec import GridSpec
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-006
-from lepton_nb.workbook.drawing import (
+from lepton_nb.workbook.drawing import (  # noqa: F401  handed on to authors
     DIVERGING,
     MUTED,
     PALETTE,
@@ -38,7 +41,7 @@ from lepton_nb.workbook.drawing import (
     style,
     tidy,
 )
-from lepton_nb.workbook.prose import (
+from lepton_nb.workbook.prose import (  # noqa: F401  handed on to authors
     csv_link,
     csv_text,
     escape,
@@ -122,7 +125,7 @@ def place_labels(canvas: Canvas) -> None:
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-012
 def finish(ax, x: str, y: str, width: float, room: bool):
-    """Put our labels on one panel of a width and thousands separators on its ticks; return the note that holds the y label."""
+    """Put labels on a panel of a width and separators on its ticks; return the note that holds the y label."""
     for axis in (ax.xaxis, ax.yaxis):
         if is_numeric(axis):
             axis.set_major_formatter(FuncFormatter(grouped))
@@ -268,9 +271,55 @@ def check_units(figure: Figure) -> None:
                     f"or {label + ' (no unit)'!r} where there is none."
                 )
 
+# %% ../../nbs/workbook/04_figures.ipynb #bars-check
+def _feet(bars: BarContainer) -> tuple[list[float], bool]:
+    """Return where bars begin and whether they stand upright."""
+    upright = bars.orientation == "vertical"
+    return [bar.get_y() if upright else bar.get_x() for bar in bars], upright
+
+
+def check_bars(figure: Figure) -> None:
+    """Refuse bars whose foot the axis cuts off."""
+    for ax in figure.axes.flat:
+        for bars in ax.containers:
+            feet, upright = _feet(bars) if isinstance(bars, BarContainer) else ([], True)
+            low, high = sorted(ax.get_ylim() if upright else ax.get_xlim())
+            slack = 1e-6 * (high - low)
+            if feet and (min(feet) < low - slack or max(feet) > high + slack):
+                raise ValueError(
+                    f"{figure.title!r}: its bars start at {min(feet):g}, and the axis shows {low:g} to {high:g} only. "
+                    "Let the axis begin where the bars do, or draw points."
+                )
+
+# %% ../../nbs/workbook/04_figures.ipynb #read-off
+def _axis_spec(axis, label: str) -> dict | None:
+    """Tell what an axis counts, from end to end; None where the page cannot read it."""
+    low, high = (float(f"{end:.9g}") for end in axis.get_view_interval())
+    spec, form = {"label": label, "low": low, "high": high}, axis.get_major_formatter()
+    if isinstance(form, (AutoDateFormatter, ConciseDateFormatter)):
+        return spec | {"kind": "date"}
+    if isinstance(form, (FuncFormatter, LogFormatter)):
+        return spec | {"kind": axis.get_scale()} if axis.get_scale() in ("linear", "log") else None
+    names = [(float(f"{tick.get_loc():.6g}"), tick.label1.get_text()) for tick in axis.get_major_ticks()]
+    return spec | {"kind": "names", "names": [pair for pair in names if pair[1]]}
+
+
+def reading_aid(figure: Figure, height: float) -> str:
+    """Write where the panels stand in the drawing as it was saved, so that the page can read values off it."""
+    panels = []
+    for i, ax in enumerate(figure.axes.flat):
+        given = [getattr(figure, which) for which in "xy"]
+        labels_here = [label if isinstance(label, str) else label[i] for label in given]
+        specs = [_axis_spec(axis, label) for axis, label in zip((ax.xaxis, ax.yaxis), labels_here)]
+        box = ax.get_window_extent()
+        if all(specs) and ax.has_data():
+            edges = [box.x0, height - box.y1, box.x1, height - box.y0]
+            panels.append({"box": [round(edge, 2) for edge in edges], "x": specs[0], "y": specs[1]})
+    return escape(json.dumps(panels, separators=(",", ":"), ensure_ascii=False))
+
 # %% ../../nbs/workbook/04_figures.ipynb #cell-019
-def write(figure: Figure, size: tuple[float, float], stacked: bool) -> str:
-    """Write the drawing at a size in pixels, with the panels one below the other when stacked."""
+def write(figure: Figure, size: tuple[float, float], stacked: bool) -> tuple[str, str]:
+    """Write the drawing at a size in pixels, panels one below the other when stacked, and what reads it."""
     if stacked and figure.panels[1] > 1:
         grid = GridSpec(figure.axes.size, 1, figure=figure.canvas)
         for i, ax in enumerate(figure.axes.flat):
@@ -284,26 +333,31 @@ def write(figure: Figure, size: tuple[float, float], stacked: bool) -> str:
     place_labels(figure.canvas)
     text = io.StringIO()
     figure.canvas.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    aid = reading_aid(figure, size[1])
     for note in notes:
         note.remove()
-    return tidy(text.getvalue(), figure.title, figure.alt)
+    return tidy(text.getvalue(), figure.title, figure.alt), aid
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-020
 def figure_html(figure: Figure) -> str:
     """Write the figure: title, both drawings, caption and data."""
     check_units(figure)
+    check_bars(figure)
     for ax in figure.canvas.axes:
         rasterise(ax)
     rows, columns = figure.panels
     width, height = 720, figure.canvas.get_figheight() * 72
     data = drawn_data(figure.axes.flat) if figure.data is None else figure.data
-    wide = write(figure, (width, height), False)
-    narrow = write(figure, (350, min(height, max(250, 0.85 * height / rows)) * rows * columns), True)
+    wide, wide_aid = write(figure, (width, height), False)
+    narrow, narrow_aid = write(figure, (350, min(height, max(250, 0.85 * height / rows)) * rows * columns), True)
     key = "h" + hashlib.sha256(wide.encode()).hexdigest()[:10]
+    title, caption = inline(figure.title), f"{inline(figure.caption)} {csv_link(data, figure.title)}"
     return (
-        f'<figure class="lnb-figure" aria-labelledby="{key}"><p class="lnb-title" id="{key}"><strong>{inline(figure.title)}</strong></p>'
-        f'<div class="lnb-wide">{wide}</div><div class="lnb-narrow" hidden>{narrow}</div>'
-        f"<figcaption>{inline(figure.caption)} {csv_link(data, figure.title)}</figcaption></figure>"
+        f'<figure class="lnb-figure" aria-labelledby="{key}">'
+        f'<p class="lnb-title" id="{key}"><strong>{title}</strong></p>'
+        f'<div class="lnb-wide" data-read="{wide_aid}">{wide}</div>'
+        f'<div class="lnb-narrow" data-read="{narrow_aid}" hidden>{narrow}</div>'
+        f"<figcaption>{caption}</figcaption></figure>"
     )
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-030
@@ -369,7 +423,8 @@ def table_html(
     key = "t" + hashlib.sha256((caption + head + rows).encode()).hexdigest()[:10]
     return (
         f'<div class="lnb-table"><div class="lnb-scroll" role="region" tabindex="0" aria-labelledby="{key}">'
-        f'<table><caption id="{key}"><span>{inline(caption)}{cut}</span></caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<table><caption id="{key}"><span>{inline(caption)}{cut}</span></caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         f'<p class="lnb-tools">{csv_link(df if data is None else data, caption)}</p></div>'
     )
 
@@ -380,7 +435,10 @@ def table_cells(shown: pd.DataFrame, units: dict, digits, marked: list[bool]) ->
         ' class="num"' if pd.api.types.is_numeric_dtype(t) and not pd.api.types.is_bool_dtype(t) else ""
         for t in shown.dtypes
     ]
-    digit = lambda name: digits.get(name) if isinstance(digits, Mapping) else digits
+
+    def digit(name):
+        return digits.get(name) if isinstance(digits, Mapping) else digits
+
     columns = [column_text(shown.iloc[:, i], digit(name)) for i, name in enumerate(shown.columns)]
     head = "".join(
         f'<th scope="col"{kind}>{escape(name)}'
@@ -450,7 +508,8 @@ def kpi_html(cards: Sequence[Kpi]) -> str:
         unit = f' <span class="unit">{escape(card.unit)}</span>' if card.unit else ""
         note = f'<dd class="note">{hidden}{inline(card.note)}</dd>' if card.note or word else ""
         text.append(
-            f'<div class="lnb-kpi{kind}"><dt>{inline(card.label)}</dt><dd class="value">{escape(value)}{unit}</dd>{note}</div>'
+            f'<div class="lnb-kpi{kind}"><dt>{inline(card.label)}</dt>'
+            f'<dd class="value">{escape(value)}{unit}</dd>{note}</div>'
         )
     return f'<dl class="lnb-kpis" style="display:flex;flex-wrap:wrap;gap:1rem">{"".join(text)}</dl>'
 
@@ -490,7 +549,7 @@ def parameters_card(
     Parameters
     ----------
     params : object
-        a case's parameters, or their table with the columns name, value, default, changed, unit, range, meaning
+        a case's parameters, or their table: name, value, default, changed, unit, range, meaning
     slot : str | None, default None
         placeholder to fill instead
     """

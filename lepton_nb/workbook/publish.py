@@ -351,9 +351,9 @@ def fill_template(name: str, page: dict) -> str:
 
 def common() -> dict:
     """Return what every page carries: its style, its script, and the checksum that lets only this script run."""
-    styles = [(TEMPLATE / name).read_text(encoding="utf-8") for name in ("style.css", "blocks.css")]
+    styles = [(TEMPLATE / name).read_text(encoding="utf-8") for name in ("style.css", "figures.css", "blocks.css")]
     style = re.sub(r"\s*\n\s*", "\n", "\n".join(styles)).strip()
-    script = "".join((TEMPLATE / name).read_text(encoding="utf-8") for name in ("script.js", "blocks.js"))
+    script = "".join((TEMPLATE / name).read_text(encoding="utf-8") for name in ("script.js", "figures.js", "blocks.js"))
     code = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return {"style": style, "script": script, "script_hash": code}
 
