@@ -4,7 +4,7 @@
 VENV   := .venv
 BIN    := $(VENV)/bin
 EXTRAS ?= dev
-CASES  := $(basename $(notdir $(wildcard nbs/cases/*.ipynb)))
+CASES  := $(notdir $(patsubst %/,%,$(wildcard nbs/cases/*/)))
 
 # The first Python that is new enough: the one named by PYTHON=, else python3, else a versioned name.
 CHECK_PYTHON = import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))

@@ -1,4 +1,4 @@
-"""Every field of the package comes from settings.ini; the case notebooks travel in the wheel."""
+"""Every field of the package comes from settings.ini; the pages of the cases travel in the wheel."""
 
 import shutil
 from configparser import ConfigParser
@@ -14,20 +14,25 @@ settings = config["DEFAULT"]
 
 
 def lines(name: str) -> list[str]:
+    """List the lines of a setting."""
     return [line.strip() for line in settings.get(name, "").splitlines() if line.strip()]
 
 
 class BuildWithNotebooks(build_py):
-    """Copy nbs/cases/*.ipynb to lepton_nb/cases/notebooks, where the runner looks outside a checkout."""
+    """Copy the pages of each case to the folder `pages` of its package, where the runner looks outside a checkout."""
 
     def run(self):
+        """Build, and copy."""
         super().run()
         if self.editable_mode:
             return
-        target = Path(self.build_lib) / "lepton_nb" / "cases" / "notebooks"
-        target.mkdir(parents=True, exist_ok=True)
+        for notebook in sorted((ROOT / "nbs" / "cases").glob("*/*.ipynb")):
+            if '"parameters"' in notebook.read_text(encoding="utf-8").replace(" ", "").replace("\n", ""):
+                target = Path(self.build_lib) / "lepton_nb" / "cases" / notebook.parent.name / "pages"
+                target.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(notebook, target / notebook.name)
         for notebook in sorted((ROOT / "nbs" / "cases").glob("*.ipynb")):
-            shutil.copyfile(notebook, target / notebook.name)
+            shutil.copyfile(notebook, Path(self.build_lib) / "lepton_nb" / "cases" / notebook.name)
 
 
 setup(

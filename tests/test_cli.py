@@ -27,6 +27,7 @@ def place(tmp_path_factory):
 def say(place, tmp_path, monkeypatch, capsys):
     """Say words to the command line in an empty folder; get exit code, output, messages."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")  # wide enough that no sentence is wrapped
 
     def speak(*words):
         try:
@@ -127,10 +128,16 @@ def test_run_publish_and_verify(say, tmp_path):
     assert code == 2 and "not a results.json" in err
 
 
-def test_templates_are_written_once_and_can_be_read(say, tmp_path):
-    code, out, _ = say("data", "--templates", "mine")
+def test_templates_are_written_once_and_can_be_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def say(*words):
+        code, said = main(list(words)), capsys.readouterr()
+        return code, said.out, said.err
+
+    code, out, _ = say("template", "retail", "mine")
     assert code == 0 and "mine/sales.csv" in out and len(read_folder(tmp_path / "mine")["sales"]) == 3
-    code, _, err = say("data", "--templates", "mine")
+    code, _, err = say("template", "retail", "mine")
     assert code == 2 and "exists already" in err and "empty folder" in err
 
 
@@ -158,8 +165,8 @@ def test_a_case_that_fails_gives_its_exit_code_and_a_report(say, do, code, says,
 
 def test_a_reader_that_leaves_early_is_no_error(place):
     code = (
-        f"import sys; sys.path.insert(0, {str(place['folder'])!r})\nfrom lepton_nb.workbook.cli import main\n"
-        f"sys.exit(main(['params', 'shop', '--json-schema'] , folder={str(place['folder'])!r}, module='tiny'))"
+        "import sys\nfrom lepton_nb.workbook.cli import main\n"
+        "sys.exit(main(['params', 'shop', '--json-schema'], module='tiny'))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.close()
@@ -170,14 +177,15 @@ def test_a_reader_that_leaves_early_is_no_error(place):
 def test_an_installed_package_runs_its_own_cases_in_its_own_kernel(place, tmp_path):
     site, here = tmp_path / "site", tmp_path / "here"
     shutil.copytree(Path(lepton_nb.__file__).parent, site / "lepton_nb", ignore=shutil.ignore_patterns("__pycache__"))
-    notebooks = site / "lepton_nb" / "cases" / "notebooks"
-    shutil.rmtree(notebooks, ignore_errors=True)
-    notebooks.mkdir()
     here.mkdir()
-    notebook = nbformat.read(place["folder"] / "shop.ipynb", 4)
+    tiny_case.write(tmp_path / "written")
+    package = site / "lepton_nb" / "cases" / "shop"
+    shutil.copytree(tmp_path / "written" / "tiny" / "shop", package)
+    notebook = nbformat.read(package / "pages" / "report.ipynb", 4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("tiny.shop", "lepton_nb.cases.shop")
     notebook.cells.append(nbformat.v4.new_code_cell("import lepton_nb; lepton_nb.__file__"))
-    nbformat.write(notebook, notebooks / "shop.ipynb")
-    shutil.copy(place["folder"] / "tiny" / "shop.py", site / "lepton_nb" / "cases" / "shop.py")
+    nbformat.write(notebook, package / "pages" / "report.ipynb")
     environment = {**os.environ, "PYTHONPATH": str(site), "HOME": str(tmp_path / "home")}
     said = subprocess.run(
         [sys.executable, "-m", "lepton_nb.workbook.cli", "run", "shop", "--quiet", "-p", "units=3"],
@@ -188,6 +196,6 @@ def test_an_installed_package_runs_its_own_cases_in_its_own_kernel(place, tmp_pa
     )
     assert said.returncode == 0, said.stderr
     folder = (here / said.stdout.strip()).parent
-    assert str(site) in nbformat.read(folder / "executed.ipynb", 4).cells[-1].outputs[0]["data"]["text/plain"]
+    assert str(site) in nbformat.read(folder / "report.ipynb", 4).cells[-1].outputs[0]["data"]["text/plain"]
     assert "installed versions" in (folder / "ro-crate-metadata.json").read_text()
     assert sorted(p.name for p in here.iterdir()) == ["runs"], "nothing but runs/ is written"

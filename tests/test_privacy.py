@@ -862,7 +862,7 @@ def run_cells(tmp_path: Path, code: list[str], monkeypatch) -> Path:
     monkeypatch.setenv("LEPTON_NB_KEY", new_key())
     mine, out = tmp_path / "mine", tmp_path / "runs"
     with tiny_case.importable(tmp_path / "case") as place:
-        file = tmp_path / "case" / "shop.ipynb"
+        file = tiny_case.page_of(tmp_path / "case")
         notebook = nbformat.read(file, 4)
         here = next(i for i, cell in enumerate(notebook.cells) if cell.source == tiny_case.ACTS.strip())
         notebook.cells[here : here + 1] = [nbformat.v4.new_code_cell(cell) for cell in code]
@@ -891,7 +891,7 @@ def test_every_way_to_leak_is_caught(tmp_path, monkeypatch):
     )
     kinds = {kind: set(part.needle) for kind, part in found.groupby(found.file.map(lambda file: Path(file).name))}
     assert (
-        len(kinds["executed.ipynb"]) == len(LEAKS)
+        len(kinds["report.ipynb"]) == len(LEAKS)
         and len(kinds["report.html"]) >= len(LEAKS) - 1
         and kinds["results.json"] == {"zqname2kx"}
     )

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from pathlib import Path
 
 import nbformat
 import papermill
@@ -12,10 +11,11 @@ import tiny_case
 from tiny_case import left_in, run
 
 from lepton_nb.workbook import publish as publish_module
+from lepton_nb.workbook.case import find_case
 from lepton_nb.workbook.execute import execute, prune
 from lepton_nb.workbook.manifest import file_sha256
 from lepton_nb.workbook.parameters import UserError, default_problems, parse_pairs
-from lepton_nb.workbook.run import COMPLETE, RunFailed, find_case, is_complete, plan
+from lepton_nb.workbook.run import RunFailed, is_complete, plan
 from lepton_nb.workbook.verify import read_results
 
 
@@ -31,17 +31,25 @@ def done(place, tmp_path_factory):
 
 
 def test_a_run_leaves_a_whole_folder_of_strict_json(done):
-    assert sorted(p.name for p in done.iterdir()) == sorted(COMPLETE)
+    assert sorted(p.name for p in done.iterdir()) == [
+        "report.html",
+        "report.ipynb",
+        "results.json",
+        "ro-crate-metadata.json",
+    ]
     results = read_results(done)
     assert results["results"]["revenue"]["value"] == 100.0 and results["data"] == {"sales": "ab" * 32}
     assert results["parameters"]["code"] == "0042" and results["parameters"]["units"] == 40
-    refuse = lambda constant: pytest.fail(f"{constant} in the crate")
+
+    def refuse(constant):
+        pytest.fail(f"{constant} in the crate")
+
     json.loads((done / "ro-crate-metadata.json").read_text(), parse_constant=refuse)
 
 
 def test_the_crate_holds_the_true_checksums_parameters_and_measures(done):
     graph = {e["@id"]: e for e in json.loads((done / "ro-crate-metadata.json").read_text())["@graph"]}
-    for name in ("executed.ipynb", "report.html", "results.json"):
+    for name in ("report.ipynb", "report.html", "results.json"):
         assert graph[name]["sha256"] == file_sha256(done / name)
         assert int(graph[name]["contentSize"]) == (done / name).stat().st_size
     assert graph["#parameter/code"]["value"] == "0042" and graph["#data/sales"]["sha256"] == "ab" * 32
@@ -52,18 +60,18 @@ def test_the_crate_holds_the_true_checksums_parameters_and_measures(done):
 
 
 def test_the_kernel_is_this_interpreter_with_capped_threads_in_the_folder_of_the_user(done):
-    cells = nbformat.read(done / "executed.ipynb", 4).cells
+    cells = nbformat.read(done / "report.ipynb", 4).cells
     assert cells[-1].outputs[0]["data"]["text/plain"] == repr([sys.executable, "1", os.getcwd()])
     assert not any("1 / 0" in c.source or c.source.startswith("#|") for c in cells)
 
 
 def test_done_is_not_done_again_unless_forced(place, done):
-    out, before = done.parents[1], (done / "executed.ipynb").read_bytes()
+    out, before = done.parents[1], (done / "report.ipynb").read_bytes()
     told = []
     assert run(place, out, ("code", "0042"), ("units", "40"), notify=told.append) == done and "already done" in told[0]
-    assert (done / "executed.ipynb").read_bytes() == before
+    assert (done / "report.ipynb").read_bytes() == before
     assert run(place, out, ("units", "40"), ("code", "0042"), force=True) == done
-    assert (done / "executed.ipynb").read_bytes() != before and is_complete(done)
+    assert (done / "report.ipynb").read_bytes() != before and is_complete(done)
     assert left_in(out) == [done.name]
 
 
@@ -104,14 +112,14 @@ def test_a_page_that_cannot_be_made_keeps_the_notebook(place, tmp_path, monkeypa
     (folder,) = (tmp_path / "shop").iterdir()
     assert (
         folder.name.endswith(".failed")
-        and (folder / "executed.ipynb").exists()
+        and (folder / "report.ipynb").exists()
         and not (folder / "results.json").exists()
     )
     assert "no template &lt;here&gt;" in (folder / "report.html").read_text()
 
 
 def test_a_success_takes_the_failed_folder_of_its_key_away(place, tmp_path):
-    key = plan(find_case("shop", **place)).key
+    key = plan(find_case("shop", **place), **place).key
     (tmp_path / "shop" / f"{key}.failed").mkdir(parents=True)
     assert run(place, tmp_path).name == key and left_in(tmp_path) == [key]
 
@@ -120,42 +128,48 @@ def test_own_data_are_part_of_the_name(place, tmp_path):
     shop, own = find_case("shop", **place), tmp_path / "own"
     pairs = [("source", f"own:{own}")]
     with pytest.raises(UserError, match="does not exist"):
-        plan(shop, pairs)
+        plan(shop, pairs, **place)
     own.mkdir()
     with pytest.raises(UserError, match="is empty"):
-        plan(shop, pairs)
+        plan(shop, pairs, **place)
     (own / "sales.csv").write_text("units\n1\n")
-    before = plan(shop, pairs).key
-    assert plan(shop, pairs).key == before
+    before = plan(shop, pairs, **place).key
+    assert plan(shop, pairs, **place).key == before
     (own / "sales.csv").write_text("units\n2\n")
-    assert plan(shop, pairs).key != before
+    assert plan(shop, pairs, **place).key != before
     with pytest.raises(UserError, match="is a file"):
-        plan(shop, [("source", f"own:{own / 'sales.csv'}")])
+        plan(shop, [("source", f"own:{own / 'sales.csv'}")], **place)
 
 
 def test_a_notebook_that_disagrees_with_its_module_is_not_run(tmp_path, place):
-    other = tiny_case.write(tmp_path, assigned=tiny_case.ASSIGNED.replace("units = 100", "units = 90"))
+    assert default_problems(tiny_case.ASSIGNED, find_case("shop", **place).Parameters) == []
     with pytest.raises(UserError, match="units: 90 in the parameters cell, 100 in the model"):
-        run({**place, "folder": other["folder"]}, tmp_path)
-    assert default_problems(tiny_case.ASSIGNED, find_case("shop", **place).parameters()) == []
+        with tiny_case.importable(tmp_path / "other"):
+            tiny_case.write(tmp_path / "other", assigned=tiny_case.ASSIGNED.replace("units = 100", "units = 90"))
+            run(place, tmp_path)
 
 
 def test_the_key_changes_with_the_text_of_the_notebook_alone(tmp_path, place):
-    here = {**place, **{"folder": tiny_case.write(tmp_path)["folder"]}}
-    before = plan(find_case("shop", **here)).key
-    notebook = nbformat.read(tmp_path / "shop.ipynb", 4)
-    notebook.metadata["editor"] = "another"
-    nbformat.write(notebook, tmp_path / "shop.ipynb")
-    assert plan(find_case("shop", **here)).key == before
-    notebook.cells[-1].source += "  # changed"
-    nbformat.write(notebook, tmp_path / "shop.ipynb")
-    assert plan(find_case("shop", **here)).key != before
+    with tiny_case.importable(tmp_path):
+        shop, file = find_case("shop", **place), tiny_case.page_of(tmp_path)
+        before = plan(shop, **place).key
+        notebook = nbformat.read(file, 4)
+        notebook.metadata["editor"] = "another"
+        nbformat.write(notebook, file)
+        assert plan(shop, **place).key == before
+        notebook.cells[-1].source += "  # changed"
+        nbformat.write(notebook, file)
+        assert plan(shop, **place).key != before
+        code = file.parents[1] / "__init__.py"
+        other = plan(shop, **place).key
+        code.write_text(code.read_text() + "\n# changed\n")
+        assert plan(shop, **place).key != other
 
 
 @pytest.mark.parametrize("given, says", [({"unitz": 3}, "did you mean units"), ({"units": 5000}, "from 0 to 1000")])
-def test_plain_papermill_is_held_to_the_same_model(tmp_path, given, says):
+def test_plain_papermill_is_held_to_the_same_model(place, tmp_path, given, says):
     tiny_case.write(tmp_path, kernel="python3")
-    notebook = nbformat.read(tmp_path / "shop.ipynb", 4)
+    notebook = nbformat.read(tiny_case.page_of(tmp_path), 4)
     notebook.cells = [
         c for c in notebook.cells if "1 / 0" not in c.source
     ]  # plain Papermill knows nothing of `eval: false`
@@ -165,7 +179,7 @@ def test_plain_papermill_is_held_to_the_same_model(tmp_path, given, says):
 
 
 def test_the_command_in_the_report_repeats_the_run(place):
-    model = find_case("shop", **place).parameters()
+    model = find_case("shop", **place).Parameters
     params = parse_pairs(model, [("open", "no"), ("code", "a b'c"), ("units", "3")])
     from shlex import split
 

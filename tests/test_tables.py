@@ -603,4 +603,4 @@ def test_numbers_beyond_belief_are_refused(tmp_path, cell):
 
 
 def test_a_missing_table_names_the_command_that_writes_an_example(tmp_path):
-    assert "lepton-nb data --templates" in only(tmp_path)["mend"]
+    assert "lepton-nb template" in only(tmp_path)["mend"]

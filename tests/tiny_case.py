@@ -1,5 +1,7 @@
-"""A case that runs in a second and does what it is told: work, fail, refuse, wait. Written into a folder of the test's."""
+"""A case that runs in a second and does what it is told: work, fail, refuse, wait. Written into a folder of a test."""
 
+import importlib
+import os
 import subprocess
 import sys
 import time
@@ -15,11 +17,18 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from lepton_nb.workbook import run as run_module
 from lepton_nb.workbook.run import run_case
 
-DECLARED = """
+IMPORTS = """
+from tiny.shop import Parameters
+from lepton_nb.workbook.parameters import UserError, from_namespace
+from lepton_nb.workbook.verify import record, record_data
+import os, sys, time
+open_file = open
+"""
+PACKAGE = """
 from typing import Literal
 
-from lepton_nb.workbook.parameters import CaseParameters, UserError, from_namespace, param
-from lepton_nb.workbook.verify import record, record_data
+from lepton_nb.workbook.case import Case
+from lepton_nb.workbook.parameters import CaseParameters, param
 
 
 class Parameters(CaseParameters):
@@ -28,6 +37,9 @@ class Parameters(CaseParameters):
     open: bool = param(True, meaning="whether the shop is open")
     code: str = param("007", meaning="an article")
     trace: str = param("", meaning="file to which every run adds a line")
+
+
+CASE = Case("shop", "A small shop", Parameters, contract={}, sources={}, study=print, pages=("report",))
 """
 ASSIGNED = (
     'source = "embedded"\nseed = 7\ndo = "work"\nunits = 100  # units=sold\nopen = True\ncode = "007"\ntrace = ""'
@@ -48,12 +60,10 @@ if params.do == "fill":
 
 
 def write(folder: Path, assigned: str = ASSIGNED, kernel: str = "somebody-elses") -> dict:
-    """Write the case `shop`; give `folder` and `module` for `run_case` and `main`."""
+    """Write the case `shop`; give `module` for `run_case` and `main`."""
     cells = [
         new_markdown_cell("# A small shop\n\n> What it takes in a day."),
-        new_code_cell("#| default_exp cases.shop"),
-        new_code_cell("#| export" + DECLARED),
-        new_code_cell("import os, sys, time\nopen_file = open"),
+        new_code_cell("#| hide\n" + IMPORTS.strip()),
         new_code_cell(assigned, metadata={"tags": ["parameters"]}),
         new_code_cell("params = from_namespace(Parameters, globals())"),
         new_markdown_cell("## The day\n\nIt goes as it was told to."),
@@ -69,10 +79,15 @@ def write(folder: Path, assigned: str = ASSIGNED, kernel: str = "somebody-elses"
     notebook = new_notebook(
         cells=cells, metadata={"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}}
     )
-    (folder / "tiny").mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, folder / "shop.ipynb")
-    (folder / "tiny" / "shop.py").write_text(DECLARED)
-    return {"folder": folder, "module": "tiny"}
+    page_of(folder).parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, page_of(folder))
+    (page_of(folder).parents[1] / "__init__.py").write_text(PACKAGE)
+    return {"module": "tiny"}
+
+
+def page_of(folder: Path) -> Path:
+    """Name the page of the case written into a folder."""
+    return folder / "tiny" / "shop" / "pages" / "report.ipynb"
 
 
 @contextmanager
@@ -82,14 +97,23 @@ def importable(folder: Path) -> Iterator[dict]:
     The package is hashed once, so that an editor that saves meanwhile does not rename the runs of a test.
     """
     sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    _forget()
+    path = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), path]))
     hashes, run_module.code_hashes = run_module.code_hashes, cache(run_module.code_hashes)
     try:
         yield write(folder)
     finally:
+        os.environ["PYTHONPATH"] = path
         run_module.code_hashes = hashes
         sys.path.remove(str(folder))
-        for name in [n for n in sys.modules if n.split(".")[0] == "tiny"]:
-            del sys.modules[name]
+        _forget()
+
+
+def _forget() -> None:
+    for name in [n for n in sys.modules if n.split(".")[0] == "tiny"]:
+        del sys.modules[name]
 
 
 def run(place: dict, out: Path, *pairs: tuple[str, str], **options) -> Path:
@@ -102,15 +126,12 @@ def left_in(out: Path) -> list[str]:
     return sorted(p.name for p in (out / "shop").iterdir()) if (out / "shop").exists() else []
 
 
-def start(folder: Path, *words: str, before: str = "") -> subprocess.Popen:
-    """Start `lepton-nb` with words in a process of its own, with the case of a folder."""
+def start(*words: str, before: str = "") -> subprocess.Popen:
+    """Start `lepton-nb` with words in a process of its own; the case is found through PYTHONPATH."""
     code = (
-        f"import sys; sys.path.insert(0, {str(folder)!r})\n{before}\n"
-        f"from lepton_nb.workbook.cli import main\nsys.exit(main({list(words)!r}, folder={str(folder)!r}, module='tiny'))"
+        f"import sys\n{before}\nfrom lepton_nb.workbook.cli import main\nsys.exit(main({list(words)!r}, module='tiny'))"
     )
-    return subprocess.Popen(
-        [sys.executable, "-c", code], cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    return subprocess.Popen([sys.executable, "-c", code], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def wait_for_line(file: Path, seconds: float = 120) -> int:

@@ -357,7 +357,7 @@ def available() -> pd.DataFrame:
     rows += [
         (
             "own:FOLDER",
-            "Your own files, one per table; `lepton-nb data --templates FOLDER` writes examples to fill in",
+            "Your own files, one per table; `lepton-nb template CASE FOLDER` writes examples to fill in",
             "yours",
             "daily",
             "",

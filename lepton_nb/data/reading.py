@@ -535,7 +535,7 @@ def still_wrong(read: dict, faults: list[dict]) -> list[dict]:
         problem(
             f"{table}.csv",
             found="the table is missing",
-            mend=f"Add {table}.csv; `lepton-nb data --templates FOLDER` writes an example.",
+            mend=f"Add {table}.csv; `lepton-nb template CASE FOLDER` writes an example.",
         )
         for table in REQUIRED
         if table not in read and not any(f"like {table}" in fault["found"] for fault in faults)

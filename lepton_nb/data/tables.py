@@ -693,7 +693,7 @@ def check_tables(
         problem(
             f"{name}.csv",
             found="the table is missing",
-            mend=f"Add {name}.csv; `lepton-nb data --templates FOLDER` writes an example.",
+            mend=f"Add {name}.csv; `lepton-nb template CASE FOLDER` writes an example.",
         )
         for name in REQUIRED
         if name not in tables
