@@ -34,7 +34,7 @@ from .decision import PLAN, Decision
 from .forecast import AHEAD, TRUTH, Forecast
 from .known import Known
 from .people import People
-from ....demand.features import history
+from ....demand.features import History, history
 from ....demand.intervals import Calibrated
 from ....demand.models import MODELS
 from ....demand.scenarios import Mixed, Paths, TrueMean, demand_paths, with_mixtures
@@ -45,9 +45,11 @@ def _mixtures(chosen: str) -> dict[str, dict[str, float]]:
     return {"seasonal_naive": {"seasonal_naive": 1.0}, "half naive": {"seasonal_naive": 0.5, chosen: 0.5}}
 
 
-def _worse_paths(params: Parameters, known: Known, forecast: Forecast, few: int) -> Iterator[tuple[str, Paths]]:
+def _worse_paths(
+    params: Parameters, known: Known, forecast: Forecast, log_book: History, few: int
+) -> Iterator[tuple[str, Paths]]:
     """Yield paths of forecasts that are made worse on purpose."""
-    mixtures, panel, log_book = _mixtures(forecast.chosen), known.panel, history(known.panel)
+    mixtures, panel = _mixtures(forecast.chosen), known.panel
     last_week = MODELS["seasonal_naive"]().fit(log_book, known.start)
     mixed = with_mixtures(forecast.trial, {"half naive": mixtures["half naive"]})
     at = sorted({-1, *forecast.evenings})
@@ -57,7 +59,9 @@ def _worse_paths(params: Parameters, known: Known, forecast: Forecast, few: int)
         yield name, demand_paths(mean, spread, log_book, at, known.start, AHEAD, few, params.seed)
 
 
-def _true_paths(params: Parameters, known: Known, forecast: Forecast, few: int) -> Iterator[tuple[str, Paths]]:
+def _true_paths(
+    params: Parameters, known: Known, forecast: Forecast, log_book: History, few: int
+) -> Iterator[tuple[str, Paths]]:
     """Yield paths around the true mean, where it is known."""
     if TRUTH not in forecast.outcome.forecasts:
         return
@@ -65,7 +69,7 @@ def _true_paths(params: Parameters, known: Known, forecast: Forecast, few: int) 
     truth = TrueMean(np.nan_to_num(known.data.truth.at(panel.ids, panel.ds, "expected")))
     told = np.stack([truth.expected[:, first : first + horizon] for first in forecast.validation])
     spread = Calibrated.fit(replace(forecast.trial, forecasts={"truth": told}), panel.cut(known.start), "truth")
-    log_book, at = history(panel), sorted({-1, *forecast.evenings})
+    at = sorted({-1, *forecast.evenings})
     yield TRUTH, demand_paths(truth, spread, log_book, at, known.start, AHEAD, few, params.seed)
 
 
@@ -79,8 +83,9 @@ def profits_by_forecast(
     dict[str, np.ndarray]
         forecast -> profit of each judged week, money (W,)
     """
-    few = max(20, params.paths // 4)
-    paths = dict(_worse_paths(params, known, forecast, few)) | dict(_true_paths(params, known, forecast, few))
+    few, log_book = max(20, params.paths // 4), history(known.panel)
+    paths = dict(_worse_paths(params, known, forecast, log_book, few))
+    paths |= dict(_true_paths(params, known, forecast, log_book, few))
     paths[forecast.chosen] = Paths({first: made[:few] for first, made in forecast.outlook.made.items()})
     books = judge_chain(known.chain, known.weeks, {name: stochastic(made) for name, made in paths.items()})
     return {name: ledger.by_period() for name, ledger in books.items()}
