@@ -223,7 +223,11 @@ def test_bars_are_as_long_as_their_amounts_and_nothing_covers_them(visit, page_o
     page = visit(page_of_blocks, width)
     rows = page.locator(".lnb-bars").first.locator("li")
     wide = [row.locator(".bar").bounding_box()["width"] for row in rows.all()]
-    assert np.allclose(np.divide(wide, wide[0]), np.divide([2959, 1507, 1366, 412], 2959), atol=0.01)
+    assert np.allclose(np.divide(wide, wide[0]), np.divide([2959, 1507, 1366, 412], 2959), atol=0.003)
+    scales = page.evaluate("""[...document.querySelectorAll('ul.bars')].map(list => new Set(
+        [...list.querySelectorAll('.track')].map(track => track.getBoundingClientRect())
+        .map(box => Math.round(box.left) + ',' + Math.round(box.width))).size)""")
+    assert set(scales) == {1}  # all bars of a block on one scale
     assert max(row.locator(".whisker").bounding_box()["height"] for row in rows.all()) < 4
     assert (
         page.evaluate("""[...document.querySelectorAll('ul.bars .bar:not(.open)')].filter(b =>
