@@ -256,6 +256,8 @@ def csv_text(
 def csv_link(
     data: pd.DataFrame,
     title: str,
+    max_rows: int = 2000,
+    max_bytes: int = 100_000,
 ) -> str:
     """Make the HTML link that saves a table as CSV, offline.
 
@@ -265,12 +267,16 @@ def csv_link(
         what the reader may download
     title : str
         names the file
+    max_rows : int, default 2000
+        rows that go into the page
+    max_bytes : int, default 100000
+        size that goes into the page
 
     Examples
     --------
     >>> HTML(csv_link(pd.DataFrame({"day": ["mon", "tue"], "units": [3, 5.123456789]}), "Two days"))
     """
-    text, rows = csv_text(data)
+    text, rows = csv_text(data, max_rows, max_bytes)
     name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "data"
     size = f"{len(data):,} rows" if rows == len(data) else f"first {rows:,} of {len(data):,} rows"
     address = "data:text/csv;charset=utf-8," + quote(text, safe=",.:;-_()/+!*~@")

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['ANSWER', 'FIELDS', 'PAGES', 'answer_names', 'answer_of', 'rests_on', 'best_interval', 'gains', 'gain_by_week',
            'fans_of', 'sliders_of', 'verdict_of', 'tornado_of', 'data_in_words', 'signed_money', 'against',
-           'order_title', 'gains_read', 'weeks_read', 'fans_read', 'payback_read', 'tornado_read', 'steps_of',
-           'errors_of', 'flows_of', 'next_steps', 'shown']
+           'tonight_of', 'order_title', 'gains_read', 'weeks_read', 'fans_read', 'payback_read', 'tornado_read',
+           'steps_of', 'errors_of', 'flows_of', 'next_steps', 'shown']
 
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-002
 from collections.abc import Callable
@@ -26,19 +26,20 @@ from ...workbook.prose import day, money, percent, plural, render
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-004
 ANSWER = """
 {% if not pays and not rule_pays %}
-Keep ordering as today: neither the rule nor the plan earns its upkeep here.
-{% elif rule_net >= plan_net %}
-Order by the **{{ rule }}** rule on the new forecast.
-It brings {{ share | percent(0) }} of what is to be gained, {{ rule_gain | money(currency) }} a week.
-{% if over_rule > 0 %}
-The full plan adds {{ over_rule | money(currency) }} a week and would cost {{ plan_cost | money(currency) }}.
-{% else %}
+Keep ordering as today: neither the {{ rule }} rule nor the plan earns its upkeep here.
+{% elif share >= 0.8 %}
+Order by the **{{ rule }}** rule on the new forecast first: it brings {{ share | percent(0) }} of the gain,
+{{ rule_gain | money(currency) }} a week, for an upkeep of {{ rule_cost | money(currency) }}.
+{% if over_rule <= 0 %}
 The full plan adds nothing to it.
+{% elif plan_net > rule_net %}
+The full plan adds {{ over_rule | money(currency) }} for {{ plan_cost | money(currency) }} more, so it comes second.
+{% else %}
+The full plan adds {{ over_rule | money(currency) }} and costs {{ plan_cost | money(currency) }} more, so leave it.
 {% endif %}
 {% else %}
-Order by the **full plan**.
-The {{ rule }} rule alone brings {{ rule_gain | money(currency) }} of its {{ gain | money(currency) }} a week,
-and the rest pays for what the plan costs more.
+Order by the **full plan**. The {{ rule }} rule alone brings {{ rule_gain | money(currency) }} of its
+{{ gain | money(currency) }} a week, and the rest pays for what the plan costs more.
 {% endif %}
 """
 
@@ -54,6 +55,7 @@ def answer_names(s: Study) -> dict[str, Any]:
         "rule_pays": rule["net"] > 0,
         "share": 1.0 if at.rule_share is None else at.rule_share,
         "over_rule": at.over_rule,
+        "rule_cost": rule["running"],
         "plan_cost": plan["running"],
         "plan_net": rule["net"] + plan["net"],
         "pays": rule["net"] + plan["net"] > 0,
@@ -181,11 +183,18 @@ def signed_money(amount: float, currency: str) -> str:
 
 
 def against(s: Study) -> str:
-    """Say what zero is."""
-    at = s.decision.standing
-    return (
-        f"against {at.today}" if at.recorded else f"against the rule {at.today}; what was really ordered is not known"
-    )
+    """Say whose gain it is and what zero is."""
+    at, names = s.decision.standing, answer_names(s)
+    way = f"the {at.best_rule} rule" if names["rule_net"] >= names["plan_net"] else "the full plan"
+    zero = at.today if at.recorded else f"the rule {at.today}; what was really ordered is not known"
+    return f"{way} against {zero}"
+
+
+def tonight_of(s: Study) -> pd.DataFrame:
+    """Lay out every line of the order, its reason without what stands beside it."""
+    lines = s.decision.tonight[["store", "item", "supplier", "units", "packs", "cost", "reason"]]
+    short = lines["reason"].str.replace(r"^.*?, because ", "", regex=True)
+    return lines.assign(reason=short.str[:1].str.upper() + short.str[1:])
 
 
 def order_title(s: Study) -> str:

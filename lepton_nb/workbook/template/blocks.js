@@ -4,7 +4,7 @@
   function each(root, selector, act) { Array.prototype.forEach.call(root.querySelectorAll(selector), act); }
   function show(box) { box.hidden = false; }
   function number(x, digits) {
-    if (!isFinite(x)) { return "n/a"; }
+    if (x === null || !isFinite(x)) { return "n/a"; }
     var size = Math.abs(x);
     if (digits === undefined) { digits = size >= 100 || x === Math.round(x) ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3; }
     return x.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
@@ -16,10 +16,12 @@
   }
   function points(values, low, high) {
     return values.map(function (v, i) {
-      return Math.round(WIDE * i / Math.max(values.length - 1, 1)) + " " + (TALL * (1 - (v - low) / ((high - low) || 1))).toFixed(1);
+      return v === null ? "" : Math.round(WIDE * i / Math.max(values.length - 1, 1)) + " " + (TALL * (1 - (v - low) / ((high - low) || 1))).toFixed(1);
     });
   }
-  function line(values, low, high) { return "M" + points(values, low, high).join("L"); }
+  function line(values, low, high) {
+    return points(values, low, high).map(function (p, i, all) { return p && (i && all[i - 1] ? "L" : "M") + p; }).join("");
+  }
   function band(lower, upper, low, high) { return "M" + points(upper, low, high).concat(points(lower, low, high).reverse()).join("L") + "Z"; }
   function path(box, kind, d) { var p = box.querySelector("path." + kind); if (p) { p.setAttribute("d", d); } }
   function save(name, text) {
