@@ -1,8 +1,7 @@
-"""The retail case as a whole: its library functions on small chains, its report on the embedded data, and the mistakes users make."""
+"""The retail case as a whole: small chains, its pages on the embedded data, and the mistakes users make."""
 
 import json
 import os
-import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,16 +10,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from lepton_nb.allocation.policy import compare
+from bs4 import BeautifulSoup
 
+from lepton_nb.allocation.policy import compare
+from lepton_nb.cases.retail import Parameters
 from lepton_nb.cases.retail.chain.judging import judge_chain
 from lepton_nb.cases.retail.chain.replenishment import ChainError, check_chain
 from lepton_nb.cases.retail.chain.rules import replay
 from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, last_order, weeks_of
+from lepton_nb.cases.retail.study import study
 from lepton_nb.data.catalog import load
 from lepton_nb.privacy.traces import check_published
 from lepton_nb.workbook.parameters import UserError
-from lepton_nb.workbook.run import run_case
+from lepton_nb.workbook.run import run_case, run_pages
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = [("evaluation_weeks", "2"), ("validation_weeks", "4"), ("paths", "20"), ("model", "fast")]
@@ -75,48 +77,36 @@ def test_the_stochastic_plan_beats_every_rule_of_thumb(results):
 
 
 @pytest.mark.slow
-def test_the_report_has_every_block_in_order_and_fits(report):
-    page = (report / "report.html").read_text(encoding="utf-8")
-    headings = [
-        "The answer first",
-        "The situation",
-        "The parameters of this run",
-        "What we know",
-        "Rules of thumb first",
-        "The forecast",
-        "The decision as a program",
-        "The solve",
-        "What it earns",
-        "Re-deciding as things change",
-        "Ways of doing business",
-        "The customer",
+def test_the_page_that_decides_is_short_and_whole(report):
+    page = (report / "decide.html").read_text(encoding="utf-8")
+    soup = BeautifulSoup(page, "html.parser")
+    headings = [head.get_text() for head in soup.select("article h2")]
+    assert headings[:6] == [
+        "Tonight's order",
+        "Where the money comes from",
+        "What may come",
+        "Does it pay?",
         "What would change the answer",
-        "Explanation, fairness and privacy",
-        "What to do on Monday",
-        "What it brings back",
-        "From raw data to payback",
-        "What would change the conclusion",
-        "Your turn",
-        "Reproduce",
-        "References",
+        "Next steps",
     ]
-    found = re.findall(r"<h2[^>]*>(.*?)</h2>", page, re.S)
-    places = [next(i for i, text in enumerate(found) if heading in text) for heading in headings]
-    assert places == sorted(places)
+    assert "SIMULATED" in soup.select_one(".lnb-badge").get_text()
     assert len(page.encode()) < 1_500_000
-    words = len(
-        re.sub(
-            r"<[^>]+>", " ", re.sub(r"<(script|style|svg|math|table|pre|details)\b.*?</\1>", " ", page, flags=re.S)
-        ).split()
+    for part in soup.select("script, style, svg, table, pre, details, select, nav, header, footer"):
+        part.decompose()
+    assert 300 < len(soup.get_text(" ").split()) <= 1_400
+
+
+@pytest.mark.slow
+def test_every_line_of_the_order_stands_on_the_page(report):
+    lines = BeautifulSoup((report / "decide.html").read_text(encoding="utf-8"), "html.parser").select(
+        ".lnb-decisions tbody tr"
     )
-    assert 2_000 < words < 4_700
-    full, brief = map(int, re.search(r"Reading time</dt><dd>(\d+) min, brief view (\d+) min", page).groups())
-    assert brief < full <= 30
+    assert len(lines) > 100 and all(line.select("td")[-1].get_text().strip() for line in lines)
 
 
 @pytest.mark.slow
 def test_every_published_table_about_people_has_passed_the_door(report):
-    assert check_published(report / "report.html").empty
+    assert all(check_published(page).empty for page in run_pages(report))
 
 
 @pytest.mark.slow
@@ -133,55 +123,40 @@ def test_committed_results_are_those_of_this_run(report):
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def small_study(folder: Path, params: dict | None = None, **chain: int):
+    """Run the study on sales that a user might bring."""
+    quick = {"evaluation_weeks": 2, "validation_weeks": 4, "paths": 20, "model": "fast"}
+    return study(Parameters(source=f"own:{small_chain(folder, **chain)}", **quick, **(params or {})))
+
+
 @pytest.mark.slow
-def test_own_sales_alone_give_a_report(tmp_path):
+def test_own_sales_alone_give_pages(tmp_path):
     run = run_case(
         "retail", [("source", f"own:{small_chain(tmp_path / 'mine')}"), *QUICK], out=tmp_path / "runs", progress=False
     )
-    page = (run / "report.html").read_text(encoding="utf-8")
+    page = (run / "decide.html").read_text(encoding="utf-8")
     names = json.loads((run / "results.json").read_text())["results"]
-    assert (
-        "Assumed, because the data do not tell" in page
-        and "profit.stochastic_plan" in names
-        and "profit.what_the_chain_did" not in names
-    )
+    assert "YOUR DATA" in page and "is not on record in these data" in page
+    assert "profit.stochastic_plan" in names and "profit.what_the_chain_did" not in names
 
 
-@pytest.mark.slow
-def test_as_many_weeks_of_history_as_the_curve_doubles_to_are_no_reason_to_stop(tmp_path):
-    run = run_case(
-        "retail",
-        [("source", f"own:{small_chain(tmp_path / 'mine', days=300)}"), *QUICK],
-        out=tmp_path / "runs",
-        progress=False,
-    )
-    assert "too little in these data to measure what more of them brings" in (run / "report.html").read_text(
-        encoding="utf-8"
-    )
+def test_own_sales_alone_say_what_was_assumed_and_what_is_missing(tmp_path):
+    found = small_study(tmp_path, days=300)
+    assert found.known.kind == "own" and found.known.data.assumed and not found.known.recorded
+    assert found.people.identity is None and found.people.lists is None
+    assert all(isinstance(reason, str) and reason for reason in found.missing.values())
 
 
-@pytest.mark.slow
 def test_a_budget_of_zero_is_a_plan_of_nothing_and_a_note(tmp_path):
-    run = run_case(
-        "retail",
-        [("source", f"own:{small_chain(tmp_path / 'mine')}"), ("weekly_budget", "0"), *QUICK],
-        out=tmp_path / "runs",
-        progress=False,
-    )
-    page = (run / "report.html").read_text(encoding="utf-8")
-    assert "budget is 0" in page
+    found = small_study(tmp_path, {"weekly_budget": 0.0})
+    assert any("budget is 0" in note for note in found.known.notes)
+    assert found.decision.books["stochastic plan"].orders.sum() == 0 and found.decision.tonight.empty
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stores, items", [(1, 5), (2, 1), (1, 1)])
 def test_one_store_or_one_item_is_enough(tmp_path, stores, items):
-    run = run_case(
-        "retail",
-        [("source", f"own:{small_chain(tmp_path / 'mine', stores=stores, items=items)}"), *QUICK],
-        out=tmp_path / "runs",
-        progress=False,
-    )
-    assert (run / "report.html").is_file()
+    found = small_study(tmp_path, stores=stores, items=items)
+    assert np.isfinite([entry.value for entry in found.results if entry.name.startswith("profit.")]).all()
 
 
 @pytest.mark.slow

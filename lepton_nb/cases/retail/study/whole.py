@@ -9,6 +9,8 @@ __all__ = ['Result', 'Study', 'study_of', 'study']
 import warnings
 from dataclasses import dataclass, replace
 
+from threadpoolctl import threadpool_limits
+
 from ..parameters import Parameters
 from .business import Business, business_of
 from .decision import Decision, decision_of
@@ -245,6 +247,7 @@ def study(
     """
     params = Parameters() if params is None else params
     pseudonym_key()  # a key that cannot be used is refused before anything is computed
-    with warnings.catch_warnings():
+    # one thread for linear algebra: sums in another order would give other last digits, and small matrices no speed
+    with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*at or below cost")  # `known.notes` says it once
         return study_of(params, load("retail", params.source))
