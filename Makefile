@@ -4,7 +4,6 @@
 VENV   := .venv
 BIN    := $(VENV)/bin
 EXTRAS ?= dev
-CASES  := $(notdir $(patsubst %/,%,$(wildcard nbs/cases/*/)))
 
 # The first Python that is new enough: the one named by PYTHON=, else python3, else a versioned name.
 CHECK_PYTHON = import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
@@ -15,8 +14,8 @@ FIND_PYTHON  = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make reports   run every case on its embedded data and publish reports/index.html"
-	@echo "make test      notebooks in sync, notebook tests, pytest"
+	@echo "make reports   run every case on the data at hand, execute every notebook, publish reports/index.html"
+	@echo "make test      execute every notebook whose inputs changed, then pytest"
 	@echo "make lab       open the workbook in JupyterLab"
 	@echo "make bench     measure against the peers, side by side, as ratios"
 	@echo "make export    write lepton_nb/ and README.md from the notebooks, and clean them"
@@ -36,14 +35,14 @@ $(VENV)/ready: constraints.txt setup.py settings.ini
 	@touch $@
 
 reports: $(VENV)/ready
-	@for case in $(CASES); do $(BIN)/lepton-nb run $$case --publish reports || exit $$?; done
+	@$(BIN)/lepton-nb site --run --reports reports
 	@echo "Open $(CURDIR)/reports/index.html"
 
 # Two processes share the machine here: linear algebra keeps to one thread each.
 test: export OMP_NUM_THREADS ?= 1
 test: export OPENBLAS_NUM_THREADS ?= 1
 test: $(VENV)/ready
-	$(BIN)/nbdev_test --n_workers 2 --file_re '^(index|[0-9][0-9]_.*)\.ipynb$$'
+	$(BIN)/lepton-nb site --execute-only
 	$(BIN)/python -m pytest
 
 lab: $(VENV)/ready

@@ -7,10 +7,11 @@ import nbformat
 import pytest
 import sample_report
 
-from lepton_nb.workbook.publish import publish, recorded, render
+from lepton_nb.workbook.publish import recorded, render
+from lepton_nb.workbook.site import publish
 
 ROOT = Path(__file__).parents[1]
-PUBLISHED = sorted((ROOT / "reports").glob("*.html"))
+PUBLISHED = sorted((ROOT / "reports").glob("**/*.html"))
 VIEWS = [(1440, "light"), (1440, "dark"), (360, "light"), (360, "dark")]
 
 
@@ -85,7 +86,7 @@ def test_pages_are_readable_quiet_and_accessible(pages, visit, axe, name, width,
     assert pages[name].stat().st_size < 1_500_000
 
 
-@pytest.mark.parametrize("path", PUBLISHED, ids=[path.stem for path in PUBLISHED])
+@pytest.mark.parametrize("path", PUBLISHED, ids=[path.relative_to(ROOT / "reports").as_posix() for path in PUBLISHED])
 def test_published_pages_are_readable_quiet_and_accessible(visit, axe, path):
     for width, scheme in ((1440, "light"), (1440, "dark"), (360, "light")):
         page = visit(path, width, scheme, bypass_csp=True)

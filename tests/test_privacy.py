@@ -47,8 +47,8 @@ from lepton_nb.privacy.pseudonyms import (
 from lepton_nb.privacy.traces import _search_text, check_published, published_tables, traces
 from lepton_nb.privacy.vault import VaultError, read_vault, remove_from_vault, rotate, seal, unseal, write_vault
 from lepton_nb.workbook.parameters import UserError
-from lepton_nb.workbook.publish import publish
-from lepton_nb.workbook.run import run_case
+from lepton_nb.workbook.run import run_case, run_pages
+from lepton_nb.workbook.site import publish
 
 KEY, OTHER = parse_key(new_key(), "your key"), parse_key(new_key(), "another key")
 HOSTILE = [
@@ -915,15 +915,14 @@ def test_canaries_stay_out_of_the_retail_report(tmp_path, monkeypatch):
     publish(run, tmp_path / "runs" / "reports")
     found = traces([tmp_path / "runs"], [*needles, os.environ["LEPTON_NB_KEY"]])
     assert found.empty, found.to_string()
-    problems, offered = (
-        check_published(run / "report.html"),
-        [name for name, _ in published_tables(run / "report.html")],
-    )
+    pages = run_pages(run)
+    problems = pd.concat([check_published(page) for page in pages])
+    offered = [name for page in pages for name, _ in published_tables(page)]
     assert problems.empty, problems.to_string()
     assert any("private" in name for name in offered) and any(
         "segment" in name for name in offered
     )  # the customers were there
-    shown = (run / "report.html").read_text(encoding="utf-8")
+    shown = "".join(page.read_text(encoding="utf-8") for page in pages)
     assert "<script>document" not in shown and "onerror=" not in shown and not re.search(r"\bp0\d{5}\b", shown)
 
 

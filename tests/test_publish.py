@@ -11,7 +11,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from lepton_nb.workbook.markup import markdown_html, mathml, set_aside, summary_line
 from lepton_nb.workbook.parameters import UserError
-from lepton_nb.workbook.publish import publish, recorded, render, write_index
+from lepton_nb.workbook.publish import recorded, render
+from lepton_nb.workbook.site import publish, write_front
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "mspace", "path", "use", "rect", "image", "col", "wbr"}
 
@@ -122,7 +123,9 @@ def test_downloads_hold_the_manifest_and_the_results(page, executed):
 
 
 def test_the_brief_view_marks_detail(page):
-    assert re.search(r'<h3 id="where-the-errors-are" class=detail>', page)
+    assert re.search(
+        r'<h3 class="detail" id="where-the-errors-are">|<h3 id="where-the-errors-are" class="detail">', page
+    )
     assert re.search(r'<div class="detail"><figure class="lnb-figure"[^>]*><p[^>]*><strong>Demand breathes', page)
     assert not re.search(r'<div class="detail"><figure class="lnb-figure"[^>]*><p[^>]*><strong>Saturday', page)
 
@@ -304,11 +307,10 @@ def test_publishing_makes_the_front_page(executed, tmp_path, page):
     (run / "results.json").write_text(
         json.dumps({"case": "bakery", "parameters": {}, "results": recorded(nbformat.read(executed, 4))})
     )
-    assert publish(run, reports) == reports / "bakery.html"
-    assert "index.html" not in page and '<a href="index.html">All reports</a>' in (reports / "bakery.html").read_text(
-        encoding="utf-8"
-    )
-    assert sorted(p.name for p in reports.iterdir()) == ["bakery.html", "bakery.results.json", "index.html"]
+    assert publish(run, reports) == reports / "bakery" / "report.html"
+    published = (reports / "bakery" / "report.html").read_text(encoding="utf-8")
+    assert "index.html" not in page and '<a href="../index.html">All pages</a>' in published
+    assert sorted(p.name for p in reports.iterdir()) == ["bakery", "bakery.results.json", "index.html"]
     front = (reports / "index.html").read_text(encoding="utf-8")
     read = Page(front)
     assert read.faults == [] and len(read.ids) == len(set(read.ids)) and read.heads == [1, 2, 3]
@@ -323,24 +325,27 @@ def test_publishing_makes_the_front_page(executed, tmp_path, page):
         "lnb-kpis",
     ):
         assert word in front, word
-    assert 'href="bakery.html"' in front and "retail" not in front and len(front) < 200_000
-    assert write_index(reports).read_text(encoding="utf-8") == front
+    assert 'href="bakery/report.html"' in front and "retail" not in front and len(front) < 200_000
+    assert write_front(reports).read_text(encoding="utf-8") == front
 
 
 def test_two_reports_on_the_front_page_share_no_name(tmp_path, page):
     for name in ("a", "b"):
-        (tmp_path / f"{name}.html").write_text(page, encoding="utf-8")
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.html").write_text(
+            page.replace('"case": "bakery"', f'"case": "{name}"'), encoding="utf-8"
+        )
     (tmp_path / "notes.html").write_text("<p>not a report</p>")
-    read = Page(write_index(tmp_path).read_text(encoding="utf-8"))
+    read = Page(write_front(tmp_path).read_text(encoding="utf-8"))
     assert len(read.ids) == len(set(read.ids)) and read.faults == [] and read.heads.count(2) == 2
 
 
 def test_an_empty_front_page_says_how_to_begin(tmp_path):
-    assert "No report has been published yet" in write_index(tmp_path / "reports").read_text(encoding="utf-8")
+    assert "No report has been published yet" in write_front(tmp_path / "reports").read_text(encoding="utf-8")
 
 
 def test_only_a_finished_run_is_published(executed_failing, tmp_path):
-    with pytest.raises(UserError, match="no report.html"):
+    with pytest.raises(UserError, match="it has no page"):
         publish(tmp_path, tmp_path / "reports")
     run = tmp_path / "run"
     render(executed_failing, run / "report.html", sample_report.MANIFEST | {"status": "failed"})

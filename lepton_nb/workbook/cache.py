@@ -20,6 +20,7 @@ from typing import Any
 import joblib
 import platformdirs
 from filelock import FileLock
+from pydantic import BaseModel
 
 from .manifest import file_sha256, requirements, sha256
 
@@ -112,8 +113,15 @@ def cache_folder() -> Path:
     return Path(given) if given else Path(platformdirs.user_cache_dir("lepton_nb")) / "steps"
 
 
+def _part_key(part: Any) -> str:
+    """Return what an input counts with: its key, the values of a model whoever set them, else its content."""
+    if isinstance(part, BaseModel):
+        return joblib.hash((type(part).__qualname__, part.model_dump()))
+    return part.key if isinstance(part, Kept) else joblib.hash(part)
+
+
 def _key(step: Callable, inputs: tuple, settings: dict[str, Any]) -> str:
-    parts = [part.key if isinstance(part, Kept) else joblib.hash(part) for part in (*inputs, *settings.values())]
+    parts = [_part_key(part) for part in (*inputs, *settings.values())]
     named = f"{step.__module__}.{step.__qualname__}"
     return sha256("\0".join((named, _code_key(step.__module__), _installed(), *parts, *settings)))[:32]
 

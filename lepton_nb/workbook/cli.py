@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EPILOG', 'COMMANDS', 'take_parameters', 'run', 'publish', 'params', 'cases', 'data', 'template', 'check', 'verify',
-           'parser', 'dispatch', 'main']
+           'site', 'parser', 'dispatch', 'main']
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-003
 import argparse
@@ -133,8 +133,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _publish(folder: Path, reports: str) -> Path:
-    from lepton_nb.workbook.publish import publish as publish_run
     from lepton_nb.workbook.run import is_complete, storage
+    from lepton_nb.workbook.site import publish as publish_run
 
     if not is_complete(folder):
         raise UserError(f"{folder}: not a finished run; give a folder such as runs/retail/0123456789abcdef")
@@ -256,6 +256,48 @@ def verify(arguments: argparse.Namespace) -> int:
     return 0 if good else 1
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-024
+def _told(done) -> None:
+    """Say of one notebook that it is done."""
+    print(done.fault or f"{done.path}", file=sys.stderr if done.fault else sys.stdout, flush=True)
+
+
+def _run_all(arguments: argparse.Namespace) -> int:
+    """Run and publish every case, on the embedded data and on each public set that is at hand."""
+    from lepton_nb.workbook.case import cases as names
+    from lepton_nb.workbook.case import find_case
+
+    for name in names(**arguments.place):
+        known = find_case(name, **arguments.place).sources.available()
+        here = [source for source, at in zip(known["source"], known["at hand"]) if at == "here"]
+        for source in here:
+            words = ["run", name, "--publish", arguments.reports, "-p", "source", source]
+            if code := dispatch(words, arguments.place):
+                return code
+    return 0
+
+
+def site(arguments: argparse.Namespace) -> int:
+    """Execute every method notebook and publish the site."""
+    from lepton_nb.workbook.methods import execute_methods
+    from lepton_nb.workbook.run import storage
+    from lepton_nb.workbook.site import broken_links, publish_methods, write_front
+
+    root = Path(lepton_nb.__file__).parents[1]
+    done = execute_methods(root, processes=arguments.processes, told=_told)
+    failed = [one for one in done if one.fault]
+    print(f"{len(done) - len(failed)} of {len(done)} notebooks pass" + "".join(f"\nfailed: {f.path}" for f in failed))
+    if failed or arguments.execute_only:
+        return 1 if failed else 0
+    if arguments.run and (code := _run_all(arguments)):
+        return code
+    with storage(arguments.reports):
+        publish_methods(done, arguments.reports, root)
+        front = write_front(arguments.reports)
+    faults = broken_links(arguments.reports)
+    print("\n".join([*faults, f"published: {_shown(front)}"]))
+    return 1 if faults else 0
+
+# %% ../../nbs/workbook/11_cli.ipynb #cell-026
 EPILOG = """exit codes:
   0    done (for verify: every result is within its tolerance)
   1    the case failed, or verify found a difference
@@ -285,7 +327,7 @@ class _Parser(argparse.ArgumentParser):
             f"{message}; " + (f"to set a parameter write -p {bare}" if bare else f"see `{self.prog} --help`")
         )
 
-# %% ../../nbs/workbook/11_cli.ipynb #cell-025
+# %% ../../nbs/workbook/11_cli.ipynb #cell-027
 def _add_given(command: argparse.ArgumentParser) -> None:
     _add_case(command)
     command.add_argument(
@@ -355,7 +397,14 @@ def _add_verify(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", default="runs", metavar="FOLDER", help="folder of the runs (default: runs)")
     command.add_argument("--quiet", action="store_true", help="show only what differs")
 
-# %% ../../nbs/workbook/11_cli.ipynb #cell-026
+
+def _add_site(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--reports", default="reports", metavar="FOLDER", help="folder of the published pages")
+    command.add_argument("--processes", type=_count, default=2, metavar="N", help="notebooks executed at a time")
+    command.add_argument("--execute-only", action="store_true", help="execute the method notebooks, publish nothing")
+    command.add_argument("--run", action="store_true", help="run and publish every case too, on all data at hand")
+
+# %% ../../nbs/workbook/11_cli.ipynb #cell-028
 COMMANDS = {
     "run": (run, "run a case and write its report", _add_run),
     "params": (params, "show what a case may be asked: type, unit, range, meaning", _add_params),
@@ -364,6 +413,7 @@ COMMANDS = {
     "template": (template, "write forms for own data, to be filled in", _add_template),
     "check": (check, "read own data and say everything that has to be mended", _add_check),
     "publish": (publish, "add the report of a run to the published ones", _add_publish),
+    "site": (site, "execute the method notebooks and publish them beside the reports", _add_site),
     "verify": (verify, "compare results with the promised ones, in a fresh run or between two files", _add_verify),
 }
 
@@ -397,7 +447,7 @@ def parser() -> argparse.ArgumentParser:
             add(command)
     return top
 
-# %% ../../nbs/workbook/11_cli.ipynb #cell-029
+# %% ../../nbs/workbook/11_cli.ipynb #cell-031
 class _Ended(BaseException):
     """Say that the process was told to end."""
 
@@ -430,7 +480,7 @@ def dispatch(
     arguments.pairs, arguments.place = pairs, place
     return arguments.function(arguments)
 
-# %% ../../nbs/workbook/11_cli.ipynb #cell-030
+# %% ../../nbs/workbook/11_cli.ipynb #cell-032
 def main(
     words: list[str] | None = None,
     **place: Any,
@@ -470,7 +520,7 @@ def main(
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
 
-# %% ../../nbs/workbook/11_cli.ipynb #cell-036
+# %% ../../nbs/workbook/11_cli.ipynb #cell-038
 if __name__ == "__main__" and globals().get(
     "__spec__"
 ):  # a notebook is called `__main__` too, but was not found as a module

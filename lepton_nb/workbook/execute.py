@@ -340,11 +340,11 @@ class Execution:
 # %% ../../nbs/workbook/06_execute.ipynb #cell-028
 ADVICE = {
     "MemoryError": "The memory of this machine was not enough: choose a smaller data set or a shorter horizon.",
-    "DeadKernelError": "The kernel ended, mostly because memory ran out: choose a smaller data set or a shorter horizon.",
+    "DeadKernelError": "The kernel ended, mostly for want of memory: choose a smaller data set or a shorter horizon.",
     "ModuleNotFoundError": "A package is missing in this environment: install lepton_nb again with its requirements.",
     "KeyboardInterrupt": "The run was stopped from outside.",
     "OSError": "A file could not be read or written: check the free space and the rights of the folder.",
-    "FileNotFoundError": "A file is not where it was looked for: check the source and the folder the run was started in.",
+    "FileNotFoundError": "A file is not where it was looked for: check the source and the folder you started in.",
 }
 
 
@@ -352,7 +352,7 @@ def _advice(error: str, cell: int, changed: list[str]) -> str:
     if error in ADVICE:
         return ADVICE[error]
     tried = f"Try without the changed {', '.join(changed)} first. " if changed else ""
-    return f"{tried}This is a fault of the case, not a message for its user: see cell {cell} of executed.ipynb."
+    return f"{tried}This is a fault of the case, not a message for its user: see cell {cell} of the executed notebook."
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-029
 def find_failure(
@@ -456,7 +456,7 @@ def execute(
     threads: int | None = None,
     progress: bool = False,
 ) -> Execution:
-    """Run a notebook in a kernel of its own. A failing notebook is an `Execution` with a `failure`, not an exception.
+    """Run a notebook in a kernel of its own; one that fails is an `Execution` with a `failure`, not an exception.
 
     Parameters
     ----------
@@ -510,7 +510,7 @@ def execute(
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-037
 def _without_output(notebook: nbformat.NotebookNode, problem: Exception, log: list[str]) -> Failure:
-    """Describe a failure that left no error in any cell: the kernel itself ended, perhaps with a last word in its log."""
+    """Describe a failure that left no error in any cell: the kernel itself ended, perhaps with a word in its log."""
     ran = [i for i, cell in enumerate(notebook.cells) if cell.metadata.get("papermill", {}).get("start_time")]
     name = type(problem).__name__
     if not ran:

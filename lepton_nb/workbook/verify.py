@@ -245,17 +245,6 @@ def verify(
         results.json that makes the promise
     found : str | Path | dict
         results.json of the run to be judged
-
-    Examples
-    --------
-    >>> def results_of(horizon, **values):
-    ...     entries = {n: {"value": v, "unit": "EUR", "tolerance": "0.1%", "meaning": ""} for n, v in values.items()}
-    ...     return {"case": "shop", "parameters": {"horizon": horizon}, "data": {}, "results": entries}
-    ...
-    ...
-    >>> promised = results_of(28, profit=5000.0, cost=900.0, waste=40.0)
-    >>> comparison = verify(promised, results_of(14, profit=5006.0, cost=900.5, lost=7.0))
-    >>> comparison
     """
     before, after = (r if isinstance(r, dict) else read_results(r) for r in (expected, found))
     rows = []
