@@ -6,10 +6,9 @@
 __all__ = ['ANSWER', 'FIELDS', 'PAGES', 'answer_names', 'answer_of', 'rests_on', 'best_interval', 'gains', 'gain_by_week',
            'fans_of', 'sliders_of', 'verdict_of', 'tornado_of', 'data_in_words', 'signed_money', 'against',
            'tonight_of', 'order_title', 'gains_read', 'weeks_read', 'fans_read', 'payback_read', 'tornado_read',
-           'steps_of', 'errors_of', 'flows_of', 'next_steps', 'shown']
+           'steps_of', 'errors_of', 'flows_of', 'next_steps']
 
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-002
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -165,7 +164,7 @@ def tornado_of(s: Study) -> pd.DataFrame:
     moved = s.returns.tornado
     return pd.DataFrame({"what": moved["what"].map(FIELDS), "low": moved["npv_low"], "high": moved["npv_high"]})
 
-# %% ../../../nbs/cases/retail/08_pages.ipynb #8bf0c391
+# %% ../../../nbs/cases/retail/08_pages.ipynb #cell-012
 def data_in_words(s: Study) -> str:
     """Say what the data are, in a few words."""
     stores, items = s.known.panel.static["store"].nunique(), s.known.panel.static["item"].nunique()
@@ -201,7 +200,7 @@ def order_title(s: Study) -> str:
     """Name the evening of the order."""
     return f"Order of {day(s.decision.evening)}"
 
-# %% ../../../nbs/cases/retail/08_pages.ipynb #824b92f6
+# %% ../../../nbs/cases/retail/08_pages.ipynb #cell-013
 def gains_read(s: Study) -> str:
     """Read the figure of gains."""
     at = s.decision.standing
@@ -242,9 +241,9 @@ def payback_read(s: Study) -> str:
 def tornado_read(s: Study) -> str:
     """Read the figure of what would change the answer."""
     first = tornado_of(s).iloc[0]
-    return f"Most depends on the {first['what']}. The weekly gain moves as the judged weeks allow; the other ranges are judgements."
+    return f"Most depends on the {first['what']}. Ranges are judgements, but for the gain a week, which the weeks give."
 
-# %% ../../../nbs/cases/retail/08_pages.ipynb #49ace282
+# %% ../../../nbs/cases/retail/08_pages.ipynb #cell-014
 def steps_of(s: Study) -> list[dict[str, Any]]:
     """List the ways of ordering with what each costs to keep up and leaves, money a week."""
     return s.decision.cheapest.to_dict("records")
@@ -271,8 +270,3 @@ def next_steps(s: Study) -> list[dict[str, Any]]:
         priced = "price" in row["what"]
         row["page"] = "prices.html" if priced else PAGES.get(row["step"][0], "")
     return rows
-
-# %% ../../../nbs/cases/retail/08_pages.ipynb #cell-012
-def shown(part: Any, make: Callable[[Any], Any]) -> Any:
-    """Return what `make` makes of a part, or nothing where the study has none."""
-    return None if part is None else make(part)
