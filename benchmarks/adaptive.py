@@ -1,19 +1,22 @@
-"""Learning to order on the classical lost-sales test bed, against the exact optimum, rules of thumb, and PPO of stable-baselines3.
+"""Learning to order on the classical lost-sales test bed, against the exact optimum, rules of thumb, and PPO.
 
-    python benchmarks/adaptive.py bed        # 32 instances: exact, rules, deep controlled learning; results/adaptive.csv
-    python benchmarks/adaptive.py peers      # Q-learning, PPO and deep controlled learning on three instances; results/adaptive_peers.csv
-    python benchmarks/adaptive.py speed      # days a second of the vectorised environment; results/adaptive_speed.csv
+    python benchmarks/adaptive.py bed    # 32 instances: exact, rules, deep controlled learning; results/adaptive.csv
+    python benchmarks/adaptive.py peers  # Q-learning, PPO, deep controlled learning; results/adaptive_peers.csv
+    python benchmarks/adaptive.py speed  # days a second of the vectorised environment; results/adaptive_speed.csv
 
-Demand is Poisson or geometric with mean 5, holding cost 1, lead time 1 to 4, penalty 4, 9, 19 or 39 (Zipkin 2008). Every cost is exact: the policy's, on its
-own transition matrix. Deep controlled learning has one setting for all instances (the default `Effort`) and starts from a capped base stock tuned by
-simulation; it never sees the transition matrix. Its seconds cover the tuning, the learning and the choice among its generations, in one process
-with one thread. Rules of thumb have their exact best settings.
+Demand is Poisson or geometric with mean 5, holding cost 1, lead time 1 to 4, penalty 4, 9, 19 or 39 (Zipkin 2008).
+Every cost is exact: the policy's, on its own transition matrix. Deep controlled learning has one setting for all
+instances (the default `Effort`) and starts from a capped base stock tuned by simulation; it never sees the transition
+matrix. Its seconds cover the tuning, the learning and the choice among its generations, in one process with one
+thread. Rules of thumb have their exact best settings.
 
-The settings of the learner were chosen on five of these instances (Poisson with lead times 2 and 4, geometric with 1, 2 and 4), by regret.
+The settings of the learner were chosen on five of these instances (Poisson with lead times 2 and 4, geometric with 1,
+2 and 4), by regret.
 
-PPO runs on 64 stores at once, 64 days a batch, discount 0.98, GAE 0.95, minibatches of 512, two layers of 64, a
-learning rate falling linearly from 1e-3, an entropy bonus of 0.005; observations are divided by mean demand, costs by ten times mean demand. No episode ever ends, so no
-end is learned. The best of eight checkpoints by exact cost is taken, which favours it. Its setting was not searched.
+PPO, of stable-baselines3, runs on 64 stores at once, 64 days a batch, discount 0.98, GAE 0.95, minibatches of 512,
+two layers of 64, a learning rate falling linearly from 1e-3, an entropy bonus of 0.005; observations are divided by
+mean demand, costs by ten times mean demand. No episode ever ends, so no end is learned. The best of eight checkpoints
+by exact cost is taken, which favours it. Its setting was not searched.
 """
 
 import argparse
@@ -24,12 +27,18 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[name] = "1"
 
-import numpy as np
-import pandas as pd
-from scipy.stats import poisson
+import numpy as np  # noqa: E402 - after the threads are set
+import pandas as pd  # noqa: E402
+from scipy.stats import poisson  # noqa: E402
 
-from lepton_nb.allocation.adaptive import Effort, capped_order_up_to, coordinate_search, learn, q_learning
-from lepton_nb.allocation.dynamic import (
+from lepton_nb.allocation.adaptive import (  # noqa: E402
+    Effort,
+    capped_order_up_to,
+    coordinate_search,
+    learn,
+    q_learning,
+)
+from lepton_nb.allocation.dynamic import (  # noqa: E402
     LostSales,
     best_base_stock,
     best_capped,
@@ -40,7 +49,7 @@ from lepton_nb.allocation.dynamic import (
     order_bounds,
     value_iteration,
 )
-from lepton_nb.allocation.environment import Forecast, Item, Steady, rollout, tabulate
+from lepton_nb.allocation.environment import Forecast, Item, Steady, rollout, tabulate  # noqa: E402
 
 RESULTS = Path(__file__).resolve().parent / "results"
 DEMANDS = {"poisson": poisson.pmf(np.arange(60), 5) / poisson.pmf(np.arange(60), 5).sum(), "geometric": geometric(5)}
@@ -56,13 +65,13 @@ def instance(demand: str, lead_time: int, penalty: float) -> tuple[LostSales, It
     )
 
 
-def timed(call):
-    """Return a result and its processor seconds."""
+def timed(call, *args, **options):
+    """Call and return the result and its processor seconds."""
     begun = time.process_time()
-    return call(), time.process_time() - begun
+    return call(*args, **options), time.process_time() - begun
 
 
-def controlled(item: Item, seed: int = 1, effort: Effort = Effort()):
+def controlled(item: Item, seed: int = 1, effort: Effort = Effort()):  # noqa: B008 - frozen, so that it can be shared
     """Tune a capped base stock by simulation and improve it."""
     guess = (int(0.8 * item.most_units), int(np.ceil(item.demand.mean)) + 2)
     setting, _ = coordinate_search(
@@ -78,9 +87,9 @@ def bed(path: Path) -> pd.DataFrame:
         for demand in DEMANDS:
             for penalty in PENALTIES:
                 system, item = instance(demand, lead_time, penalty)
-                best, exact_seconds = timed(lambda: value_iteration(system))
-                learned, seconds = timed(lambda: controlled(item))
-                capped, rule_seconds = timed(lambda: best_capped(system))
+                best, exact_seconds = timed(value_iteration, system)
+                learned, seconds = timed(controlled, item)
+                capped, rule_seconds = timed(best_capped, system)
                 rule = myopic(system)
                 costs = {
                     "optimal": best.cost,
@@ -109,14 +118,17 @@ def bed(path: Path) -> pd.DataFrame:
                 )
                 pd.DataFrame(rows).round(6).to_csv(path, index=False)
                 print(
-                    f"{demand} L={lead_time} p={penalty}: optimum {best.cost:.4f} in {exact_seconds:.1f} s; learned +{abs(gaps['learned_regret_percent']):.3f}% in {seconds:.1f} s; "
+                    f"{demand} L={lead_time} p={penalty}: optimum {best.cost:.4f} in {exact_seconds:.1f} s; "
+                    f"learned +{abs(gaps['learned_regret_percent']):.3f}% in {seconds:.1f} s; "
                     f"capped +{gaps['capped_regret_percent']:.3f}% in {rule_seconds:.1f} s",
                     flush=True,
                 )
     table = pd.DataFrame(rows)
     print(
-        f"learned: worst {table['learned_regret_percent'].max():.3f}%, mean {table['learned_regret_percent'].mean():.3f}%; better than capped base stock in "
-        f"{(table['learned'] < table['capped'] - 1e-5).sum()} of {len(table)}; at most {table['learned_seconds'].max():.0f} s"
+        f"learned: worst {table['learned_regret_percent'].max():.3f}%, mean "
+        f"{table['learned_regret_percent'].mean():.3f}%; better than capped base stock in "
+        f"{(table['learned'] < table['capped'] - 1e-5).sum()} of {len(table)}; "
+        f"at most {table['learned_seconds'].max():.0f} s"
     )
     return table
 
@@ -126,20 +138,22 @@ def peers(path: Path, steps: int = 1_000_000) -> pd.DataFrame:
     rows = []
     for demand, lead_time, penalty in (("poisson", 1, 4), ("geometric", 2, 9), ("poisson", 4, 39)):
         system, item = instance(demand, lead_time, penalty)
-        best, seconds = timed(lambda: value_iteration(system))
+        best, seconds = timed(value_iteration, system)
         rows.append((demand, lead_time, penalty, "exact", 0, best.cost, 0.0, seconds))
 
-        def add(name: str, days: int, policy, seconds: float) -> None:
-            cost = exact_cost(system, policy, tolerance=1e-5).cost
-            rows.append((demand, lead_time, penalty, name, days, cost, max(100 * (cost / best.cost - 1), 0.0), seconds))
+        def add(
+            name: str, days: int, policy, seconds: float, key=(demand, lead_time, penalty), of=(system, best)
+        ) -> None:
+            cost = exact_cost(of[0], policy, tolerance=1e-5).cost
+            rows.append((*key, name, days, cost, max(100 * (cost / of[1].cost - 1), 0.0), seconds))
             print(*rows[-1], flush=True)
 
-        add("capped base stock", 0, (capped := timed(lambda: best_capped(system)))[0].policy, capped[1])
-        learned, seconds = timed(lambda: controlled(item))
+        add("capped base stock", 0, (capped := timed(best_capped, system))[0].policy, capped[1])
+        learned, seconds = timed(controlled, item)
         add("deep controlled learning", int(learned.history["days"].iloc[-1]), learned.policy, seconds)
-        tabular, seconds = timed(lambda: q_learning(item, days=10_000, replications=2000, seed=1))
+        tabular, seconds = timed(q_learning, item, days=10_000, replications=2000, seed=1)
         add("q-learning", 20_000_000, tabular.policy, seconds)
-        policies, seconds = timed(lambda: ppo(item, steps))
+        policies, seconds = timed(ppo, item, steps)
         add("ppo", steps, min(policies, key=lambda policy: exact_cost(system, policy, tolerance=1e-4).cost), seconds)
         columns = ["demand", "lead_time", "penalty", "method", "days", "cost", "regret_percent", "seconds"]
         pd.DataFrame(rows, columns=columns).round(6).to_csv(path, index=False)
@@ -254,7 +268,7 @@ def speed(path: Path) -> pd.DataFrame:
     for name, item in items.items():
         for count in (1000, 4000, 16_000):
             rule = tabulate(item, capped_order_up_to(item, 5 * (item.lead_time + 2), 9))
-            seconds = min(timed(lambda: rollout(item, rule, count, 200, 0))[1] for _ in range(3))
+            seconds = min(timed(rollout, item, rule, count, 200, 0)[1] for _ in range(3))
             rows.append((name, count, 200 * count / seconds / 1e6))
             print(f"{name}, {count} replications: {rows[-1][2]:.1f} million days a second", flush=True)
     table = pd.DataFrame(rows, columns=["store", "replications", "million_days_per_second"])

@@ -1,9 +1,11 @@
 """What every way of ordering earns on the same eight weeks: rules of thumb, plans, perfect foresight, and the bound.
 
-Windows of 56 days on the embedded chain and on real sales (m5-foods1). The last window of each set is the evaluation; the ones before
-it are validation. The forecast (the fast model) is fitted before each window. The plans have no setting that was fitted to a data set. The rules have, and are
-given three chances: as they come; with the settings that earned most on the 56 days before the window (`tuned before`); and, on validation windows only, with
-the settings that earned most on the window itself, which nobody could have known (`best in hindsight`). No setting is ever chosen on the last window.
+Windows of 56 days on the embedded chain and on real sales (m5-foods1). The last window of each set is the evaluation;
+the ones before it are validation. The forecast (the fast model) is fitted before each window. The plans have no
+setting that was fitted to a data set. The rules have, and are given three chances: as they come; with the settings
+that earned most on the 56 days before the window (`tuned before`); and, on validation windows only, with the settings
+that earned most on the window itself, which nobody could have known (`best in hindsight`). No setting is ever chosen
+on the last window.
 
     python benchmarks/inventory.py [--sets embedded public:m5-foods1] [--model fast] [--paths 80]
 """
@@ -132,7 +134,7 @@ def contest(place: Window, earlier: dict[str, pd.Series] | None, here: dict[str,
 
 
 def with_shares(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the share of the way from the best rule to foresight that each policy goes: best rule without hindsight, and with it."""
+    """Add how far each policy goes from the best rule, without hindsight and with it, to foresight: a share."""
     profit = table.set_index("policy")["profit"]
     fair = [name for name in profit.index if name.endswith(("as it comes", "tuned before", "chain did"))]
     for column, rules in (

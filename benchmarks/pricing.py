@@ -1,9 +1,11 @@
-"""Elasticities beside the doubleml package and beside plain regressions, in one run; several chains with a known truth, and weekly orange juice.
+"""Elasticities beside the doubleml package and beside plain regressions, in one run.
 
-Chains are simulated with seeds given on the command line; the embedded chain is seed 7. Each estimate is scored against the true elasticities: share of items whose truth lies inside the
-95% interval, mean and median absolute error, processor seconds. doubleml (partially linear model, "partialling out") gets the same log sales, surroundings, promotion flags,
-time-block folds and ridge as ours, on days with sales and without a stock-out, since it knows neither counts nor censoring; its intervals are its own.
-Then the price plan: promised and earned on the last eight weeks, by way of pricing.
+Data are several chains with a known truth, and weekly orange juice. Chains are simulated with seeds given on the
+command line; the embedded chain is seed 7. Each estimate is scored against the true elasticities: share of items
+whose truth lies inside the 95% interval, mean and median absolute error, processor seconds. doubleml (partially
+linear model, "partialling out") gets the same log sales, surroundings, promotion flags, time-block folds and ridge as
+ours, on days with sales and without a stock-out, since it knows neither counts nor censoring; its intervals are its
+own. Then the price plan: promised and earned on the last eight weeks, by way of pricing.
 
     python benchmarks/pricing.py [--seeds 7 11 12] [--no-peer]
 """

@@ -1,4 +1,4 @@
-"""Corner cases of allocation.dynamic, environment and adaptive: properties for any instance, what is refused, brute force."""
+"""Corner cases of allocation.dynamic, environment and adaptive: properties, what is refused, brute force."""
 
 from itertools import product
 
@@ -93,8 +93,9 @@ def test_no_policy_of_a_tiny_system_beats_value_iteration():
     system = LostSales([0.5, 0.5], lead_time=1, stockout_cost=3)
     best = value_iteration(system).cost
     costs = [
-        exact_cost(system, lambda s, t=np.array(orders): t[np.minimum(s[0], 3)], limit=8).cost
+        exact_cost(system, lambda s, t=table: t[np.minimum(s[0], 3)], limit=8).cost
         for orders in product(range(3), repeat=4)
+        for table in [np.array(orders)]
         if orders[3] == 0 and orders[2] <= 1
     ]
     assert min(costs) == pytest.approx(best, abs=1e-5)

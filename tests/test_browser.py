@@ -49,18 +49,21 @@ def check(page, path):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page scrolls sideways"
     assert (
         page.evaluate(
-            """[...document.querySelectorAll('img')].filter(i => !(i.alt || '').trim()).map(i => i.outerHTML.slice(0, 100))"""
+            """[...document.querySelectorAll('img')].filter(i => !(i.alt || '').trim())
+            .map(i => i.outerHTML.slice(0, 100))"""
         )
         == []
     )
     assert (
         page.evaluate("""[...document.querySelectorAll('svg')].filter(s => s.getAttribute('role') !== 'img' ||
-        s.getAttribute('aria-labelledby').split(' ').some(id => !(document.getElementById(id)?.textContent || '').trim())).length""")
+        s.getAttribute('aria-labelledby').split(' ')
+            .some(id => !(document.getElementById(id)?.textContent || '').trim())).length""")
         == 0
     )
     heads = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => +h.tagName[1])")
     assert heads[0] == 1 and heads.count(1) == 1 and all(b <= a + 1 for a, b in zip(heads, heads[1:])), heads
-    small = page.evaluate("""[...document.querySelectorAll('p, li, td, th, dd, dt, summary, a, button, figcaption')].filter(e => e.getClientRects().length
+    small = page.evaluate("""[...document.querySelectorAll('p, li, td, th, dd, dt, summary, a, button, figcaption')]
+        .filter(e => e.getClientRects().length
         && parseFloat(getComputedStyle(e).fontSize) < 12).map(e => e.outerHTML.slice(0, 80))""")
     assert small == [], f"text under 12 px: {small[:3]}"
 
@@ -68,7 +71,8 @@ def check(page, path):
 def svg_text_sizes(page):
     """Sizes on the screen of the text in the drawings that are shown, in pixels."""
     return page.evaluate("""[...document.querySelectorAll('svg text')].filter(t => t.getClientRects().length)
-        .map(t => { const m = t.getScreenCTM(); return parseFloat(getComputedStyle(t).fontSize) * Math.hypot(m.a, m.b) })""")
+        .map(t => { const m = t.getScreenCTM();
+            return parseFloat(getComputedStyle(t).fontSize) * Math.hypot(m.a, m.b) })""")
 
 
 @pytest.mark.parametrize(
@@ -108,8 +112,10 @@ def test_the_content_policy_lets_only_our_script_run(pages, visit):
     page = visit(pages["report"])
     assert page.evaluate("document.documentElement.dataset.view") == "full"
     assert page.locator("#theme").is_visible()  # our script ran and showed it
-    page.evaluate("""() => { const s = document.createElement('script'); s.textContent = 'window.foreign = 1'; document.body.append(s);
-        const i = document.createElement('img'); i.alt = 'x'; i.src = 'https://example.org/x.png'; document.body.append(i); }""")
+    page.evaluate("""() => { const s = document.createElement('script');
+        s.textContent = 'window.foreign = 1'; document.body.append(s);
+        const i = document.createElement('img');
+        i.alt = 'x'; i.src = 'https://example.org/x.png'; document.body.append(i); }""")
     page.wait_for_timeout(200)
     assert page.evaluate("window.foreign === undefined")
     assert page.failed == [("https://example.org/x.png", "csp")]
@@ -117,7 +123,10 @@ def test_the_content_policy_lets_only_our_script_run(pages, visit):
 
 
 def until(page, condition):
-    """Wait until something holds; the page's own policy forbids the tool's way of waiting, which evaluates text in the page."""
+    """Wait until something holds.
+
+    The page's own policy forbids the tool's way of waiting, which evaluates text in the page.
+    """
     for _ in range(60):
         if page.evaluate(condition):
             return
@@ -126,7 +135,8 @@ def until(page, condition):
 
 
 def focused(page):
-    return page.evaluate("""() => { const e = document.activeElement; return {tag: e.tagName, cls: e.className, text: e.textContent.trim().slice(0, 60),
+    return page.evaluate("""() => { const e = document.activeElement;
+        return {tag: e.tagName, cls: e.className, text: e.textContent.trim().slice(0, 60),
         inContents: !!e.closest('.contents'), outline: getComputedStyle(e).outlineStyle} }""")
 
 
@@ -203,9 +213,11 @@ def test_a_phone_gets_the_narrow_drawing(pages, visit):
     for width, shown, other in ((360, ".lnb-narrow", ".lnb-wide"), (1440, ".lnb-wide", ".lnb-narrow")):
         page = visit(pages["report"], width)
         assert page.locator(f"{shown} svg").first.is_visible() and page.locator(f"{other} svg").first.is_hidden()
-        cut = page.evaluate("""[...document.querySelectorAll('svg text')].filter(t => t.getClientRects().length).filter(t => {
+        cut = page.evaluate("""[...document.querySelectorAll('svg text')]
+            .filter(t => t.getClientRects().length).filter(t => {
             const a = t.getBoundingClientRect(), b = t.ownerSVGElement.getBoundingClientRect();
-            return a.left < b.left - 6 || a.right > b.right + 6 || a.top < b.top - 6 || a.bottom > b.bottom + 6 }).map(t => t.textContent)""")
+            return a.left < b.left - 6 || a.right > b.right + 6 || a.top < b.top - 6 || a.bottom > b.bottom + 6 })
+            .map(t => t.textContent)""")
         assert cut == []
 
 

@@ -1,4 +1,7 @@
-"""What goes wrong from outside: a kill, a stop, two at once, a full disk. Nothing half-written and no kernel is left."""
+"""What goes wrong from outside: a kill, a stop, two at once, a full disk.
+
+Nothing half-written and no kernel is left.
+"""
 
 import signal
 

@@ -42,7 +42,10 @@ def test_outcomes_of_a_lot_are_what_the_simulator_does_with_it(seed):
     for j in range(3):
         books = []
         for q in (np.zeros(len(chain)), lots[:, j]):  # the evening before the first day, on which nobody buys, is day 0
-            order = lambda state: q if state.t == 0 else np.zeros(len(chain))
+
+            def order(state, q=q):
+                return q if state.t == 0 else np.zeros(len(chain))
+
             quiet = [np.concatenate([np.zeros((len(chain), 1)), asked[:, s].T], 1) for s in range(3)]
             later = np.concatenate([np.zeros((len(chain), 1)), coming], 1)
             older = np.concatenate([np.zeros((len(chain), 1)), ages], 1)

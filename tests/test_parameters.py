@@ -184,7 +184,8 @@ def written(tmp_path, content, name="params.yaml"):
     [
         "code: 007\nflag: no\ndays: 14\nlevels:\n- 0.5\n- 0.6\nstart: 2026-11-02\nlimit: null\n",
         '{"code": "007", "flag": false, "days": 14, "levels": [0.5, 0.6], "start": "2026-11-02", "limit": null}',
-        "\ufeffcode: '007' # a comment\r\nflag: False\r\ndays: 14\r\nlevels: [0.5, 0.6]\r\nstart: 2026-11-02\r\nlimit: ~\r\n",
+        "\ufeffcode: '007' # a comment\r\nflag: False\r\ndays: 14\r\nlevels: [0.5, 0.6]\r\nstart: "
+        "2026-11-02\r\nlimit: ~\r\n",
     ],
 )
 def test_a_file_in_yaml_or_json(tmp_path, content):

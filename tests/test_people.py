@@ -1,4 +1,7 @@
-"""Members of the loyalty programme: what they buy was sold, what is written down is as bad as it should be, and own files of the kind are read."""
+"""Members of the loyalty programme.
+
+What they buy was sold, what is written down is as bad as it should be, and own files of the kind are read.
+"""
 
 import numpy as np
 import pandas as pd
@@ -140,7 +143,10 @@ def test_the_awkward_ones_are_there(embedded):
 
 
 def test_the_drawn_rates_can_be_found_again(embedded):
-    """Visits of those who have not left, over the time since joining, against the sum of their rates; a twentieth of the cards is forgotten."""
+    """Visits of those who have not left, over the time since joining, against the sum of their rates.
+
+    A twentieth of the cards is forgotten.
+    """
     tables, truth = embedded
     who = truth.people.persons
     stay = who[who.lost.isna() & (who.joined < truth.ds[-1] - pd.Timedelta(weeks=26))]
@@ -213,8 +219,8 @@ def test_own_contacts_and_purchases_are_read_as_written(tmp_path):
     put(
         tmp_path,
         contacts=CONTACTS + "till,007,王芳 🌻,1938-05-17\nweb,007,<script>alert(1)</script>,\n",
-        purchases=PURCHASES
-        + "2025-03-01,17,b1,till,007,S1,007,2,1.99\n2025-03-01,17,b1,till,007,S1,007,2,1.99\n2025-03-02,,b2,web,,S1,long gone,-1,1.99\n",
+        purchases=PURCHASES + "2025-03-01,17,b1,till,007,S1,007,2,1.99\n2025-03-01,17,b1,till,007,S1,007,2,1.99\n"
+        "2025-03-02,,b2,web,,S1,long gone,-1,1.99\n",
     )
     data = catalog.load("retail", f"own:{tmp_path}")
     known, bought = data.tables["contacts"], data.tables["purchases"]

@@ -1,4 +1,4 @@
-"""Corner cases of business.partialling, business.elasticity and business.pricing: known answers, peers, properties, what is refused."""
+"""Corner cases of partialling, elasticity and pricing: known answers, peers, properties, what is refused."""
 
 from dataclasses import replace
 from itertools import product
@@ -42,8 +42,11 @@ from lepton_nb.cases.retail.pricing import (
 def chain(
     elasticity=(-2.0, -1.0, -1.5), lift=0.3, dip=0.0, cross=0.0, level=(60.0, 20.0, 8.0), days=600, seed=1, shelf=None
 ):
-    """Two stores, items of one group with promotions every few weeks; the price falls in the season, as managers do it."""
-    rng, I, t = np.random.default_rng(seed), len(elasticity), np.arange(days)
+    """Two stores, items of one group with promotions every few weeks.
+
+    The price falls in the season, as managers do it.
+    """
+    rng, I, t = np.random.default_rng(seed), len(elasticity), np.arange(days)  # noqa: E741 - the letter of the formula
     season = 0.4 * np.sin(2 * np.pi * t / 365.25)
     promotion, log_price = np.zeros((I, days)), np.zeros((I, days))
     for i in range(I):
@@ -248,7 +251,10 @@ def test_a_market_from_series_is_that_from_tables():
     }
     one = market_from_tables(tables)
     ids = pd.Index([f"{s}/{i}" for s in "ab" for i in ["x/y", "z"]])
-    lay = lambda name: sales.pivot_table(index=["store", "item"], columns="date", values=name).to_numpy()
+
+    def lay(name):
+        return sales.pivot_table(index=["store", "item"], columns="date", values=name).to_numpy()
+
     two = market_from_series(
         ids, days, lay("units") + 1, lay("price"), np.zeros((4, 40)), np.zeros((4, 40), bool), pd.Series(["g", "h"] * 2)
     )

@@ -340,7 +340,10 @@ def test_best_possible_refuses_days_that_are_not_there(small):
 
 
 def test_the_planning_simulator_replays_the_chain(made):
-    """Two simulators written apart agree on the last eight weeks, but for deliveries that a full store had cut to less than a case."""
+    """Two simulators written apart agree on the last eight weeks.
+
+    Deliveries that a full store had cut to less than a case are set aside.
+    """
     from lepton_nb.cases.retail.chain import replenishment, rules
 
     tables, truth = made

@@ -170,7 +170,10 @@ def test_a_contract_is_signed_only_when_it_pays_and_its_least_volume_is_met():
         ],
         columns=["line", "mode", "money", "litres", "demanded"],
     )
-    sign = lambda fee, least: choose_modes(offers, (), [Contract("singles", {"mode": "on demand"}, fee, least)])
+
+    def sign(fee, least):
+        return choose_modes(offers, (), [Contract("singles", {"mode": "on demand"}, fee, least)])
+
     assert sign(4.0, 0.0).signed == ["singles"] and sign(4.0, 0.0).money == 1.0
     assert sign(5.5, 0.0).signed == [] and sign(5.5, 0.0).money == 0.0
     assert sign(1.0, 5.0).money == 4.0 and sign(1.0, 5.1).money == 0.0
@@ -383,12 +386,15 @@ def test_take_up_grows_with_the_discount_and_with_time():
 
 def weekly_offers(gains):
     """Make offers of two lines over as many weeks as there are gains of the first line's on-demand purchase."""
-    rows = lambda gain: [
-        ("a", "stock", 10.0, 5.0),
-        ("a", "on demand", 10.0 + gain, 0.0),
-        ("b", "stock", 4.0, 2.0),
-        ("b", "on demand", 6.0, 0.0),
-    ]
+
+    def rows(gain):
+        return [
+            ("a", "stock", 10.0, 5.0),
+            ("a", "on demand", 10.0 + gain, 0.0),
+            ("b", "stock", 4.0, 2.0),
+            ("b", "on demand", 6.0, 0.0),
+        ]
+
     return [
         pd.DataFrame(rows(gain), columns=["line", "mode", "money", "litres"]).assign(supplier="s") for gain in gains
     ]
@@ -397,7 +403,10 @@ def weekly_offers(gains):
 def test_caution_takes_off_what_chance_may_have_given():
     asked = pd.Series({"a": 3.0, "b": 3.0})
     steady, wild = cautious(weekly_offers([2.0, 2.0, 2.0]), asked), cautious(weekly_offers([-10.0, 2.0, 14.0]), asked)
-    money = lambda offers: offers.set_index(["line", "mode"])["money"]["a", "on demand"]
+
+    def money(offers):
+        return offers.set_index(["line", "mode"])["money"]["a", "on demand"]
+
     assert money(steady) == pytest.approx(12.0)
     assert money(wild) == pytest.approx(
         12.0 - 1.0607 * 12 / 3**0.5, abs=0.001

@@ -242,17 +242,6 @@ def rollouts(
     -------
     np.ndarray
         money over the horizon, summed over scenarios (A, S)
-
-    Examples
-    --------
-    >>> begin = tabulate(shop, capped_order_up_to(shop, *setting))
-    >>> here, pair = np.tile(np.array([[6], [4]], np.int16), 400), np.array([[4], [5]]) + np.zeros((1, 400), int)
-    >>> same = np.diff(rollouts(shop, begin, here, pair, 1, 24, np.random.default_rng(0)), axis=0).std()
-    >>> apart = np.hypot(*[rollouts(shop, begin, here, pair[k : k + 1], 1, 24, np.random.default_rng(k)).std() for k in (0, 1)])
-    >>> assert same < apart / 2
-    >>> print(
-    ...     f"standard deviation of the difference: {same:.1f} on the same customers, {apart:.1f} on different ones: {(apart / same) ** 2:.0f} times fewer futures for the same precision"
-    ... )
     """
     count, total = len(orders), np.zeros(orders.shape)
     size = max(1, columns // (count * scenarios))
@@ -537,7 +526,9 @@ def learn(
     effort: Effort = Effort(),
     seed: int = 0,
 ) -> Learned:
-    """Improve a rule by deep controlled learning; the history counts simulated days and gives each stage's simulated cost.
+    """Improve a rule by deep controlled learning.
+
+    The history counts simulated days and gives each stage's simulated cost.
 
     Parameters
     ----------

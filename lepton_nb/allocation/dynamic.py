@@ -293,7 +293,10 @@ class Optimum:
     lattice: Lattice
 
     def __call__(self, state: np.ndarray) -> np.ndarray:
-        """Return the best orders (n,) for states (L, n): units on hand, then arriving in 1, 2, .. periods; 0 outside the bounds."""
+        """Return the best orders (n,) for states (L, n): units on hand, then arriving in 1, 2, .. periods.
+
+        0 outside the bounds.
+        """
         grid = self.lattice
         base = grid.bounds[0] + 1
         places = base ** np.arange(len(state) - 1)[::-1]
@@ -352,7 +355,8 @@ def value_iteration(
                 grid,
             )
     raise InventoryError(
-        f"value iteration: bounds {change.min():.6g} to {change.max():.6g} after {most_sweeps} sweeps; raise most_sweeps or tolerance"
+        f"value iteration: bounds {change.min():.6g} to {change.max():.6g} after {most_sweeps} sweeps; "
+        "raise most_sweeps or tolerance"
     )
 
 
@@ -434,7 +438,7 @@ def decode(code: np.ndarray, length: int, base: int) -> np.ndarray:
 
 
 def next_states(state: np.ndarray, order: np.ndarray, base: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return for each state and each number of units left: the code of the next state, the row of the state, the units left."""
+    """Return the code of the next state, the row of the state and the units left, for each state and number left."""
     ahead = np.vstack([state[1:], order])
     places = base ** np.arange(len(ahead))[::-1]
     row = np.repeat(np.arange(state.shape[1]), state[0] + 1)
@@ -486,7 +490,8 @@ def exact_cost(
             break
     else:
         raise InventoryError(
-            f"judge: bounds {change.min():.6g} to {change.max():.6g} after {most_sweeps} sweeps; raise most_sweeps or tolerance"
+            f"judge: bounds {change.min():.6g} to {change.max():.6g} after {most_sweeps} sweeps; "
+            "raise most_sweeps or tolerance"
         )
     share, back = np.full(len(codes), 1 / len(codes)), move.T.tocsr()
     for _ in range(most_sweeps):

@@ -36,11 +36,14 @@ class Process(Protocol):
     whole: bool  # True if all rows are whole numbers below 32,000
     mean: float  # typical demand a day, units
 
-    def start(self, rng: np.random.Generator, n: int) -> np.ndarray: ...  # rows of the first morning (R, n)
-    def draw(
-        self, rng: np.random.Generator, days: int, rows: np.ndarray
-    ) -> np.ndarray: ...  # (days, 1 + R, n): demand, next rows
-    def features(self, rows: np.ndarray) -> np.ndarray: ...  # what a learner sees of the rows (n, F)
+    def start(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Return the rows of the first morning (R, n)."""
+
+    def draw(self, rng: np.random.Generator, days: int, rows: np.ndarray) -> np.ndarray:
+        """Return demand and the next rows of each day (days, 1 + R, n)."""
+
+    def features(self, rows: np.ndarray) -> np.ndarray:
+        """Return what a learner sees of the rows (n, F)."""
 
 # %% ../../nbs/allocation/04_environment.ipynb #cell-008
 @dataclass(frozen=True)
@@ -78,9 +81,11 @@ class Steady:
         object.__setattr__(self, "mean", float(self.probability @ np.arange(len(steps))))
 
     def start(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Return the rows of the first morning: none."""
         return np.zeros((0, n), np.int16)
 
     def draw(self, rng: np.random.Generator, days: int, rows: np.ndarray) -> np.ndarray:
+        """Return demand of each day (days, 1, n)."""
         place = rng.integers(0, 65_536, (days, 1, rows.shape[1]), dtype=np.uint16)
         units, open_ = self.slices[place], np.nonzero(self.split[place])
         exact = (place[open_] + rng.random(len(open_[0]))) / 65_536
@@ -88,6 +93,7 @@ class Steady:
         return units
 
     def features(self, rows: np.ndarray) -> np.ndarray:
+        """Return what a learner sees of the rows: nothing."""
         return np.zeros((rows.shape[1], 0), np.float32)
 
 # %% ../../nbs/allocation/04_environment.ipynb #cell-011
@@ -131,6 +137,7 @@ class Forecast:
             object.__setattr__(self, name, value)
 
     def start(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Return the weekday and the forecasts of the first morning (R, n)."""
         rows = np.zeros((self.rows, n), np.float32)
         rows[0] = rng.integers(0, 7, n)
         for _ in range(self.rows):
@@ -148,6 +155,7 @@ class Forecast:
         return fresh
 
     def draw(self, rng: np.random.Generator, days: int, rows: np.ndarray) -> np.ndarray:
+        """Return demand and the next rows of each day (days, 1 + R, n)."""
         paths = np.empty((days, 1 + self.rows, rows.shape[1]), np.float32)
         for day in paths:
             rate = rows[1] if np.isinf(self.size) else rng.gamma(self.size, rows[1] / self.size)
@@ -155,6 +163,7 @@ class Forecast:
         return paths
 
     def features(self, rows: np.ndarray) -> np.ndarray:
+        """Return the weekday as a point on a circle, and the forecasts (n, F)."""
         turn = rows[0] * np.float32(2 * np.pi / 7)
         return np.vstack([np.sin(turn), np.cos(turn), rows[1:]]).T.astype(np.float32)
 
@@ -363,7 +372,8 @@ def tabulate(
     >>> paired = (other.cost - seen.cost).std(ddof=1) / np.sqrt(len(seen.cost))
     >>> assert paired < 0.5 * np.hypot(seen.error, other.error)
     >>> print(
-    ...     f"difference {other.mean - seen.mean:.4f} +- {paired:.4f} with common random numbers, +- {np.hypot(seen.error, other.error):.4f} without"
+    ...     f"difference {other.mean - seen.mean:.4f} +- {paired:.4f} with common random numbers, "
+    ...     f"+- {np.hypot(seen.error, other.error):.4f} without"
     ... )
     """
     values = place_values(item)
@@ -454,7 +464,8 @@ def rollout(
     >>> paired = (other.cost - seen.cost).std(ddof=1) / np.sqrt(len(seen.cost))
     >>> assert paired < 0.5 * np.hypot(seen.error, other.error)
     >>> print(
-    ...     f"difference {other.mean - seen.mean:.4f} +- {paired:.4f} with common random numbers, +- {np.hypot(seen.error, other.error):.4f} without"
+    ...     f"difference {other.mean - seen.mean:.4f} +- {paired:.4f} with common random numbers, "
+    ...     f"+- {np.hypot(seen.error, other.error):.4f} without"
     ... )
     """
     rng = np.random.default_rng(seed)

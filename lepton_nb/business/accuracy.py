@@ -53,7 +53,9 @@ def cost_line(
     n: int = 2000,
     seed: int = 0,
 ) -> CostLine:
-    """Fit the measured cost curve by least squares over three forecasts or more; raise `ReturnError` where they cannot be compared.
+    """Fit the measured cost curve by least squares over three forecasts or more.
+
+    Raise `ReturnError` where they cannot be compared.
 
     Parameters
     ----------
@@ -79,7 +81,8 @@ def cost_line(
     error = np.array([wape[name] for name in names], float)
     ReturnError.require(
         len(np.unique(error.round(6))) >= 3,
-        f"cost_line: {len(names)} forecasts with {len(np.unique(error.round(6)))} different errors; at least 3 are needed for a line that can be doubted",
+        f"cost_line: {len(names)} forecasts with {len(np.unique(error.round(6)))} different errors; "
+        "at least 3 are needed for a line that can be doubted",
     )
     lengths = {name: np.size(gains[name]) for name in names}
     ReturnError.require(

@@ -113,7 +113,10 @@ def market_from_series(
 
 # %% ../../nbs/business/04_elasticity.ipynb #cell-013
 def pool(market: Market) -> dict[str, np.ndarray]:
-    """Pool stores: y (S, I, T), share (S, I), exposure, log price against its median, promotion (I, T), and the median itself, level (I,)."""
+    """Pool stores: y (S, I, T), share (S, I), exposure, log price against its median, promotion (I, T), level (I,).
+
+    The level is the median of the log price.
+    """
     open_ = np.isfinite(market.units) & (np.nansum(market.units, axis=1, keepdims=True) > 0)
     y = np.where(open_, market.units, np.nan)
     rate = np.nansum(y, 2) / np.maximum(open_.sum(2), 1)
@@ -145,7 +148,9 @@ def naive(market: Market) -> pd.DataFrame:
     >>> plain = naive(market)
     >>> plain_inside = ((plain.low < true.elasticity) & (true.elasticity < plain.high)).mean()
     >>> say(
-    ...     f"The plain regression puts the truth inside its 95% interval for {percent(plain_inside, 0)} of the items; its median elasticity is {number(plain.elasticity.median(), 2)}, the true median {number(true.elasticity.median(), 2)}."
+    ...     f"The plain regression puts the truth inside its 95% interval for {percent(plain_inside, 0)} of the items; "
+    ...     f"its median elasticity is {number(plain.elasticity.median(), 2)}, the true median "
+    ...     f"{number(true.elasticity.median(), 2)}."
     ... )
     """
     pooled, rows = pool(market), {}
@@ -212,7 +217,10 @@ def surroundings(
 
 
 def rest_of_chain(y: np.ndarray, groups: np.ndarray, group: str) -> np.ndarray:
-    """Return the log of what the other groups sold each day, against its mean; zero where nothing was sold or there is no other group."""
+    """Return the log of what the other groups sold each day, against its mean.
+
+    Zero where nothing was sold or there is no other group.
+    """
     rest = np.nansum(y, 0)[groups != group].sum(0)
     sold = rest > 0
     return (
@@ -391,7 +399,7 @@ def fit_group(
     D = np.stack([price, promotion, weeks_after(promotion, 1, 7), weeks_after(promotion, 8, 14)], axis=2)
     z, weight, _ = working_response(pooled, censored, X, D)
     status = [separable(p, m, w) for p, m, w in zip(price, promotion, weight)]
-    n, k, fine, out = len(price), len(_OWN), np.array([not words for words in status]), []
+    k, fine, out = len(_OWN), np.array([not words for words in status]), []
     rivals = [np.argsort(np.abs(pooled["level"] - level), kind="stable")[:RIVALS] for level in pooled["level"]]
     r, residuals = len(rivals[0]), []
     for i, near in enumerate(rivals):
@@ -433,7 +441,8 @@ def estimate(
     """
     if (market.days[1] - market.days[0]).days != 1 or len(market.days) < 120:
         raise ElasticityError(
-            f"{len(market.days)} dates, {(market.days[1] - market.days[0]).days} days apart: at least 120 days of daily sales are needed; for weekly sales of many stores take `own_and_cross`."
+            f"{len(market.days)} dates, {(market.days[1] - market.days[0]).days} days apart: "
+            "at least 120 days of daily sales are needed; for weekly sales of many stores take `own_and_cross`."
         )
     pooled, base = pool(market), surroundings(market.days, calendar, temperature)
     week, found = np.arange(len(market.days)) // 7, [None] * len(market.items)
@@ -465,7 +474,10 @@ def report(
 
 # %% ../../nbs/business/04_elasticity.ipynb #cell-038
 def shrunk(estimates: Estimates) -> pd.DataFrame:
-    """Return elasticity, se, low, high, cross, cross_se of every item after shrinking; cross elasticities towards the mean of all that were found."""
+    """Return elasticity, se, low, high, cross, cross_se of every item after shrinking.
+
+    Cross elasticities towards the mean of all that were found.
+    """
     t = estimates.table
     mean, deviation, _ = shrink(t["elasticity"].to_numpy(), t["se"].to_numpy(), t["group"].to_numpy())
     out = pd.DataFrame(
@@ -515,7 +527,9 @@ def promotion_money(
     n: int = 400,
     seed: int = 7,
 ) -> pd.DataFrame:
-    """Return what an average promotion of each promoted item earned: gross, pull-forward, substitute, net with a 90% interval, money per promotion.
+    """Return what an average promotion of each promoted item earned, money per promotion.
+
+    Its parts are gross, pull-forward and substitute; net has a 90% interval.
 
     Parameters
     ----------
@@ -527,7 +541,7 @@ def promotion_money(
         draws
     seed : int, default 7
     """
-    pooled, I = pool(market), len(market.items)
+    pooled = pool(market)
     on, open_ = pooled["promotion"] > 0.5, pooled["exposure"] > 0
     count = (np.diff(on.astype(int), axis=1, prepend=0) == 1).sum(1)
     drop = (pooled["price"] * on).sum(1) / np.maximum(on.sum(1), 1) - (pooled["price"] * ~on).sum(1) / np.maximum(
@@ -581,7 +595,9 @@ def own_and_cross(
     calendar: pd.DataFrame | None = None,
     learner: Callable = ridge,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Estimate the matrix of elasticities, its standard errors (row: demand of, column: price of), and own effects with intervals.
+    """Estimate the matrix of elasticities, its standard errors, and own effects with intervals.
+
+    A row is the item whose demand moves, a column the item whose price does.
 
     Parameters
     ----------
@@ -590,10 +606,11 @@ def own_and_cross(
     calendar : pd.DataFrame | None, default None
     learner : Callable, default ridge
     """
-    I, T = len(market.items), len(market.days)
+    I, T = len(market.items), len(market.days)  # noqa: E741 - the letter of the formula
     if len(market.stores) * T < 20 * I:
         raise ElasticityError(
-            f"{len(market.stores)} stores and {T} dates cannot carry {I} prices at once: take `estimate`, or fewer items."
+            f"{len(market.stores)} stores and {T} dates cannot carry {I} prices at once: take `estimate`, "
+            "or fewer items."
         )
     X, week = surroundings(market.days, calendar), np.arange(T)
     log_price = np.log(np.where(market.price > 0, market.price, np.nan))

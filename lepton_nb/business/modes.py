@@ -24,7 +24,9 @@ def merge_offers(
     offers: pd.DataFrame,
     family: pd.Series,
 ) -> pd.DataFrame:
-    """Add up the offers of lines that must take the same mode; where a line lacks a mode of its family, it is stocked.
+    """Add up the offers of lines that must take the same mode.
+
+    Where a line lacks a mode of its family, it is stocked.
 
     Parameters
     ----------
@@ -289,7 +291,10 @@ def _explain(
         if not _has_choice(_write_program(offers, fewer, contracts)[0], 0.0, seconds):
             core = fewer
     if not core:
-        return "No choice of modes keeps the least volumes of the contracts: a line offers only modes whose contracts ask for more than there is. Lower the least volumes, or let such a line be stocked or left out."
+        return (
+            "No choice of modes keeps the least volumes of the contracts: a line offers only modes whose contracts "
+            "ask for more than there is. Lower the least volumes, or let such a line be stocked or left out."
+        )
     problem, take, _, give = _write_program(offers, core, contracts, slack=True)
     _has_choice(problem, 0.0, seconds)
     told = [
@@ -297,7 +302,8 @@ def _explain(
     ]
     together = " and ".join(f"{limit.name} ({limit.room:g})" for limit in core)
     return (
-        f"No choice of modes keeps {together}{' together' if len(core) > 1 else ''}. The least that must give: raise {', '.join(told)}, "
+        f"No choice of modes keeps {together}{' together' if len(core) > 1 else ''}. The least that must give: "
+        f"raise {', '.join(told)}, "
         "or offer a further mode for a line that uses it."
     )
 
@@ -309,7 +315,9 @@ def choose_modes(
     gap: float = 1e-6,
     seconds: float = 30.0,
 ) -> Choice:
-    """Choose one mode for each line, the most money within the limits; raise SourcingError where no choice keeps them.
+    """Choose one mode for each line, the most money within the limits.
+
+    Raise SourcingError where no choice keeps them.
 
     Parameters
     ----------
@@ -480,7 +488,9 @@ def cautious(
     units: pd.Series,
     level: float = 0.8,
 ) -> pd.DataFrame:
-    """Join weeks to offers, take from every mode but stock what chance may have given it, and keep lines without demand on the shelf.
+    """Join weeks to offers, less what chance may have given every mode but stock.
+
+    Lines without demand stay on the shelf.
 
     Parameters
     ----------

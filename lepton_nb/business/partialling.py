@@ -65,7 +65,8 @@ def cross_fit(
         train, test = (fold != f) & (weight > 0), fold == f
         if train.sum() < 10:
             raise ElasticityError(
-                f"Only {int(train.sum())} rows are left to learn from outside fold {f}: give more days, or fewer folds than {folds}."
+                f"Only {int(train.sum())} rows are left to learn from outside fold {f}: give more days, "
+                f"or fewer folds than {folds}."
             )
         out[test] = Y[test] - predicted(learner, X[train], Y[train], weight[train], X[test])
     return out
@@ -161,7 +162,7 @@ def beyond(
     sold: np.ndarray,
     size: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    r"""Return expected demand given at least `sold`, and its variance as a share of the variance without that knowledge.
+    r"""Return expected demand given at least `sold`, and its variance as a share of the one without that knowledge.
 
     Parameters
     ----------
@@ -215,7 +216,7 @@ def normal_equations(
     z : np.ndarray
         (I, T)
     """
-    (T, P), k = X.shape, D.shape[2]
+    P, k = X.shape[1], D.shape[2]
     G, b = np.empty((len(D), P + k, P + k)), np.empty((len(D), P + k))
     heavy = weight[:, :, None] * D
     G[:, :P, :P] = (weight @ products).reshape(-1, P, P)
@@ -260,7 +261,7 @@ def working_response(
     D: np.ndarray,
     rounds: int = 6,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return log demand as a regression may use it (I, T), its weights (I, T), and demand with censored days filled in (I, T).
+    """Return log demand for a regression, its weights, and demand with censored days filled in, (I, T) each.
 
     Parameters
     ----------

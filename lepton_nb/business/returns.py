@@ -51,7 +51,7 @@ def npv(
 def irr(
     flows: np.ndarray,
 ) -> list[float]:
-    """Return every internal rate of return between -95% and 10,000% a period at which the net present value changes sign.
+    """Return every rate from -95% to 10,000% a period at which the net present value changes sign.
 
     Parameters
     ----------
@@ -163,11 +163,13 @@ class Stream:
         weekly = np.atleast_1d(np.asarray(self.weekly, float))
         ReturnError.require(
             weekly.ndim == 1 and len(weekly) >= 2,
-            f"stream {self.name!r}: {weekly.size} weeks were given in shape {weekly.shape}; at least 2 in a row are needed",
+            f"stream {self.name!r}: {weekly.size} weeks were given in shape {weekly.shape}; "
+            "at least 2 in a row are needed",
         )
         ReturnError.require(
             bool(np.isfinite(weekly).all()),
-            f"stream {self.name!r}: its week {int(np.argmax(~np.isfinite(weekly)))} is not a number; give a gain for every week",
+            f"stream {self.name!r}: its week {int(np.argmax(~np.isfinite(weekly)))} is not a number; "
+            "give a gain for every week",
         )
         ReturnError.require(
             0 <= self.counted <= 1, f"stream {self.name!r}: counted is {self.counted}; it is a share, from 0 to 1"
@@ -285,7 +287,10 @@ class Estimate:
         )
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw n gains, money per week (n,), with the 5%, 50% and 95% quantiles of the estimate (a normal of its own on either side)."""
+        """Draw n gains with the 5%, 50% and 95% quantiles of the estimate, money per week (n,).
+
+        Either side of the median is a normal of its own.
+        """
         z = rng.standard_normal(n)
         return self.mean + np.where(z > 0, self.high - self.mean, self.mean - self.low) * z / 1.6449
 
@@ -293,7 +298,9 @@ class Estimate:
 def gain_table(
     streams: Sequence[Stream | Estimate],
 ) -> pd.DataFrame:
-    """Lay the gains out as known and as counted; low and high are the lowest and highest week, or the ends of the interval.
+    """Lay the gains out as known and as counted.
+
+    Low and high are the lowest and highest week, or the ends of the interval.
 
     Returns
     -------

@@ -263,7 +263,9 @@ def character(
     daily: np.ndarray,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return season, trend, weekday pattern and entropy of each line, days of more returns than sales taken as 0; the yearly season needs two years.
+    """Return season, trend, weekday pattern and entropy of each line, days of more returns than sales taken as 0.
+
+    The yearly season needs two years.
 
     Parameters
     ----------

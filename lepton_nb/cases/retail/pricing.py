@@ -38,7 +38,8 @@ def market_from_tables(
     dates = np.sort(sales["date"].unique())
     if len(dates) < 30:
         raise ElasticityError(
-            f"sales: {len(dates)} dates were found; an elasticity needs at least 30 days or weeks with changes of price among them."
+            f"sales: {len(dates)} dates were found; an elasticity needs at least 30 days or weeks with changes "
+            "of price among them."
         )
     step = int(np.median(np.diff(dates) / np.timedelta64(1, "D")))
     days = pd.date_range(dates[0], dates[-1], freq=f"{step}D")
@@ -252,7 +253,8 @@ class Limits:
             )
         if self.step <= 0 or not 0 <= self.ending < self.step:
             raise PricingError(
-                f"step = {self.step}, ending = {self.ending}: a positive step and an ending from 0 to below the step are needed."
+                f"step = {self.step}, ending = {self.ending}: a positive step and an ending from 0 to below the "
+                "step are needed."
             )
 
 
@@ -284,7 +286,7 @@ def _own_profit(offer: Offer, i: int, prices: np.ndarray) -> np.ndarray:
 
 
 def _pair_profit(offer: Offer, i: int, prices: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return what an item gains a day, on average over the draws, because its substitute's price moves, (K, K of the other)."""
+    """Return the mean gain a day of an item because its substitute's price moves, (K, K of the other)."""
     factor = (other[None, :] / offer.price[offer.partner[i]]) ** offer.cross[:, [i]] - 1
     return _own_profit(offer, i, prices).T @ factor / len(factor)
 
@@ -490,7 +492,9 @@ def plan_prices(
     cautions: Sequence[float] = (0.0, 1.0),
     quantile: float = 0.10,
 ) -> PricePlan:
-    """Plan with several degrees of caution on half of the draws, and take the plan with the best lower quantile on the other half.
+    """Plan with several degrees of caution on half of the draws.
+
+    The plan with the best lower quantile on the other half is taken.
 
     Parameters
     ----------
@@ -547,7 +551,10 @@ def fixed_markup(
 
 # %% ../../../nbs/cases/retail/06_pricing.ipynb #cell-030
 def shelf_prices(market: Market, offer: Offer, price: np.ndarray, limits: Limits) -> np.ndarray:
-    """Carry a plan into every store and day: promotions stay, other days move by the plan's ratio to the nearest rung, (S, I, T)."""
+    """Carry a plan into every store and day (S, I, T).
+
+    Promotions stay; other days move by the plan's ratio to the nearest rung.
+    """
     ratio = (price / offer.price)[None, :, None]
     new = np.round((market.price * ratio - limits.ending) / limits.step) * limits.step + limits.ending
     moved = (np.abs(ratio - 1) > 1e-6) & (market.promotion < 0.5) & np.isfinite(market.price)

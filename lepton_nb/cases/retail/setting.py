@@ -77,7 +77,8 @@ def build_panel(
     """
     if data.card.get("frequency", "daily") != "daily":
         raise UserError(
-            f"source {data.name}: its sales are {data.card['frequency']}, and this case orders by the day. Take a source with daily sales."
+            f"source {data.name}: its sales are {data.card['frequency']}, and this case orders by the day. "
+            "Take a source with daily sales."
         )
     panel = from_tables(data.tables, horizon=28)
     price, promotion = last_known(panel.known["price"]), np.nan_to_num(panel.known["promotion"])
@@ -109,8 +110,10 @@ def first_judged_day(
     left = max(start - 7 * validation_weeks, 0)
     if left < learn:
         raise UserError(
-            f"The data have {panel.end} days. {evaluation_weeks} evaluation and {validation_weeks} validation weeks leave {left} "
-            f"to learn from, and at least {learn} are needed: give more data, or set fewer evaluation_weeks or validation_weeks."
+            f"The data have {panel.end} days. {evaluation_weeks} evaluation and {validation_weeks} validation "
+            f"weeks leave {left} "
+            f"to learn from, and at least {learn} are needed: give more data, "
+            "or set fewer evaluation_weeks or validation_weeks."
         )
     return start
 
@@ -201,7 +204,9 @@ def usual_limits(
     arrived: np.ndarray | None,
     start: int,
 ) -> tuple[float, float]:
-    """Take the dearest week and the fullest day of the past year as limits; without a record of deliveries, twice the sales' fullest day.
+    """Take the dearest week and the fullest day of the past year as limits.
+
+    Without a record of deliveries, twice the sales' fullest day.
 
     Parameters
     ----------
@@ -262,7 +267,8 @@ def build_chain(
     chain = chain_from_tables(data.tables, list(panel.ids), panel.ds[start], yearly_rate=holding_rate, **costs)
     if chain.lead_time.max() >= 14:
         raise UserError(
-            f"suppliers: a lead_time of {chain.lead_time.max()} days was found; this case looks 14 days ahead, give 13 or fewer."
+            f"suppliers: a lead_time of {chain.lead_time.max()} days was found; this case looks 14 days ahead, "
+            "give 13 or fewer."
         )
     arrived = daily_table(data.tables["deliveries"], "units", panel) if "deliveries" in data.tables else None
     budget, dock = usual_limits(panel, chain, arrived, start)

@@ -21,7 +21,9 @@ def fullest_morning(
     litres: np.ndarray,
     store: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Return the litres of each series on the morning on which the chain, and each store, is fullest; they add up to that peak.
+    """Return the litres of each series on the morning on which the chain, and each store, is fullest.
+
+    They add up to that peak.
 
     Parameters
     ----------
@@ -56,8 +58,12 @@ def stock_books(
     goodwill: float = 0.0,
     volume: np.ndarray = 0.0,
     store: np.ndarray | None = None,
-) -> pd.DataFrame:
+) -> (
+    pd.DataFrame
+):  # per week and line: units, parts of the money, stock (money earned), litres in all and of each store
     """Return what stocking each line earned and cost, in money per week, and its litres on the fullest morning.
+
+    Parts of the money are revenue, purchase, lost, waste, holding and orders.
 
     Parameters
     ----------
@@ -87,12 +93,6 @@ def stock_books(
         litres per unit (N,)
     store : np.ndarray | None, default None
         store of each series, where shelves are limited store by store (N,)
-
-    Returns
-    -------
-    pd.DataFrame
-        per week and line: units, revenue, purchase, lost, waste, holding, orders, stock (money earned); litres,
-        litres of each store
     """
     demand, sales = np.asarray(demand, float), np.asarray(sales, float)
     SourcingError.require(
@@ -251,7 +251,7 @@ def patience_by_item(
     before: pd.Timestamp,
     **leaving: float,
 ) -> pd.Series:
-    """Return the share of customers who would wait for an item's supplier, by its lead time and the share sold online.
+    """Return the share of customers who would wait for an item, by its lead time and the share sold online.
 
     Parameters
     ----------
@@ -391,7 +391,9 @@ def flips(
     books: pd.DataFrame,
     terms: OnDemand,
 ) -> pd.DataFrame:
-    """Return by how much on demand beats the better of shelf and leaving out, and the premium and the patience at which that turns.
+    """Return by how much on demand beats the better of shelf and leaving out.
+
+    Beside it stand the premium and the patience at which that turns.
 
     Parameters
     ----------

@@ -51,7 +51,8 @@ def purchase_days(
     SourcingError.require(not missing, f"the purchases have no column {missing}; they have {list(purchases)}")
     SourcingError.require(
         pd.api.types.is_datetime64_any_dtype(purchases["date"]),
-        f"the column date of the purchases holds {purchases['date'].dtype} and no dates; turn it into dates with pandas.to_datetime",
+        f"the column date of the purchases holds {purchases['date'].dtype} and no dates; "
+        "turn it into dates with pandas.to_datetime",
     )
     known = purchases[
         (purchases["date"] >= first)
@@ -532,7 +533,7 @@ def calm(
     share: pd.Series | float,
     skip: float = 0.0,
 ) -> pd.Series:
-    """Return by which factor the safety stock of each line shrinks: the sum of its series' deviations, after over before.
+    """Return the factor by which each line's safety stock shrinks: its series' deviations, after over before.
 
     Parameters
     ----------
@@ -597,7 +598,8 @@ def until_delivery(
     actual, forecast = np.asarray(actual, float), np.asarray(forecast, float)
     SourcingError.require(
         actual.ndim == 3 and actual.shape == forecast.shape and len(line) == len(days) == len(actual),
-        f"actual {actual.shape} and forecast {forecast.shape} must be (series, origins, days), with a line and days for each of {len(line)} series",
+        f"actual {actual.shape} and forecast {forecast.shape} must be (series, origins, days), "
+        f"with a line and days for each of {len(line)} series",
     )
     SourcingError.require(bool((np.asarray(days) >= 1).all()), "days has values below 1; an order lasts at least a day")
     inside = np.arange(actual.shape[2]) < np.minimum(days, actual.shape[2])[:, None, None]
@@ -716,6 +718,9 @@ def subscription_money(
 ) -> pd.DataFrame:
     r"""Return what a subscription gains over the shelf, part by part, per week in the long run.
 
+    Parts of the gain are calmer, discount, delivery, fresh and winning. What a subscriber is worth: margin (per
+    subscriber and month), value, churn and break_even_churn.
+
     Parameters
     ----------
     books : pd.DataFrame
@@ -736,8 +741,7 @@ def subscription_money(
     Returns
     -------
     pd.DataFrame
-        by line: share, calm, delivered, calmer, discount, delivery, fresh, winning, gain, margin (per
-        subscriber and month), value, churn, break_even_churn, money
+        by line: share, calm, delivered, parts of the gain, gain, what a subscriber is worth, money
 
     Examples
     --------

@@ -246,6 +246,7 @@ class WatchedPlan(LotPlan):
         return profit
 
     def __call__(self, state: State) -> np.ndarray:
+        """Return the units to order tonight (N,) and keep why."""
         wish, i = super().__call__(state), np.flatnonzero(state.may_order)
         if not len(i):
             return wish
@@ -343,7 +344,9 @@ def audit_log(
     parameters: Mapping | None = None,
     lines_only: bool = True,
 ) -> pd.DataFrame:
-    r"""Lay out why every line was ordered, with hashes and seals; raise `AuditError` for a plan that kept no reasons or dates that are not the run's.
+    r"""Lay out why every line was ordered, with hashes and seals.
+
+    Raise `AuditError` for a plan that kept no reasons or dates that are not the run's.
 
     Parameters
     ----------
@@ -379,7 +382,8 @@ def audit_log(
         raise AuditError("this plan has not run yet: simulate it first")
     if len(dates) <= max(plan.evenings):
         raise AuditError(
-            f"{len(dates)} dates were given and the plan decided until day {max(plan.evenings)}: give the dates of its run"
+            f"{len(dates)} dates were given and the plan decided until day {max(plan.evenings)}: "
+            "give the dates of its run"
         )
 
     def first(t):
@@ -439,7 +443,8 @@ def why(
     what = f"{n(row['ordered'])} units{packs}" if row["ordered"] > 0 else "nothing"
     span = "1 day" if row["covered_days"] == 1 else f"{n(row['covered_days'])} days"
     text = (
-        f"{day:%A %d %B}, {item[0]} in {item[1] if len(item) > 1 else 'the store'}: {what}, because {n(row['expected'])} are expected to be asked for until a later order can arrive ({span}) and "
+        f"{day:%A %d %B}, {item[0]} in {item[1] if len(item) > 1 else 'the store'}: {what}, "
+        f"because {n(row['expected'])} are expected to be asked for until a later order can arrive ({span}) and "
         f"{n(row['on_hand'])} are on the shelf, {n(row['on_order'])} under way; this "
     )
     text += (
@@ -452,7 +457,10 @@ def why(
     if row["ordered"] > 0 and row["safety"] > row["daily_mean"] and row["lasts"] > 0.99:
         text += f"; the part beyond that saves later order lines at {row['order_line_cost']:.2f} each"
     if row["ordered"] > 0 and wasted >= 0.05:
-        text += f"; {n(wasted)} of it are likely to be thrown away, at {row['cost']:.2f} each where a sale earns {row['price'] - row['cost']:.2f}"
+        text += (
+            f"; {n(wasted)} of it are likely to be thrown away, at {row['cost']:.2f} each where a sale earns "
+            f"{row['price'] - row['cost']:.2f}"
+        )
     return text + limits_told(row, n) + "."
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-025
@@ -472,7 +480,10 @@ def limits_told(
     told = ""
     if row["best_lot"] > row["wish"] + 1e-9 and row["limits"] != "none":
         names = " and ".join(part.rsplit(" ", 1)[0] for part in row["limits"].split("; "))
-        told += f"; without shared limits it would be {n(row['best_lot'])}, but a unit takes {row['limit_cost']:.2g} worth of what is scarce tonight ({names})"
+        told += (
+            f"; without shared limits it would be {n(row['best_lot'])}, but a unit takes {row['limit_cost']:.2g} "
+            f"worth of what is scarce tonight ({names})"
+        )
     if abs(row["asked"] - row["wish"]) > 1e-9:
         told += f"; whole packs and the minimum order made {n(row['asked'])} of {n(row['wish'])}"
     cuts = [f"the {name} cut {n(row['cut_' + name])}" for name in ("dock", "budget") if row["cut_" + name] > 1e-9]
@@ -510,14 +521,16 @@ def find_line(
     mine = log[log["unique_id"] == unique_id]
     if not len(mine):
         raise AuditError(
-            f"the log has no series {unique_id!r}; it has {log['unique_id'].nunique()}, such as {log['unique_id'].iloc[0]!r}"
+            f"the log has no series {unique_id!r}; it has {log['unique_id'].nunique()}, "
+            f"such as {log['unique_id'].iloc[0]!r}"
             if len(log)
             else "the log is empty"
         )
     found = mine[mine["evening"] == day]
     if not len(found):
         raise AuditError(
-            f"{unique_id} has no line on {day}; its lines are of {', '.join(mine['evening'].head(5))}{' and later' if len(mine) > 5 else ''}"
+            f"{unique_id} has no line on {day}; its lines are of "
+            f"{', '.join(mine['evening'].head(5))}{' and later' if len(mine) > 5 else ''}"
         )
     return found.iloc[0]
 

@@ -164,7 +164,8 @@ def check_chain(
     say(
         chain.lead_time < 1,
         lambda i: (
-            f"{chain.ids[i]}: lead_time is {chain.lead_time[i]} days; an order arrives next morning at the earliest, give 1 or more"
+            f"{chain.ids[i]}: lead_time is {chain.lead_time[i]} days; an order arrives next morning at the "
+            "earliest, give 1 or more"
         ),
     )
     say(
@@ -175,20 +176,23 @@ def check_chain(
         litres > chain.store_capacity[chain.store] + 1e-9,
         lambda i: (
             f"{chain.ids[i]}: the smallest order ({smallest_order(chain)[i]:g} units, {litres[i]:g} litres) "
-            f"exceeds the capacity of {chain.store_names[chain.store[i]]} ({chain.store_capacity[chain.store[i]]:g} litres); raise the capacity or lower minimum_order"
+            f"exceeds the capacity of {chain.store_names[chain.store[i]]} "
+            f"({chain.store_capacity[chain.store[i]]:g} litres); raise the capacity or lower minimum_order"
         ),
     )
     if chain.weekly_budget > 0:
         say(
             money > chain.weekly_budget + 1e-9,
             lambda i: (
-                f"{chain.ids[i]}: the smallest order costs {money[i]:g}, more than the weekly budget of {chain.weekly_budget:g}"
+                f"{chain.ids[i]}: the smallest order costs {money[i]:g}, more than the weekly budget of "
+                f"{chain.weekly_budget:g}"
             ),
         )
     say(
         litres > chain.dock_capacity + 1e-9,
         lambda i: (
-            f"{chain.ids[i]}: the smallest order takes {litres[i]:g} litres, more than the dock's {chain.dock_capacity:g} a day"
+            f"{chain.ids[i]}: the smallest order takes {litres[i]:g} litres, "
+            f"more than the dock's {chain.dock_capacity:g} a day"
         ),
     )
     if chain.weekly_budget < 0:
@@ -522,11 +526,13 @@ class Ledger:
     name: str = "policy"
 
     @property
-    def lost(self):
+    def lost(self) -> np.ndarray:
+        """Return the units asked for and not sold (N, D)."""
         return self.demand - self.sales
 
     @property
-    def lines(self):
+    def lines(self) -> np.ndarray:
+        """Return where a delivery came, even one that did not fit (N, D)."""
         return (self.arrived + self.refused) > 0
 
     def money(self) -> dict[str, np.ndarray]:
@@ -923,14 +929,10 @@ def simulate(
 
     Examples
     --------
-    >>> def always_four(state):
-    ...     return np.full(len(state.chain), 4.0)
-    ...
-    ...
-    >>> book = simulate(dairy, [[2, 3, 6, 1]], always_four, start_stock=[3])
-    >>> assert book.sales.tolist() == [[2, 3, 6, 1]] and book.stock.tolist() == [[1, 2, 0, 3]]
-    >>> assert np.isclose(book.summary()["profit"], 12 - 0.6 - 1.5)
-    >>> book.to_frame().drop(columns=["store", "goodwill_cost", "lost_margin"])
+    >>> book = simulate(dairy, np.zeros((1, 4)), always_four, start_stock=[3])
+    >>> assert book.waste.tolist() == [[0, 3, 4, 3]] and book.refused.tolist() == [[0, 0, 1, 0]]
+    >>> assert np.isclose(book.summary()["profit"], -2.0 * 10 - 0.1 * (3 + 4 + 3 + 4) - 0.5 * 3)
+    >>> book.summary()[["profit", "waste_cost", "holding_cost", "order_cost", "refused"]]
     """
     demand = np.asarray(demand, float)
     dates = pd.date_range("2024-01-01", periods=demand.shape[1]) if dates is None else pd.DatetimeIndex(dates)
@@ -1099,7 +1101,9 @@ def chain_from_tables(
     space: float = 0.0003,
     **limits,
 ) -> Chain:
-    """Build the chain of some series from the tables of a retail case; raise ChainError where a series is not in them.
+    """Build the chain of some series from the tables of a retail case.
+
+    Raise ChainError where a series is not in them.
 
     Parameters
     ----------
