@@ -31,8 +31,6 @@ class BuildWithNotebooks(build_py):
                 target = Path(self.build_lib) / "lepton_nb" / "cases" / notebook.parent.name / "pages"
                 target.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(notebook, target / notebook.name)
-        for notebook in sorted((ROOT / "nbs" / "cases").glob("*.ipynb")):
-            shutil.copyfile(notebook, Path(self.build_lib) / "lepton_nb" / "cases" / notebook.name)
 
 
 setup(

@@ -181,12 +181,25 @@ def outside(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedPr
     return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
 
 
+def retail_pages() -> dict[str, str]:
+    """Text of the notebooks of the retail case that take parameters, by file name."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "nbs/cases/retail").glob("*.ipynb")}
+    return {name: text for name, text in texts.items() if re.search(r'"tags": \[[^]]*"parameters"', text)}
+
+
 @pytest.mark.slow
 def test_a_wheel_works_outside_a_checkout(wheel_site, tmp_path):
     where = outside(wheel_site, tmp_path, "-c", "import lepton_nb; print(lepton_nb.__file__)")
     assert where.stdout.startswith(str(wheel_site)), where.stdout + where.stderr
     cases = outside(wheel_site, tmp_path, "-m", "lepton_nb.workbook.cli", "cases")
     assert cases.returncode == 0 and "retail" in cases.stdout, cases.stderr
+    code = (
+        "from lepton_nb.workbook.case import find_case, pages_of; p = pages_of(find_case('retail')); print(*p.values())"
+    )
+    pages = outside(wheel_site, tmp_path, "-c", code)
+    carried = sorted((wheel_site / "lepton_nb/cases/retail/pages").glob("*.ipynb"))
+    assert sorted(map(Path, pages.stdout.split())) == carried, pages.stdout + pages.stderr
+    assert {page.name: page.read_text(encoding="utf-8") for page in carried} == retail_pages()
     code = "from lepton_nb.data.catalog import load; d = load('retail', 'embedded'); print(d.sha256)"
     made, again = (outside(wheel_site, tmp_path, "-c", code) for _ in range(2))
     assert made.returncode == 0, made.stderr

@@ -902,6 +902,7 @@ def test_every_way_to_leak_is_caught(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_canaries_stay_out_of_the_retail_report(tmp_path, monkeypatch):
     monkeypatch.setenv("LEPTON_NB_KEY", new_key())
+    monkeypatch.setenv("LEPTON_NB_CACHE", str(tmp_path / "cache"))
     needles, quick = (
         canaries(tmp_path / "mine", people=140, items=6),
         {"evaluation_weeks": "2", "validation_weeks": "4", "paths": "20", "model": "fast"},
@@ -913,7 +914,8 @@ def test_canaries_stay_out_of_the_retail_report(tmp_path, monkeypatch):
         progress=False,
     )
     publish(run, tmp_path / "runs" / "reports")
-    found = traces([tmp_path / "runs"], [*needles, os.environ["LEPTON_NB_KEY"]])
+    assert list((tmp_path / "cache").rglob("*.joblib")), "what the pages share is kept on disk"
+    found = traces([tmp_path / "runs", tmp_path / "cache"], [*needles, os.environ["LEPTON_NB_KEY"]])
     assert found.empty, found.to_string()
     pages = run_pages(run)
     problems = pd.concat([check_published(page) for page in pages])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from lepton_nb.allocation.policy import compare
-from lepton_nb.cases.retail import Parameters
+from lepton_nb.cases.retail import CASE, Parameters
 from lepton_nb.cases.retail.chain.judging import judge_chain
 from lepton_nb.cases.retail.chain.replenishment import ChainError, check_chain
 from lepton_nb.cases.retail.chain.rules import replay
@@ -53,13 +54,15 @@ def cli(*words: str, cwd: Path) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def report(tmp_path_factory) -> Path:
-    """The run folder of the case on its embedded data, every parameter as usual."""
-    return run_case("retail", [], out=tmp_path_factory.mktemp("runs"), progress=False)
+    """The run folder of the case on its embedded data, every parameter as usual; parallel workers share one run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return run_case("retail", [], out=shared / "retail-runs", progress=False)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def results(report) -> dict:
     results = json.loads((report / "results.json").read_text())["results"]
     return {name: entry["value"] for name, entry in results.items()}
@@ -94,6 +97,19 @@ def test_the_page_that_decides_is_short_and_whole(report):
     for part in soup.select("script, style, svg, table, pre, details, select, nav, header, footer"):
         part.decompose()
     assert 300 < len(soup.get_text(" ").split()) <= 1_400
+
+
+@pytest.mark.slow
+def test_the_embedded_data_have_something_for_every_page(report):
+    assert [page.stem for page in run_pages(report)] == list(CASE.pages)
+    for file in run_pages(report):
+        soup = BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
+        assert soup.select_one("h1") and len(soup.select("article h2")) >= 1, file.name
+        assert file.stat().st_size < 1_500_000, file.name
+        for part in soup.select("script, style, svg, table, pre, details, nav, header, footer"):
+            part.decompose()
+        told = soup.get_text(" ")
+        assert len(told.split()) > 100 and not re.search(r"\b(nan|NaN|None)\b|\{\{|\{%", told), file.name
 
 
 @pytest.mark.slow

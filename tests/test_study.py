@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from lepton_nb.business.returns import appraise
 from lepton_nb.cases.retail.parameters import Parameters
@@ -210,6 +211,21 @@ def test_a_plain_process_imports_the_study_without_notebooks():
     root = Path(__file__).resolve().parent.parent
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
     assert run.returncode == 0 and run.stdout.strip() == "[]", run.stdout + run.stderr
+
+
+def test_linear_algebra_keeps_to_one_thread_whatever_was_set(monkeypatch):
+    seen = []
+
+    def threads(*_):
+        seen.append({library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"})
+
+    monkeypatch.setattr("lepton_nb.cases.retail.study.whole.load", lambda *_: None)
+    monkeypatch.setattr("lepton_nb.cases.retail.study.whole.study_of", threads)
+    with threadpool_limits(2, "blas"):
+        threads()
+        study()
+        threads()
+    assert seen == [{2}, {1}, {2}]
 
 
 def test_parameters_that_cannot_be_used_are_refused_first():

@@ -165,8 +165,6 @@ def pages_of(
     """
     folder = _page_folder(case.name, module)
     found = {path.stem: path for path in sorted(folder.glob("*.ipynb")) if is_page(nbformat.read(path, 4))}
-    if not found and (single := folder.with_suffix(".ipynb")).is_file():
-        found = {"report": single}  # a case whose only page stands beside its folder
     if not found:
         raise UserError(f"case {case.name}: no page in {folder}; a page is a notebook with a cell tagged `parameters`")
     first = [name for name in case.pages if name in found]
