@@ -108,9 +108,9 @@ def test_run_publish_and_verify(say, tmp_path):
     assert read_results(folder)["parameters"]["units"] == 12
 
     code, out, err = say("run", "shop", "-p", "units=12", "--publish")
-    assert code == 0 and "already done" in err and "report: reports/shop.html" in out and "MB" in out
+    assert code == 0 and "already done" in err and "report: reports/shop/report.html" in out and "MB" in out
     assert (tmp_path / "reports" / "index.html").is_file()
-    assert say("publish", folder)[:2] == (0, "published: reports/shop.html\n")
+    assert say("publish", folder)[:2] == (0, "published: reports/shop/report.html\n")
 
     published = tmp_path / "reports" / "shop.results.json"
     assert say("verify", published, folder / "results.json")[0] == 0

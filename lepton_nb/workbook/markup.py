@@ -68,6 +68,9 @@ CODE = r"(?P<code>^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)[^\n]*$|(?P<tick>`+)(?!`)
 PIECES = re.compile(rf"{CODE}|{BLOCK}|{MATH.pattern.replace('((?:', '(?P<line>(?:', 1)}", re.S | re.M)
 
 
+_LONG = 40  # characters of a formula in a line that may be wider than a phone, and scrolls on its own there
+
+
 def set_aside(text: str) -> tuple[str, list[str]]:
     r"""Replace formulas by marks that Markdown does not touch; return the text and their MathML.
 
@@ -82,7 +85,9 @@ def set_aside(text: str) -> tuple[str, list[str]]:
         if found["code"]:
             return found[0]
         block = found["block"] or found["bare"]
-        kept.append(mathml(block or found["line"], block=bool(block)))
+        made = mathml(block or found["line"], block=bool(block))
+        long = not block and len(found["line"]) > _LONG
+        kept.append(f'<span class="math line">{made}</span>' if long else made)
         return f"\ue000{len(kept) - 1}\ue001"
 
     return PIECES.sub(keep, text), kept

@@ -1,0 +1,125 @@
+"""The site in a real Chromium: method pages at four widths, terms that lead to their page, a search, two clicks."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from test_browser import violations
+
+from lepton_nb.workbook.methods import Executed, execute_methods, method_notebooks
+from lepton_nb.workbook.site import TERMS, broken_links, publish_methods, write_front
+
+ROOT = Path(__file__).parents[1]
+SMALL = ("allocation/01_inventory", "demand/03_rules", "solve/02_highs", "guide/02_terms")
+WIDTHS = (390, 768, 1280, 1920)
+
+
+@pytest.fixture(scope="module")
+def done():
+    """A few notebooks, executed or taken from the cache."""
+    executed = execute_methods(ROOT, [Path("nbs") / f"{name}.ipynb" for name in SMALL])
+    assert [one.fault for one in executed] == [""] * len(SMALL)
+    return executed
+
+
+@pytest.fixture(scope="module")
+def reports(done, tmp_path_factory):
+    """A site of these notebooks."""
+    folder = tmp_path_factory.mktemp("reports")
+    publish_methods(done, folder, ROOT)
+    write_front(folder)
+    return folder
+
+
+def test_every_notebook_is_a_page_or_a_method():
+    methods = {path.as_posix() for path in method_notebooks(ROOT)}
+    rest = {path.relative_to(ROOT).as_posix() for path in (ROOT / "nbs").glob("**/*.ipynb")} - methods
+    rest = {name for name in rest if ".ipynb_checkpoints" not in name}
+    assert len(methods) > 90 and all(name.startswith("nbs/cases/") or name == "nbs/index.ipynb" for name in rest)
+
+
+def test_the_same_notebooks_give_the_same_bytes(done, reports, tmp_path):
+    publish_methods(done, tmp_path, ROOT)
+    write_front(tmp_path)
+    pages = sorted(path.relative_to(reports) for path in reports.rglob("*.html"))
+    assert len(pages) == len(SMALL) + 1
+    assert all((reports / page).read_bytes() == (tmp_path / page).read_bytes() for page in pages)
+
+
+def test_a_page_that_is_gone_leaves_the_site_and_a_broken_link_is_told(done, tmp_path):
+    publish_methods(done, tmp_path, ROOT)
+    publish_methods(done[:2], tmp_path, ROOT)
+    assert sorted(path.name for path in tmp_path.rglob("*.html")) == ["inventory.html", "rules.html"]
+    assert broken_links(tmp_path) == [
+        "allocation/inventory.html: ../index.html leads nowhere",
+        "allocation/inventory.html: ../index.html#search leads nowhere",
+        "demand/rules.html: ../index.html leads nowhere",
+        "demand/rules.html: ../index.html#search leads nowhere",
+    ]
+
+
+def test_terms_lead_to_their_page(reports):
+    assert broken_links(reports) == []
+    terms = (reports / TERMS).read_text(encoding="utf-8")
+    assert '<td><a class="term" href="../allocation/inventory.html">newsvendor</a>' in terms
+    own = (reports / "allocation" / "inventory.html").read_text(encoding="utf-8")
+    assert 'href="inventory.html"' not in own, "no page leads to itself"
+
+
+def test_a_notebook_that_fails_is_told_with_its_cell_and_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEPTON_NB_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "nbs" / "solve"
+    folder.mkdir(parents=True)
+    cells = [nbformat.v4.new_code_cell(text) for text in ("#| slow\n1 / 0", "1 / 0")]
+    (tmp_path / "settings.ini").write_text("[DEFAULT]\ntst_flags = notest slow\n")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "01_x.ipynb")
+    for _ in range(2):
+        (failed,) = execute_methods(tmp_path)
+        assert failed.notebook is None and "01_x.ipynb, cell 1" in failed.fault and "ZeroDivision" in failed.fault
+    nbformat.write(nbformat.v4.new_notebook(cells=cells[:1]), folder / "01_x.ipynb")
+    assert execute_methods(tmp_path)[0].fault == ""
+
+
+def test_a_process_that_dies_is_a_notebook_that_failed(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEPTON_NB_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "nbs" / "solve").mkdir(parents=True)
+    cell = nbformat.v4.new_code_cell("import os; os._exit(3)")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "nbs" / "solve" / "01_x.ipynb")
+    (failed,) = execute_methods(tmp_path)
+    assert failed == Executed(failed.path, None, failed.fault) and "ended without a word" in failed.fault
+
+
+@pytest.mark.browser
+def test_pages_fit_and_are_accessible(reports, visit, axe):
+    for path in sorted(reports.rglob("*.html")):
+        page = visit(path, bypass_csp=True)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{path.name} is {wide} px wide at {width}"
+        assert violations(page, axe) == [] and page.said == []
+        assert not [url for url in page.asked if not url.startswith(("file:", "data:"))]
+
+
+@pytest.mark.browser
+def test_the_search_finds_words_headings_and_says_when_there_is_nothing(reports, visit):
+    page = visit(reports / "index.html")
+    page.fill("#search-box", "economic order")
+    links = page.eval_on_selector_all("#search-found a", "found => found.map(a => a.getAttribute('href'))")
+    assert "allocation/inventory.html" in links and "allocation/inventory.html#economic-order-quantity" in links
+    page.fill("#search-box", "xyzzy")
+    assert page.inner_text("#search-told") == "No page has all these words."
+    page.click("text=Inventory")
+    page.wait_for_url("**/allocation/inventory.html")
+    page.click("a[rel=next]")
+    page.wait_for_url("**/demand/rules.html")
+
+
+@pytest.mark.browser
+def test_examples_are_open_and_exports_are_folded_to_their_signature(reports, visit):
+    page = visit(reports / "allocation" / "inventory.html")
+    assert page.locator("pre.cell").first.is_visible()
+    fold = page.locator("details.code", has_text="economic_order_quantity(order_cost, holding_cost, demand)").first
+    assert fold.locator("pre").is_hidden()
+    fold.locator("summary").click()
+    assert fold.locator("pre").is_visible()
