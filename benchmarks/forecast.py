@@ -39,7 +39,7 @@ PEER = "lightgbm"
 
 def retail() -> dict[str, pd.DataFrame]:
     """Load the retail tables of M5 FOODS_1."""
-    from lepton_nb.data.catalog import load
+    from lepton_nb.cases.retail.sources import load
 
     return load("retail", "public:m5-foods1", progress=False).tables
 

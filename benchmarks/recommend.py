@@ -52,7 +52,7 @@ CUTS = {"test": ("2011-10-01", None), "earlier": ("2011-07-01", "2011-10-01")}
 
 def raw_lines() -> pd.DataFrame:
     """Read the invoice lines as they are, with a customer."""
-    from lepton_nb.data.catalog import collect, invoice_lines
+    from lepton_nb.cases.retail.sources import collect, invoice_lines
 
     path = next(iter(collect("online-retail", progress=False).values()))
     raw = invoice_lines(path)

@@ -200,9 +200,9 @@ def test_a_wheel_works_outside_a_checkout(wheel_site, tmp_path):
     carried = sorted((wheel_site / "lepton_nb/cases/retail/pages").glob("*.ipynb"))
     assert sorted(map(Path, pages.stdout.split())) == carried, pages.stdout + pages.stderr
     assert {page.name: page.read_text(encoding="utf-8") for page in carried} == retail_pages()
-    code = "from lepton_nb.data.catalog import load; d = load('retail', 'embedded'); print(d.sha256)"
+    code = "from lepton_nb.cases.retail.sources import load; d = load('retail', 'embedded'); print(d.sha256)"
     made, again = (outside(wheel_site, tmp_path, "-c", code) for _ in range(2))
     assert made.returncode == 0, made.stderr
-    from lepton_nb.data.catalog import load
+    from lepton_nb.cases.retail.sources import load
 
     assert made.stdout.strip() == again.stdout.strip() == load("retail", "embedded").sha256

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lepton_nb.cases.retail import sources as catalog
 from lepton_nb.cases.retail.public import invoice_purchases
 from lepton_nb.cases.retail.world import contacts, people, simulate
-from lepton_nb.data import catalog
 from lepton_nb.data.cleaning import clean
 from lepton_nb.data.reading import read_folder
 from lepton_nb.data.tables import DataError, check_tables, conform, content_hash, template

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from lepton_nb.cases.retail.sources import load
 
 from lepton_nb.allocation.policy import compare
 from lepton_nb.cases.retail import CASE, Parameters
@@ -20,7 +21,6 @@ from lepton_nb.cases.retail.chain.replenishment import ChainError, check_chain
 from lepton_nb.cases.retail.chain.rules import replay
 from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, last_order, weeks_of
 from lepton_nb.cases.retail.study import study
-from lepton_nb.data.catalog import load
 from lepton_nb.privacy.traces import check_published
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.run import run_case, run_pages

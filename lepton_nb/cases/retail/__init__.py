@@ -26,7 +26,7 @@ CASE = Case(
     title="Retail: what to order tonight",
     Parameters=Parameters,
     contract=_Forms(),
-    sources=Later("lepton_nb.data.catalog"),
+    sources=Later("lepton_nb.cases.retail.sources"),
     study=Later("lepton_nb.cases.retail.study", "study"),
     pages=("decide", "method", "ways", "prices", "people", "privacy", "data"),
 )

@@ -178,7 +178,7 @@ def elasticities_of(s: Study) -> pd.DataFrame:
 
 
 def prices_of(s: Study) -> tuple[pd.Series, int, float]:
-    """Return the elasticities that can be told, how many items' promotions lose money, and what the middle one brings."""
+    """Return the elasticities that can be told, items whose promotions lose money, what the middle one brings."""
     pricing: Pricing = s.business.pricing
     clear = pricing.elasticities.loc[pricing.elasticities["status"] == "", "elasticity"]
     net = pricing.promotions["net"].dropna()

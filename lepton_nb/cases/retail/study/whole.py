@@ -9,6 +9,7 @@ __all__ = ['Result', 'Study', 'study_of', 'study']
 import warnings
 from dataclasses import dataclass, replace
 
+from ..sources import Dataset, load
 from threadpoolctl import threadpool_limits
 
 from ..parameters import Parameters
@@ -18,7 +19,6 @@ from .forecast import Forecast, forecast_of
 from .known import Known, known_of
 from .people import People, people_of
 from .returns import Return, return_of
-from ....data.catalog import Dataset, load
 from ....privacy.pseudonyms import pseudonym_key
 from ....workbook.cache import Kept, remembered
 
