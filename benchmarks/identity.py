@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from lepton_nb.cases.retail.sources import load
 
+from lepton_nb.cases.retail.sources import load
 from lepton_nb.people.comparing import checked, standardise
 from lepton_nb.people.identity import _grouped, _named, link, link_by_rules, pair_scores
 

@@ -25,9 +25,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
-from lepton_nb.cases.retail.sources import load  # noqa: E402
 
 from lepton_nb.cases.retail.setting import from_tables  # noqa: E402
+from lepton_nb.cases.retail.sources import load  # noqa: E402
 from lepton_nb.demand.backtest import backtest, coverage, pinball, split_origins  # noqa: E402
 from lepton_nb.demand.intervals import Calibrated, add_quantiles, dispersion, outcomes  # noqa: E402
 from lepton_nb.demand.models import MODELS  # noqa: E402

@@ -22,7 +22,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
-from lepton_nb.cases.retail.sources import load  # noqa: E402
 
 from lepton_nb.cases.retail import Parameters  # noqa: E402
 from lepton_nb.cases.retail.chain.judging import judge_chain  # noqa: E402
@@ -30,6 +29,7 @@ from lepton_nb.cases.retail.chain.lots import foresight_bound, perfect_foresight
 from lepton_nb.cases.retail.chain.replenishment import Chain, Ledger, Weeks, audit  # noqa: E402
 from lepton_nb.cases.retail.chain.rules import base_stock, newsvendor_policy, order_up_to_average, replay
 from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, wanted, weeks_of  # noqa: E402
+from lepton_nb.cases.retail.sources import load  # noqa: E402
 from lepton_nb.demand.features import history  # noqa: E402
 from lepton_nb.demand.intervals import Calibrated  # noqa: E402
 from lepton_nb.demand.models import MODELS  # noqa: E402

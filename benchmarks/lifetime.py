@@ -17,9 +17,9 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pandas as pd  # noqa: E402
-from lepton_nb.cases.retail.sources import load  # noqa: E402
 from sklearn.metrics import roc_auc_score  # noqa: E402
 
+from lepton_nb.cases.retail.sources import load  # noqa: E402
 from lepton_nb.people.profiles import check_lines, visits  # noqa: E402
 from lepton_nb.people.worth import calibration, calibration_error, held_out  # noqa: E402
 

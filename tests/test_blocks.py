@@ -93,10 +93,10 @@ def all_blocks():
             lines(), "Tonight's order", "cost", ["store", "supplier"], {"cost": "EUR"}, {"cost": 2}
         ),
         controls.fan(fans, "What may come", "units a day", "90% of what may come", "A band and what came."),
-        controls.payback(
+        controls.payback_sliders(
             NUMBERS, flows[["month", "cumulated"]], SLIDERS, "Pays back.", "EUR", "Does it pay?", "Money so far."
         ),
-        blocks.tornado(
+        blocks.tornado_bars(
             pd.DataFrame({"what": ["a long name of an assumption", "b"], "low": [-2e4, 1e4], "high": [5e4, 4e4]}),
             3e4,
             "What would change it",

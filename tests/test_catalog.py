@@ -9,8 +9,8 @@ import pandas as pd
 import pooch
 import pytest
 
-from lepton_nb.cases.retail.public import Logistics, assume_logistics, m5_tables, online_retail_tables
 from lepton_nb.cases.retail import sources as catalog
+from lepton_nb.cases.retail.public import Logistics, assume_logistics, m5_tables, online_retail_tables
 from lepton_nb.cases.retail.sources import PUBLIC, Dataset, SourceError, available, load
 from lepton_nb.data.tables import DataError, check_tables
 

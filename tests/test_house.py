@@ -101,6 +101,18 @@ SHARED = {
     **dict.fromkeys(
         ("Known", "Forecast", "People"), "a part of every case's study, beside what a simulation has of it"
     ),
+    "CASES": "the package of all cases; in the retail case its data sets, until the contract is an argument",
+    "Fans": "a study's forecasts, and the same as a block takes them",
+    "render": "a text with holes, and a notebook as a page",
+    "table": "rows of features, and a table on a page",
+    **dict.fromkeys(
+        ("at_least", "collect", "grouped", "nearest", "plain", "show"),
+        "what reads and checks a user's tables has words of its own for its messages",
+    ),
+    **dict.fromkeys(
+        ("GOODS", "GROUPS", "JUICE", "PURPOSES", "STORES", "SUPPLIERS", "WEEKDAYS", "assemble"),
+        "each source of the retail case has its own; the two in data.tables leave with the shop's schemas",
+    ),
 }
 
 

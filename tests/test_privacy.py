@@ -16,8 +16,8 @@ import pytest
 import tiny_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lepton_nb.cases.retail.sources import load
 
+from lepton_nb.cases.retail.sources import load
 from lepton_nb.data.accounts import accounts
 from lepton_nb.privacy import vault as vault_module
 from lepton_nb.privacy.audit import audit_privacy

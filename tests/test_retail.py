@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from lepton_nb.cases.retail.sources import load
 
 from lepton_nb.allocation.policy import compare
 from lepton_nb.cases.retail import CASE, Parameters
@@ -20,6 +19,7 @@ from lepton_nb.cases.retail.chain.judging import judge_chain
 from lepton_nb.cases.retail.chain.replenishment import ChainError, check_chain
 from lepton_nb.cases.retail.chain.rules import replay
 from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, last_order, weeks_of
+from lepton_nb.cases.retail.sources import load
 from lepton_nb.cases.retail.study import study
 from lepton_nb.privacy.traces import check_published
 from lepton_nb.workbook.parameters import UserError

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from .sources import Dataset
 
 from .chain.replenishment import Chain, Ledger, Weeks, chain_from_tables, simulate, start_ages
 from .chain.rules import base_stock
+from .sources import Dataset
 from .world.simulate import opening_position
 from ...demand.panel import Groups, Panel
 from ...workbook.parameters import UserError

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from ..sources import Dataset, load
 
 from ..chain.replenishment import Chain, Weeks, check_chain
 from ..parameters import Parameters
 from ..setting import build_chain, build_panel, first_judged_day, hot_spots, wanted, weeks_of
+from ..sources import Dataset, load
 from ....demand.panel import Panel, reconstruct
 
 # %% ../../../../nbs/cases/retail/study/01_known.ipynb #29b249e0

@@ -9,10 +9,10 @@ __all__ = ['Result', 'Study', 'study_of', 'study']
 import warnings
 from dataclasses import dataclass, replace
 
-from ..sources import Dataset, load
 from threadpoolctl import threadpool_limits
 
 from ..parameters import Parameters
+from ..sources import Dataset, load
 from .business import Business, business_of
 from .decision import Decision, decision_of
 from .forecast import Forecast, forecast_of
