@@ -321,7 +321,7 @@ def take_title(parts: list[Part]) -> tuple[str, str]:
     return "", ""
 
 
-_SKIPPED = ["svg", "math", "table", "pre", "style", "script", "details"]
+_SKIPPED = ["svg", "math", "table", "pre", "style", "script", "details", "select", "button", "output"]
 
 
 def _without(text: str, kinds: list[str]) -> BeautifulSoup:
@@ -375,7 +375,7 @@ def search_words(body: str) -> str:
 def card_of(page: dict, manifest: dict) -> str:
     """Write what the front page needs to know, as JSON that can stand in a page."""
     body = BeautifulSoup(page["body"], "html.parser")
-    first, kpis = body.select_one(".lnb-answer li, .lnb-verdict"), body.select_one("dl.lnb-kpis")
+    first, kpis = body.select_one(".lnb-decision, .lnb-answer li, .lnb-verdict"), body.select_one("dl.lnb-kpis")
     card = {
         "kind": "case",
         "case": page["case"],
