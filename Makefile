@@ -43,7 +43,7 @@ test: export OMP_NUM_THREADS ?= 1
 test: export OPENBLAS_NUM_THREADS ?= 1
 test: $(VENV)/ready
 	$(BIN)/lepton-nb site --execute-only
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lab: $(VENV)/ready
 	$(BIN)/jupyter lab nbs

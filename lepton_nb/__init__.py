@@ -36,7 +36,7 @@ def study(
     case: str,
     **parameters: Any,
 ) -> Any:
-    """Run all steps of a case and return what they found. Raises `UserError` for a case or parameter that is not there.
+    """Run all steps of a case and return what they found. Raises `UserError` for a wrong case or parameter.
 
     Parameters
     ----------
