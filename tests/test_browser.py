@@ -56,7 +56,7 @@ def check(page, path):
     )
     assert (
         page.evaluate("""[...document.querySelectorAll('svg')].filter(s => s.getAttribute('role') !== 'img' ||
-        s.getAttribute('aria-labelledby').split(' ')
+        !(s.getAttribute('aria-label') || '').trim() && (s.getAttribute('aria-labelledby') || '').split(' ')
             .some(id => !(document.getElementById(id)?.textContent || '').trim())).length""")
         == 0
     )

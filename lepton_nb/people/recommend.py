@@ -36,7 +36,7 @@ def _day_of(lines: pd.DataFrame) -> pd.Series:
     Raise `RecommendError` where the column holds no dates.
     """
     try:
-        return pd.to_datetime(lines["date"]).dt.normalize()
+        return pd.to_datetime(lines["date"], format="ISO8601").dt.normalize()
     except (ValueError, TypeError, AttributeError):
         raise RecommendError(
             f"lines, column date: {lines['date'].dropna().iloc[0]!r} and what follows are no dates; write them as"

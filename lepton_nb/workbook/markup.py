@@ -304,6 +304,10 @@ def _joined(value: str | list[str]) -> str:
     return "".join(value) if isinstance(value, list) else str(value)
 
 
+# Where a file lies on the machine that ran is nobody's business: a message keeps the path from the package on.
+_MACHINE_PATH = re.compile(r"(?<![\w.:])(?:[A-Za-z]:\\|/)(?:[^\s:'\"]*[/\\])?(?=(?:site-packages|lepton_nb|ipykernel_\d+)[/\\])")
+
+
 def data_html(data: dict, alt: str) -> str:
     """Choose the richest form of an output that needs no script.
 
@@ -349,6 +353,7 @@ def output_html(output: dict, alt: str) -> str:
         ).rstrip()
         said = "\n".join(line.rsplit("\r", 1)[-1] for line in said.split("\n"))
         if output.get("name") == "stderr":
+            said = _MACHINE_PATH.sub("", said)
             return (
                 f'<details class="code"><summary>Messages while running</summary><pre>{said}</pre></details>'
                 if said

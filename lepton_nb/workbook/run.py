@@ -305,7 +305,11 @@ def _together(executions: dict[str, Execution], omitted: dict[str, str]) -> Exec
         told = "; ".join(f"{name}: {reason}" for name, reason in omitted.items())
         raise UserError(f"no page of the case can be made from these data ({told})")
     every = list(executions.values())
-    cells = [cell for one in every for cell in one.notebook.cells]
+    cells = [
+        nbformat.from_dict(cell | {"id": f"{name}-{cell['id']}"[-64:]})
+        for name, one in executions.items()
+        for cell in one.notebook.cells
+    ]
     return replace(
         every[-1],
         notebook=nbformat.v4.new_notebook(cells=cells),
