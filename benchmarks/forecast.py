@@ -39,9 +39,9 @@ PEER = "lightgbm"
 
 def retail() -> dict[str, pd.DataFrame]:
     """Load the retail tables of M5 FOODS_1."""
-    from lepton_nb.cases.retail.sources import load
+    from lepton_nb.cases.retail.sources import SOURCES
 
-    return load("retail", "public:m5-foods1", progress=False).tables
+    return SOURCES.load("public:m5-foods1", progress=False).tables
 
 
 def panel_of(tables: dict[str, pd.DataFrame]):

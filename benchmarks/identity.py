@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lepton_nb.cases.retail.sources import load
+from lepton_nb.cases.retail.sources import SOURCES
 from lepton_nb.people.comparing import checked, standardise
 from lepton_nb.people.identity import _grouped, _named, link, link_by_rules, pair_scores
 
@@ -73,7 +73,7 @@ def timed(make) -> tuple[pd.DataFrame, float]:
 def main() -> None:
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
-    data = load("retail", "embedded")
+    data = SOURCES.load("embedded")
     contacts, truth = data.tables["contacts"], data.truth.people.person_of
     ways = {
         "rules": lambda: link_by_rules(contacts),

@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from lepton_nb.cases.retail.setting import from_tables  # noqa: E402
-from lepton_nb.cases.retail.sources import load  # noqa: E402
+from lepton_nb.cases.retail.sources import SOURCES  # noqa: E402
 from lepton_nb.demand.backtest import backtest, coverage, pinball, split_origins  # noqa: E402
 from lepton_nb.demand.intervals import Calibrated, add_quantiles, dispersion, outcomes  # noqa: E402
 from lepton_nb.demand.models import MODELS  # noqa: E402
@@ -215,7 +215,7 @@ def reconciled(panel: Panel, name: str) -> pd.DataFrame:
 
 def against_truth(name: str, windows: int = 4, horizon: int = 14) -> pd.DataFrame:
     """Place the true demand of the simulated chain in its predicted distribution: shares of tenths."""
-    data = load("retail", "embedded")
+    data = SOURCES.load("embedded")
     panel = from_tables(data.tables)
     split = split_origins(panel, horizon, evaluation=windows, validation=0)
     origin = split.evaluation.columns[0]
@@ -275,7 +275,7 @@ def main() -> None:
     placed.to_csv(RESULTS / "intervals_truth.csv")
     if given.truth:
         return
-    panel = from_tables(load("retail", "public:m5-foods1").tables)
+    panel = from_tables(SOURCES.load("public:m5-foods1").tables)
     split = split_origins(panel, HORIZON)
     origins = split.validation if given.validation else split.evaluation
     rows, added = ours(panel, given.model, origins)

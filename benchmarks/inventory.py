@@ -29,7 +29,7 @@ from lepton_nb.cases.retail.chain.lots import foresight_bound, perfect_foresight
 from lepton_nb.cases.retail.chain.replenishment import Chain, Ledger, Weeks, audit  # noqa: E402
 from lepton_nb.cases.retail.chain.rules import base_stock, newsvendor_policy, order_up_to_average, replay
 from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, wanted, weeks_of  # noqa: E402
-from lepton_nb.cases.retail.sources import load  # noqa: E402
+from lepton_nb.cases.retail.sources import SOURCES  # noqa: E402
 from lepton_nb.demand.features import history  # noqa: E402
 from lepton_nb.demand.intervals import Calibrated  # noqa: E402
 from lepton_nb.demand.models import MODELS  # noqa: E402
@@ -157,7 +157,7 @@ def main() -> None:
     chosen, tables = options.parse_args(), []
     warnings.filterwarnings("ignore")
     for source in chosen.sets:
-        data, params = load("retail", source), Parameters(source=source)
+        data, params = SOURCES.load(source), Parameters(source=source)
         panel, tried = build_panel(data), {}
         known = np.nan_to_num(reconstruct(panel).y[:, : panel.end]).astype(float)
         windows = {

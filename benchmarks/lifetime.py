@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pandas as pd  # noqa: E402
 from sklearn.metrics import roc_auc_score  # noqa: E402
 
-from lepton_nb.cases.retail.sources import load  # noqa: E402
+from lepton_nb.cases.retail.sources import SOURCES  # noqa: E402
 from lepton_nb.people.profiles import check_lines, visits  # noqa: E402
 from lepton_nb.people.worth import calibration, calibration_error, held_out  # noqa: E402
 
@@ -39,7 +39,7 @@ MORNINGS = {
 
 def lines_of(name: str) -> pd.DataFrame:
     """Read the lines of known persons; on the embedded set, accounts are linked by the truth."""
-    data = load("retail", name)
+    data = SOURCES.load(name)
     bought = data.tables["purchases"]
     bought = bought[bought["record"].fillna("") != ""]
     if data.truth is not None:

@@ -52,9 +52,10 @@ CUTS = {"test": ("2011-10-01", None), "earlier": ("2011-07-01", "2011-10-01")}
 
 def raw_lines() -> pd.DataFrame:
     """Read the invoice lines as they are, with a customer."""
-    from lepton_nb.cases.retail.sources import collect, invoice_lines
+    from lepton_nb.cases.retail.sources import RETAIL, invoice_lines
+    from lepton_nb.data.catalog import collect
 
-    path = next(iter(collect("online-retail", progress=False).values()))
+    path = next(iter(collect(RETAIL, progress=False).values()))
     raw = invoice_lines(path)
     raw = raw[raw["CustomerID"].notna()]
     return pd.DataFrame(

@@ -9,11 +9,16 @@ import pandas as pd
 import pooch
 import pytest
 
-from lepton_nb.cases.retail import sources as catalog
+from lepton_nb.cases.retail import sources
 from lepton_nb.cases.retail.public import Logistics, assume_logistics, m5_tables, online_retail_tables
-from lepton_nb.cases.retail.sources import PUBLIC, Dataset, SourceError, available, load
-from lepton_nb.data.tables import DataError, check_tables
+from lepton_nb.cases.retail.sources import SOURCES
+from lepton_nb.cases.retail.tables import CONTRACT
+from lepton_nb.data import catalog
+from lepton_nb.data.catalog import Dataset, SourceError
+from lepton_nb.data.contract import check_tables, content_hash
+from lepton_nb.data.findings import DataError
 
+PUBLIC = {known.name: known for known in SOURCES.public}
 HERE = Path(os.environ.get("LEPTON_NB_DATA", "") or "nowhere")
 
 
@@ -40,26 +45,25 @@ def alone(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "case, source, words",
+    "source, words",
     [
-        ("bakery", "embedded", "Cases: retail"),
-        ("retail", "public:m5", r"did you mean public:m5-foods1\?"),
-        ("retail", "publik:m5", "not understood"),
-        ("retail", "public:m6", "public:m5-foods1"),
-        ("retail", "", "not understood"),
-        ("retail", "own:", "not understood"),
-        ("retail", "embedded:x", "not understood"),
+        ("public:m5", r"did you mean public:m5-foods1\?"),
+        ("publik:m5", "not understood"),
+        ("public:m6", "public:m5-foods1"),
+        ("", "not understood"),
+        ("own:", "not understood"),
+        ("embedded:x", "not understood"),
     ],
 )
-def test_unknown_sources(case, source, words):
+def test_unknown_sources(source, words):
     with pytest.raises(SourceError, match=words):
-        load(case, source)
+        SOURCES.load(source)
 
 
 def test_own_folder_with_faults_is_refused_as_a_whole(tmp_path):
     (tmp_path / "sales.csv").write_text("date,store,item,units,price\n2025-03-01,S1,007,x,-1\n")
     with pytest.raises(DataError) as error:
-        load("retail", f"own:{tmp_path}")
+        SOURCES.load(f"own:{tmp_path}")
     assert len(error.value.problems) == 2
 
 
@@ -91,7 +95,7 @@ def own(folder, **columns):
 )
 def test_own_sales_that_carry_no_plan_are_refused_for_what_is_in_them(tmp_path, columns, words):
     with pytest.raises(DataError) as error:
-        load("retail", own(tmp_path, **columns))
+        SOURCES.load(own(tmp_path, **columns))
     assert words in str(error.value) and len(error.value.problems) == 1, (
         "nothing is said of tables that the user never wrote"
     )
@@ -99,13 +103,13 @@ def test_own_sales_that_carry_no_plan_are_refused_for_what_is_in_them(tmp_path, 
 
 def test_a_history_with_a_long_pause_is_no_misdated_one(tmp_path):
     days = [*pd.date_range("2020-01-01", periods=120), *pd.date_range("2025-01-01", periods=120)]
-    assert len(load("retail", own(tmp_path, date=[f"{day:%Y-%m-%d}" for day in days], item="a")).tables["sales"]) == 240
+    assert len(SOURCES.load(own(tmp_path, date=[f"{day:%Y-%m-%d}" for day in days], item="a")).tables["sales"]) == 240
 
 
 @pytest.mark.parametrize("name", ["m5-foods1", "dominicks-oj"])
 def test_bring_your_own_copy_says_where_from_and_where_to(alone, name):
     with pytest.raises(SourceError) as error:
-        load("retail", f"public:{name}")
+        SOURCES.load(f"public:{name}")
     said = str(error.value)
     assert PUBLIC[name].origin in said and "LEPTON_NB_DATA" in said and str(alone / "cache") in said
     assert all(file.path in said for way in PUBLIC[name].ways for file in way)
@@ -113,7 +117,7 @@ def test_bring_your_own_copy_says_where_from_and_where_to(alone, name):
 
 def test_offline_says_what_was_tried_and_what_to_do(alone):
     with pytest.raises(SourceError) as error:
-        load("retail", "public:online-retail")
+        SOURCES.load("public:online-retail")
     said = str(error.value)
     assert (
         "no route to host" in said
@@ -126,7 +130,7 @@ def test_offline_says_what_was_tried_and_what_to_do(alone):
 def test_data_folder_that_is_none(monkeypatch):
     monkeypatch.setenv("LEPTON_NB_DATA", "/nowhere/at/all")
     with pytest.raises(SourceError, match="not a folder"):
-        load("retail", "public:m5-foods1")
+        SOURCES.load("public:m5-foods1")
 
 
 def test_changed_file_is_refused(alone, monkeypatch):
@@ -135,12 +139,12 @@ def test_changed_file_is_refused(alone, monkeypatch):
     (alone / file.path).write_bytes(b"changed")
     monkeypatch.setenv("LEPTON_NB_DATA", str(alone))
     with pytest.raises(SourceError, match="not the file on record"):
-        load("retail", "public:m5-foods1")
-    assert "not the file on record" in available().set_index("source").loc["public:m5-foods1", "at hand"]
+        SOURCES.load("public:m5-foods1")
+    assert "not the file on record" in SOURCES.available().set_index("source").loc["public:m5-foods1", "at hand"]
 
 
 def test_what_is_at_hand_is_told(alone):
-    told = available().set_index("source")["at hand"]
+    told = SOURCES.available().set_index("source")["at hand"]
     assert (
         told["public:online-retail"] == "fetched on first use"
         and told["public:m5-foods1"] == "bring your own copy"
@@ -169,9 +173,9 @@ def test_every_file_that_is_fetched_is_pinned():
 
 
 def test_embedded_is_checked_and_repeats():
-    first, second = load(), load("retail", "embedded")
+    first, second = SOURCES.load(), SOURCES.load("embedded")
     assert isinstance(first, Dataset) and first.sha256 == second.sha256 and first.truth is not None
-    assert check_tables(first.tables).empty and first.card["sha256"] == first.sha256
+    assert check_tables(CONTRACT, first.tables).empty and first.card["sha256"] == first.sha256
     with pytest.raises(AttributeError):
         first.name = "other"
 
@@ -182,7 +186,7 @@ def test_own_folder_is_completed_only_where_it_must_be(tmp_path):
         tmp_path / "sales.csv", index=False
     )
     (tmp_path / "items.csv").write_text("item,cost,supplier\n007,1.0,dairy\n")
-    own = load("retail", f"own:{tmp_path}", currency="CHF")
+    own = SOURCES.load(f"own:{tmp_path}", currency="CHF")
     assert (
         own.tables["items"].cost.item() == 1.0
         and own.tables["suppliers"].supplier.tolist() == ["dairy"]
@@ -197,7 +201,7 @@ def test_own_folder_is_completed_only_where_it_must_be(tmp_path):
 def test_own_with_suppliers_but_no_items_uses_the_given_suppliers(tmp_path):
     (tmp_path / "sales.csv").write_text("date,store,item,units,price\n2025-03-01,S1,007,1,2\n2025-03-02,S1,007,1,2\n")
     (tmp_path / "suppliers.csv").write_text("supplier,lead_time,order_days\nall-in-one,4,fri\n")
-    assert load("retail", f"own:{tmp_path}").tables["items"].supplier.tolist() == ["all-in-one"]
+    assert SOURCES.load(f"own:{tmp_path}").tables["items"].supplier.tolist() == ["all-in-one"]
 
 
 def test_weekly_rows_are_called_weekly(tmp_path):
@@ -205,7 +209,7 @@ def test_weekly_rows_are_called_weekly(tmp_path):
     pd.DataFrame({"date": days, "store": "S1", "item": "007", "units": 2, "price": 3.0}).to_csv(
         tmp_path / "sales.csv", index=False
     )
-    assert load("retail", f"own:{tmp_path}").card["frequency"] == "weekly"
+    assert SOURCES.load(f"own:{tmp_path}").card["frequency"] == "weekly"
 
 
 def test_assumptions_do_not_depend_on_the_order_of_rows_or_on_other_items():
@@ -239,7 +243,7 @@ OUT = ("duplicate rows", "not goods", "stock corrections", "no price", "cancelle
 
 @pytest.fixture(scope="module")
 def invoices() -> pd.DataFrame:
-    return catalog.invoice_lines(needs("retail/online_retail/online_retail.parquet"))
+    return sources.invoice_lines(needs("retail/online_retail/online_retail.parquet"))
 
 
 def test_online_retail_has_the_known_dirt_and_accounts_for_it(invoices):
@@ -268,17 +272,17 @@ def test_online_retail_has_the_known_dirt_and_accounts_for_it(invoices):
 
 
 def test_both_forms_of_online_retail_are_one(invoices):
-    other = catalog.invoice_lines(needs("retail/online_retail/onlineretail.rda"))
+    other = sources.invoice_lines(needs("retail/online_retail/onlineretail.rda"))
     first, second = (
         {"lines": frame.assign(CustomerID=frame.CustomerID.astype("float64")).drop(columns="Description")}
         for frame in (invoices, other)
     )
-    assert catalog.content_hash(first) == catalog.content_hash(second)
+    assert content_hash(first) == content_hash(second)
 
 
 def test_dominicks_margin_is_recovered():
     data = pd.read_csv(needs("retail/dominicks/orange_juice_store_week.csv.gz"))
-    tables, _, words = catalog.dominicks_tables(data)
+    tables, _, words = sources.dominicks_tables(data)
     margin = 1 - tables["items"].set_index("item").cost / tables["sales"].groupby("item").price.median()
     recorded = data.groupby("brand").profit.median() / 100
     assert abs(margin.median() - recorded.median()) < 0.05 and not any(
@@ -296,8 +300,8 @@ def test_m5_three_files_give_what_the_long_table_gives(tmp_path):
     pd.read_parquet(folder / "sell_prices.parquet", filters=[("item_id", "in", few)]).to_csv(
         tmp_path / "sell_prices.csv", index=False
     )
-    three = catalog.read_m5({path.name: path for path in tmp_path.iterdir()})[0]
-    assert catalog.content_hash(three) == catalog.content_hash(m5_tables(long[long.item_id.isin(few)])[0])
+    three = sources.read_m5({path.name: path for path in tmp_path.iterdir()})[0]
+    assert content_hash(three) == content_hash(m5_tables(long[long.item_id.isin(few)])[0])
 
 
 def test_m5_starts_when_an_item_is_listed():

@@ -12,6 +12,7 @@ import pytest
 import tiny_case
 
 import lepton_nb
+from lepton_nb.cases.retail.tables import CONTRACT
 from lepton_nb.data.reading import read_folder
 from lepton_nb.workbook.cli import COMMANDS, main
 from lepton_nb.workbook.verify import read_results
@@ -136,7 +137,7 @@ def test_templates_are_written_once_and_can_be_read(tmp_path, monkeypatch, capsy
         return code, said.out, said.err
 
     code, out, _ = say("template", "retail", "mine")
-    assert code == 0 and "mine/sales.csv" in out and len(read_folder(tmp_path / "mine")["sales"]) == 3
+    assert code == 0 and "mine/sales.csv" in out and len(read_folder(CONTRACT, tmp_path / "mine")["sales"]) == 3
     code, _, err = say("template", "retail", "mine")
     assert code == 2 and "exists already" in err and "empty folder" in err
 

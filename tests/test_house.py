@@ -101,7 +101,6 @@ SHARED = {
     **dict.fromkeys(
         ("Known", "Forecast", "People"), "a part of every case's study, beside what a simulation has of it"
     ),
-    "CASES": "the package of all cases; in the retail case its data sets, until the contract is an argument",
     "Fans": "a study's forecasts, and the same as a block takes them",
     "render": "a text with holes, and a notebook as a page",
     "table": "rows of features, and a table on a page",
@@ -110,8 +109,8 @@ SHARED = {
         "what reads and checks a user's tables has words of its own for its messages",
     ),
     **dict.fromkeys(
-        ("GOODS", "GROUPS", "JUICE", "PURPOSES", "STORES", "SUPPLIERS", "WEEKDAYS", "assemble"),
-        "each source of the retail case has its own; the two in data.tables leave with the shop's schemas",
+        ("GOODS", "GROUPS", "JUICE", "PURPOSES", "STORES", "SUPPLIERS", "WEEKDAYS"),
+        "the retail case's tables, its simulated world and each of its sources have their own",
     ),
 }
 
@@ -212,9 +211,9 @@ def test_a_wheel_works_outside_a_checkout(wheel_site, tmp_path):
     carried = sorted((wheel_site / "lepton_nb/cases/retail/pages").glob("*.ipynb"))
     assert sorted(map(Path, pages.stdout.split())) == carried, pages.stdout + pages.stderr
     assert {page.name: page.read_text(encoding="utf-8") for page in carried} == retail_pages()
-    code = "from lepton_nb.cases.retail.sources import load; d = load('retail', 'embedded'); print(d.sha256)"
+    code = "from lepton_nb.cases.retail.sources import SOURCES; d = SOURCES.load('embedded'); print(d.sha256)"
     made, again = (outside(wheel_site, tmp_path, "-c", code) for _ in range(2))
     assert made.returncode == 0, made.stderr
-    from lepton_nb.cases.retail.sources import load
+    from lepton_nb.cases.retail.sources import SOURCES
 
-    assert made.stdout.strip() == again.stdout.strip() == load("retail", "embedded").sha256
+    assert made.stdout.strip() == again.stdout.strip() == SOURCES.load("embedded").sha256

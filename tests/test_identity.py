@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lepton_nb.cases.retail.world import simulate
-from lepton_nb.data.tables import DataError
+from lepton_nb.data.findings import DataError
 from lepton_nb.people import identity
 from lepton_nb.people.comparing import (
     FIELDS,

@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.cases.retail import sources as catalog
+from lepton_nb.cases.retail.cleaning import clean
 from lepton_nb.cases.retail.public import invoice_purchases
+from lepton_nb.cases.retail.sources import SOURCES
+from lepton_nb.cases.retail.tables import CONTRACT
 from lepton_nb.cases.retail.world import contacts, people, simulate
-from lepton_nb.data.cleaning import clean
+from lepton_nb.data.contract import check_tables, conform, content_hash, template
+from lepton_nb.data.findings import DataError
 from lepton_nb.data.reading import read_folder
-from lepton_nb.data.tables import DataError, check_tables, conform, content_hash, template
 
 SALES_OF = {"till": "store", "web": "online", "app": "online"}
 SALES = "date,store,item,units,price\n2025-03-01,S1,007,3,1.99\n2025-03-02,S1,007,2,1.99\n"
@@ -38,7 +40,7 @@ def put(folder, **files):
 
 def problems(folder, **files) -> pd.DataFrame:
     with pytest.raises(DataError) as error:
-        read_folder(put(folder, **files))
+        read_folder(CONTRACT, put(folder, **files))
     return error.value.problems
 
 
@@ -189,7 +191,7 @@ def test_a_handful_of_members_is_a_programme_too(members):
     tables, truth = simulate.supermarket(seed=2, stores=1, items=10, days=60, members=members)
     assert (
         len(truth.people.persons) == members
-        and check_tables({name: conform(frame, name) for name, frame in tables.items()}).empty
+        and check_tables(CONTRACT, {name: conform(CONTRACT, frame, name) for name, frame in tables.items()}).empty
     )
 
 
@@ -222,7 +224,7 @@ def test_own_contacts_and_purchases_are_read_as_written(tmp_path):
         purchases=PURCHASES + "2025-03-01,17,b1,till,007,S1,007,2,1.99\n2025-03-01,17,b1,till,007,S1,007,2,1.99\n"
         "2025-03-02,,b2,web,,S1,long gone,-1,1.99\n",
     )
-    data = catalog.load("retail", f"own:{tmp_path}")
+    data = SOURCES.load(f"own:{tmp_path}")
     known, bought = data.tables["contacts"], data.tables["purchases"]
     assert (
         known.record.tolist() == ["007", "007"]
@@ -276,16 +278,16 @@ def test_missing_columns_are_asked_for_and_alike_names_are_recognised(tmp_path):
 
 def test_templates_of_the_new_tables_are_valid(tmp_path):
     for name in ("contacts", "purchases"):
-        template(name).to_csv(tmp_path / f"{name}.csv", index=False)
-    tables, _ = clean(read_folder(put(tmp_path)))
+        template(CONTRACT, name).to_csv(tmp_path / f"{name}.csv", index=False)
+    tables, _ = clean(read_folder(CONTRACT, put(tmp_path)))
     assert len(tables["contacts"]) == 2 and len(tables["purchases"]) == 3
 
 
 def test_the_hash_knows_the_people(tmp_path):
     put(tmp_path, contacts=CONTACTS + "till,1,Anna,\n")
-    one = content_hash(read_folder(tmp_path))
+    one = content_hash(read_folder(CONTRACT, tmp_path))
     put(tmp_path, contacts=CONTACTS + "till,1,Anne,\n")
-    assert content_hash(read_folder(tmp_path)) != one
+    assert content_hash(read_folder(CONTRACT, tmp_path)) != one
 
 
 def test_invoices_without_customers_give_no_purchases():

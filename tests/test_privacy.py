@@ -17,7 +17,8 @@ import tiny_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lepton_nb.cases.retail.sources import load
+from lepton_nb.cases.retail.sources import SOURCES
+from lepton_nb.cases.retail.tables import CONTRACT
 from lepton_nb.data.accounts import accounts
 from lepton_nb.privacy import vault as vault_module
 from lepton_nb.privacy.audit import audit_privacy
@@ -557,7 +558,7 @@ def test_files_of_any_usual_form_are_erased_in_their_own_form(tmp_path, name, ho
     file = tmp_path / name
     contacts.to_parquet(file) if how is None else contacts.to_csv(file, index=False, **how)
     file.chmod(0o640)
-    receipt = erase_from_folder(tmp_path, "p1", world()["identity"], KEY, at="2025-06-01")
+    receipt = erase_from_folder(CONTRACT, tmp_path, "p1", world()["identity"], KEY, at="2025-06-01")
     left = pd.read_parquet(file) if how is None else pd.read_csv(file, dtype=str, keep_default_na=False, **how)
     pd.testing.assert_frame_equal(left.reset_index(drop=True), contacts.iloc[[1]].reset_index(drop=True))
     assert receipt.tables.set_index("table").erased["contacts"] == 2 and [p.name for p in tmp_path.iterdir()] == [name]
@@ -577,7 +578,7 @@ def test_files_of_any_usual_form_are_erased_in_their_own_form(tmp_path, name, ho
 def test_a_file_that_cannot_be_erased_is_named_and_left_alone(tmp_path, content, says):
     (tmp_path / "contacts.csv").write_bytes(content)
     with pytest.raises(ErasureError, match=says):
-        erase_from_folder(tmp_path, "p1", world()["identity"], KEY, at="x")
+        erase_from_folder(CONTRACT, tmp_path, "p1", world()["identity"], KEY, at="x")
     assert (tmp_path / "contacts.csv").read_bytes() == content
 
 
@@ -585,7 +586,7 @@ def test_an_erased_name_is_not_left_in_the_categories_of_a_parquet_file(tmp_path
     pd.DataFrame(
         {"channel": ["till", "web"], "record": ["17", "17"], "name": pd.Categorical(["zqana", "bo"])}
     ).to_parquet(tmp_path / "contacts.parquet")
-    erase_from_folder(tmp_path, "p1", world()["identity"], KEY, at="x")
+    erase_from_folder(CONTRACT, tmp_path, "p1", world()["identity"], KEY, at="x")
     assert b"zqana" not in (tmp_path / "contacts.parquet").read_bytes() and pd.read_parquet(
         tmp_path / "contacts.parquet"
     ).name.tolist() == ["bo"]
@@ -594,7 +595,7 @@ def test_an_erased_name_is_not_left_in_the_categories_of_a_parquet_file(tmp_path
 def test_columns_of_one_name_and_line_ends_stay_and_lines_of_many_lengths_are_refused(tmp_path):
     file = tmp_path / "contacts.csv"
     file.write_bytes(b"channel;record;note;note\r\ntill;17;a;b\r\nweb;17;c;d\r\n")
-    erase_from_folder(tmp_path, "p1", world()["identity"], KEY, at="x")
+    erase_from_folder(CONTRACT, tmp_path, "p1", world()["identity"], KEY, at="x")
     assert file.read_bytes() == b"channel;record;note;note\r\nweb;17;c;d\r\n"
     for content, says in (
         (b"channel;record\ntill;17;\nweb;17;\n", "as many fields"),
@@ -602,18 +603,18 @@ def test_columns_of_one_name_and_line_ends_stay_and_lines_of_many_lengths_are_re
     ):
         file.write_bytes(content)
         with pytest.raises(ErasureError, match=says):
-            erase_from_folder(tmp_path, "p1", world()["identity"], KEY, at="x")
+            erase_from_folder(CONTRACT, tmp_path, "p1", world()["identity"], KEY, at="x")
         assert file.read_bytes() == content
 
 
 def test_a_folder_with_a_second_copy_or_without_people_is_refused(tmp_path):
     for folder, says in ((tmp_path / "none", "no such folder"), (tmp_path, "neither contacts nor purchases")):
         with pytest.raises(ErasureError, match=says):
-            erase_from_folder(folder, "p1", world()["identity"], KEY, at="x")
+            erase_from_folder(CONTRACT, folder, "p1", world()["identity"], KEY, at="x")
     for name in ("contacts.csv", "contacts.csv.gz"):
         pd.DataFrame({"channel": ["till"], "record": ["17"]}).to_csv(tmp_path / name, index=False)
     with pytest.raises(ErasureError, match="same table.*Nothing was changed"):
-        erase_from_folder(tmp_path, "p1", world()["identity"], KEY, at="x")
+        erase_from_folder(CONTRACT, tmp_path, "p1", world()["identity"], KEY, at="x")
 
 
 @pytest.mark.parametrize(
@@ -780,7 +781,7 @@ def sales(folder: Path, days: int = 60, items: int = 2) -> Path:
 
 def test_the_audit_of_hostile_people_names_none_of_them(tmp_path):
     needles = canaries(tmp_path / "mine")
-    tables = load("retail", f"own:{sales(tmp_path / 'mine')}").tables
+    tables = SOURCES.load(f"own:{sales(tmp_path / 'mine')}").tables
     contacts, purchases = tables["contacts"], tables["purchases"]
     identity = contacts[["channel", "record"]].assign(person=pseudonymise(accounts(contacts), KEY))
     frames = {
@@ -812,7 +813,7 @@ def test_a_refusal_of_contacts_does_not_repeat_them(tmp_path):
     contacts.loc[3, "birth_date"] = "zqname3kx was born"
     contacts.to_csv(tmp_path / "mine" / "contacts.csv", index=False)
     with pytest.raises(UserError) as refused:
-        load("retail", f"own:{tmp_path / 'mine'}")
+        SOURCES.load(f"own:{tmp_path / 'mine'}")
     assert "contacts.csv" in str(refused.value) and "birth_date" in str(refused.value) and "row 5" in str(refused.value)
     assert _search_text(str(refused.value), SHARED) == []
 

@@ -19,7 +19,7 @@ from lepton_nb.cases.retail.chain.judging import judge_chain
 from lepton_nb.cases.retail.chain.replenishment import ChainError, check_chain
 from lepton_nb.cases.retail.chain.rules import replay
 from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, last_order, weeks_of
-from lepton_nb.cases.retail.sources import load
+from lepton_nb.cases.retail.sources import SOURCES
 from lepton_nb.cases.retail.study import study
 from lepton_nb.privacy.traces import check_published
 from lepton_nb.workbook.parameters import UserError
@@ -212,20 +212,20 @@ def test_broken_files_are_named_with_column_and_row(tmp_path):
 def test_capacity_below_the_smallest_order_names_store_and_item(tmp_path):
     folder = small_chain(tmp_path / "mine", days=120)
     pd.DataFrame({"store": ["S0", "S1"], "capacity": [0.5, 500.0]}).to_csv(folder / "stores.csv", index=False)
-    data = load("retail", f"own:{folder}")
+    data = SOURCES.load(f"own:{folder}")
     panel = build_panel(data)
     with pytest.raises(ChainError, match="S0/.*capacity of S0"):
         check_chain(build_chain(data, panel, panel.end - 14, holding_rate=0.22))
 
 
 def test_weekly_data_are_refused_in_words():
-    data = load("retail", "embedded")
+    data = SOURCES.load("embedded")
     with pytest.raises(UserError, match="weekly"):
         build_panel(replace(data, card={**data.card, "frequency": "weekly"}))
 
 
 def test_the_judge_replays_what_the_tills_counted():
-    data = load("retail", "embedded")
+    data = SOURCES.load("embedded")
     panel = build_panel(data)
     start = panel.end - 28
     chain = build_chain(data, panel, start, holding_rate=0.22)

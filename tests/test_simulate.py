@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lepton_nb.cases.retail.tables import CONTRACT
 from lepton_nb.cases.retail.world import ordering, shoppers, simulate, world
 from lepton_nb.cases.retail.world import truth as truths
-from lepton_nb.data.tables import KEYS, SCHEMAS
 from lepton_nb.workbook.parameters import UserError
 
 DATA = Path(__file__).parents[1] / "data"
@@ -66,8 +66,8 @@ def test_data_card_states_the_measured_figures(made):
 
 def test_tables_keep_the_contract(small):
     for name, frame in small[0].items():
-        SCHEMAS[name].validate(frame, lazy=True)
-        assert not frame.duplicated(KEYS[name]).any()
+        CONTRACT.schema(name).validate(frame, lazy=True)
+        assert not frame.duplicated(CONTRACT.keys[name]).any()
 
 
 # other sizes and seeds

@@ -35,7 +35,9 @@ def test_every_notebook_is_a_page_or_a_method():
     methods = {path.as_posix() for path in method_notebooks(ROOT)}
     rest = {path.relative_to(ROOT).as_posix() for path in (ROOT / "nbs").glob("**/*.ipynb")} - methods
     rest = {name for name in rest if ".ipynb_checkpoints" not in name}
-    assert len(methods) > 90 and all(name.startswith("nbs/cases/") or name in ("nbs/index.ipynb", "nbs/front.ipynb") for name in rest)
+    assert len(methods) > 90 and all(
+        name.startswith("nbs/cases/") or name in ("nbs/index.ipynb", "nbs/front.ipynb") for name in rest
+    )
 
 
 def test_the_same_notebooks_give_the_same_bytes(done, reports, tmp_path):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lepton_nb.business.modes import (
-    Contract,
+    SupplyContract,
     Limit,
     cautious,
     choose_modes,
@@ -123,7 +123,7 @@ def test_the_program_finds_what_enumeration_finds(seed):
         Limit("of s0", "litres", float(rng.integers(2, 14)), {"supplier": "s0"}),
     ]
     contracts = [
-        Contract(
+        SupplyContract(
             f"c{s}", {"mode": "on demand", "supplier": f"s{s}"}, float(rng.integers(0, 9)), float(rng.integers(0, 5))
         )
         for s in range(3)
@@ -172,7 +172,7 @@ def test_a_contract_is_signed_only_when_it_pays_and_its_least_volume_is_met():
     )
 
     def sign(fee, least):
-        return choose_modes(offers, (), [Contract("singles", {"mode": "on demand"}, fee, least)])
+        return choose_modes(offers, (), [SupplyContract("singles", {"mode": "on demand"}, fee, least)])
 
     assert sign(4.0, 0.0).signed == ["singles"] and sign(4.0, 0.0).money == 1.0
     assert sign(5.5, 0.0).signed == [] and sign(5.5, 0.0).money == 0.0
@@ -521,7 +521,7 @@ FRAME = pd.DataFrame([("a", "stock", 1.0, 1.0)], columns=["line", "mode", "money
             "2 lines of goods for 1 series",
         ),
         (
-            lambda: choose_modes(FRAME, (), [Contract("van", {"mode": "stock"}, 1.0, 9.0, "litres")]),
+            lambda: choose_modes(FRAME, (), [SupplyContract("van", {"mode": "stock"}, 1.0, 9.0, "litres")]),
             "least volumes of the contracts",
         ),
         (lambda: character([], np.ones((0, 800))), "no series"),

@@ -13,12 +13,13 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from lepton_nb.business.returns import appraise
 from lepton_nb.cases.retail.parameters import Parameters
-from lepton_nb.cases.retail.sources import Dataset, load
+from lepton_nb.cases.retail.sources import SOURCES
 from lepton_nb.cases.retail.study import Study, study
 from lepton_nb.cases.retail.study.decision import PLAN, RECORD, cheapest_way, mean_interval, standing_of
 from lepton_nb.cases.retail.study.known import known_of
 from lepton_nb.cases.retail.study.returns import investment_of, ranges_of
 from lepton_nb.cases.retail.study.whole import _known_without_data, study_of
+from lepton_nb.data.catalog import Dataset
 from lepton_nb.workbook.parameters import UserError
 
 SMALL = Parameters(evaluation_weeks=2, validation_weeks=4, paths=20, model="fast")
@@ -55,7 +56,7 @@ def without(data: Dataset, *names: str) -> Dataset:
 
 @pytest.fixture(scope="module")
 def embedded() -> Dataset:
-    return load("retail", "embedded")
+    return SOURCES.load("embedded")
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.data.cleaning import clean, missing_days
+from lepton_nb.cases.retail.cleaning import clean, missing_days
+from lepton_nb.cases.retail.tables import CONTRACT
+from lepton_nb.data.contract import check_tables, conform, content_hash, describe, write_templates
+from lepton_nb.data.findings import DataError
 from lepton_nb.data.parsing import parse_date, parse_number, parse_yes_no
 from lepton_nb.data.reading import read_folder
-from lepton_nb.data.tables import (
-    COLUMNS,
-    SCHEMAS,
-    DataError,
-    check_tables,
-    conform,
-    content_hash,
-    describe,
-    write_templates,
-)
 from lepton_nb.workbook.parameters import UserError
 
 SALES = "date,store,item,units,price\n2025-03-01,S1,007,3,1.99\n2025-03-02,S1,007,2,1.99\n"
@@ -36,7 +29,7 @@ def put(folder, **files):
 
 def faults(folder, **files) -> pd.DataFrame:
     with pytest.raises(DataError) as error:
-        read_folder(put(folder, **files))
+        read_folder(CONTRACT, put(folder, **files))
     assert error.value.problems.mend.str.len().gt(5).all(), "every fault says how to mend it"
     return error.value.problems
 
@@ -56,12 +49,12 @@ def rows(text: str) -> str:
 
 def test_folder_is_not_there(tmp_path):
     with pytest.raises(DataError, match="is not there"):
-        read_folder(tmp_path / "nowhere")
+        read_folder(CONTRACT, tmp_path / "nowhere")
 
 
 def test_folder_is_a_file(tmp_path):
     with pytest.raises(DataError, match="is a file"):
-        read_folder(put(tmp_path, sales_csv=SALES) / "sales.csv")
+        read_folder(CONTRACT, put(tmp_path, sales_csv=SALES) / "sales.csv")
 
 
 def test_folder_is_empty(tmp_path):
@@ -106,7 +99,7 @@ def test_limit_can_be_raised(tmp_path, monkeypatch):
     monkeypatch.setenv("LEPTON_NB_MAX_MB", "0.00001")
     assert "larger than the limit" in only(tmp_path, sales_csv=SALES)["found"]
     monkeypatch.setenv("LEPTON_NB_MAX_MB", "1")
-    assert len(read_folder(tmp_path)["sales"]) == 2
+    assert len(read_folder(CONTRACT, tmp_path)["sales"]) == 2
 
 
 def test_broken_gzip(tmp_path):
@@ -137,21 +130,21 @@ def test_file_with_a_similar_name(tmp_path):
 
 
 def test_other_files_are_left_alone_and_said(tmp_path):
-    tables = read_folder(put(tmp_path, sales_csv=SALES, sales2019_csv="x", notes_txt="remember the milk"))
+    tables = read_folder(CONTRACT, put(tmp_path, sales_csv=SALES, sales2019_csv="x", notes_txt="remember the milk"))
     assert set(tables.log.loc[tables.log.rule == "file not used", "table"]) == {"sales2019.csv", "notes.txt"}
 
 
 def test_limit_that_is_no_number(tmp_path, monkeypatch):
     monkeypatch.setenv("LEPTON_NB_MAX_MB", "lots")
     with pytest.raises(UserError, match="number of megabytes"):
-        read_folder(put(tmp_path, sales_csv=SALES))
+        read_folder(CONTRACT, put(tmp_path, sales_csv=SALES))
 
 
 # ---- columns
 
 
 def test_separators_at_the_end_of_lines(tmp_path):
-    tables = read_folder(put(tmp_path, sales_csv=SALES.replace("\n", ";;\n").replace(",", ";")))
+    tables = read_folder(CONTRACT, put(tmp_path, sales_csv=SALES.replace("\n", ";;\n").replace(",", ";")))
     assert len(tables["sales"]) == 2 and "column not used" not in tables.log.rule.tolist()
 
 
@@ -178,7 +171,9 @@ def test_optional_column_with_a_similar_name_is_not_ignored(tmp_path):
 
 
 def test_unknown_column_is_said(tmp_path):
-    log = read_folder(put(tmp_path, sales_csv=SALES.replace("price", "price,cashier").replace("1.99", "1.99,Ann"))).log
+    log = read_folder(
+        CONTRACT, put(tmp_path, sales_csv=SALES.replace("price", "price,cashier").replace("1.99", "1.99,Ann"))
+    ).log
     assert log.loc[log.rule == "column not used", "before"].tolist() == ["cashier"]
 
 
@@ -190,7 +185,7 @@ def test_header_in_other_case(tmp_path):
     text = SALES.replace("date,store,item,units,price", "Date, Store,ITEM,Units,Price,Stock on-hand").replace(
         "1.99", "1.99,4"
     )
-    assert read_folder(put(tmp_path, sales_csv=text))["sales"].stock_on_hand.tolist() == [4, 4]
+    assert read_folder(CONTRACT, put(tmp_path, sales_csv=text))["sales"].stock_on_hand.tolist() == [4, 4]
 
 
 # ---- cells, with the row a spreadsheet shows
@@ -292,7 +287,7 @@ def test_ambiguous_number_shows_both_readings(tmp_path):
     ],
 )
 def test_dates(tmp_path, first, second):
-    tables = read_folder(put(tmp_path, sales_csv=rows(f"{first},S1,007,1,1\n{second},S1,007,1,1\n")))
+    tables = read_folder(CONTRACT, put(tmp_path, sales_csv=rows(f"{first},S1,007,1,1\n{second},S1,007,1,1\n")))
     assert tables["sales"].date.dt.normalize().tolist() == [pd.Timestamp("2025-12-31"), pd.Timestamp("2026-01-01")]
     assert first == "2025-12-31" or tables.log.rule.str.contains("date").any(), "what was interpreted is said"
 
@@ -301,7 +296,7 @@ def test_dates(tmp_path, first, second):
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 def test_encodings_and_separators(tmp_path, encoding, mark):
     text = SALES.replace("007", "crème brûlée").replace(",", mark)
-    tables = read_folder(put(tmp_path, sales_csv=text.encode(encoding)))
+    tables = read_folder(CONTRACT, put(tmp_path, sales_csv=text.encode(encoding)))
     assert tables["sales"].item.unique().tolist() == ["crème brûlée"]
     assert (encoding in ("utf-8", "utf-8-sig")) == (not tables.log.rule.eq("encoding").any())
 
@@ -346,13 +341,13 @@ def test_yes_no():
 
 
 def test_excel_separator_hint(tmp_path):
-    assert len(read_folder(put(tmp_path, sales_csv="sep=;\n" + SALES.replace(",", ";")))["sales"]) == 2
+    assert len(read_folder(CONTRACT, put(tmp_path, sales_csv="sep=;\n" + SALES.replace(",", ";")))["sales"]) == 2
     put(tmp_path, sales_csv="sep=;\n" + SALES.replace(",", ";") + "x;S1;007;1;1\n")
     assert faults(tmp_path).row.tolist() == [5]
 
 
 def test_identifiers_stay_text(tmp_path):
-    tables = read_folder(put(tmp_path, sales_csv=SALES + "2025-03-03,1,1e3,1,1\n2025-03-03,01,NA,1,1\n"))
+    tables = read_folder(CONTRACT, put(tmp_path, sales_csv=SALES + "2025-03-03,1,1e3,1,1\n2025-03-03,01,NA,1,1\n"))
     assert tables["sales"].item.tolist() == ["007", "007", "1e3", "NA"] and tables["sales"].store.tolist() == [
         "S1",
         "S1",
@@ -373,7 +368,7 @@ def test_parquet_with_types_of_its_own(tmp_path):
         }
     )
     frame.to_parquet(tmp_path / "sales.parquet")
-    tables = read_folder(tmp_path)
+    tables = read_folder(CONTRACT, tmp_path)
     assert tables["sales"].item.tolist() == ["7", "8"] and tables["sales"].date.tolist() == list(
         pd.to_datetime(["2025-03-01", "2025-03-02"])
     )
@@ -385,36 +380,36 @@ def test_parquet_with_dates_and_texts(tmp_path):
         {"date": pd.to_datetime(["2025-03-01"]).date, "store": "S1", "item": "007", "units": ["3"], "price": ["1,5"]}
     )
     frame.to_parquet(tmp_path / "sales.parquet")
-    sales = read_folder(tmp_path)["sales"]
+    sales = read_folder(CONTRACT, tmp_path)["sales"]
     assert sales.price.item() == 1.5 and sales.date.item() == pd.Timestamp("2025-03-01")
 
 
 def test_packed_file(tmp_path):
-    assert len(read_folder(put(tmp_path, sales_csv_gz=gzip.compress(SALES.encode())))["sales"]) == 2
+    assert len(read_folder(CONTRACT, put(tmp_path, sales_csv_gz=gzip.compress(SALES.encode())))["sales"]) == 2
 
 
 def test_templates_read_and_describe_every_column(tmp_path):
-    write_templates(tmp_path)
-    tables = read_folder(tmp_path)
-    assert set(tables) == set(COLUMNS) and tables.log.empty and check_tables(tables).empty
-    told = describe()
+    write_templates(CONTRACT, tmp_path)
+    tables = read_folder(CONTRACT, tmp_path)
+    assert set(tables) == set(CONTRACT.columns) and tables.log.empty and check_tables(CONTRACT, tables).empty
+    told = describe(CONTRACT)
     for table, frame in tables.items():
         assert (
             list(frame)
             == told.loc[told.table == table, "column"].drop(told.index[told.column == "snap"], errors="ignore").tolist()
         )
     with pytest.raises(DataError, match="exists already"):
-        write_templates(tmp_path)
+        write_templates(CONTRACT, tmp_path)
 
 
 def test_required_columns_are_required(tmp_path):
-    needed = describe().query("required").groupby("table").column.agg(list).to_dict()
+    needed = describe(CONTRACT).query("required").groupby("table").column.agg(list).to_dict()
     for turn in range(max(map(len, needed.values()))):  # one column of every table at a time
         folder, gone = (
             tmp_path / str(turn),
             {table: columns[turn] for table, columns in needed.items() if turn < len(columns)},
         )
-        write_templates(folder)
+        write_templates(CONTRACT, folder)
         for table, column in gone.items():
             pd.read_csv(folder / f"{table}.csv", dtype=str).drop(columns=column).to_csv(
                 folder / f"{table}.csv", index=False
@@ -453,7 +448,7 @@ def test_units_are_accounted_for(seed):
     assert (sales.units >= 0).all() and not sales.duplicated(["date", "store", "item", "channel"]).any()
     paid = raw.drop_duplicates().query("units > 0").eval("units * price").sum()
     assert sales.eval("units * price").sum() == pytest.approx(paid)
-    assert check_tables({"sales": conform(sales, "sales")}).empty
+    assert check_tables(CONTRACT, {"sales": conform(CONTRACT, sales, "sales")}).empty
     again, _ = clean(tables)
     pd.testing.assert_frame_equal(again["sales"], sales)
 
@@ -527,14 +522,14 @@ def test_days_the_store_was_closed_are_not_zeros():
 
 def test_two_tickets_of_one_day_are_added_and_a_copy_is_not(tmp_path):
     text = rows("2025-03-01 08:00,S1,007,1,2\n2025-03-01 09:00,S1,007,1,4\n2025-03-01 09:00,S1,007,1,4\n")
-    tables, log = clean(read_folder(put(tmp_path, sales_csv=text)))
+    tables, log = clean(read_folder(CONTRACT, put(tmp_path, sales_csv=text)))
     assert tables["sales"].units.tolist() == [2] and tables["sales"].price.tolist() == [3]
     assert {"duplicate rows", "added up", "time of day"} <= set(log.rule)
 
 
 def test_one_store_one_item_ten_days_is_allowed_and_remarked(tmp_path):
     text = rows("".join(f"2025-03-{day:02d},S1,007,1,2\n" for day in range(1, 11)))
-    log = clean(read_folder(put(tmp_path, sales_csv=text)))[1]
+    log = clean(read_folder(CONTRACT, put(tmp_path, sales_csv=text)))[1]
     assert {"few days", "one store", "one item"} <= set(log.rule) and log.loc[
         log.rule == "few days", "rows"
     ].item() == 10
@@ -572,9 +567,10 @@ def test_content_hash_is_of_content():
 
 
 def test_schemas_are_pandera_schemas_of_the_declared_columns():
-    assert {name: list(schema.columns) for name, schema in SCHEMAS.items()} == {
-        name: list(columns) for name, columns in COLUMNS.items()
-    }
+    for name, columns in CONTRACT.columns.items():
+        assert list(CONTRACT.schema(name).columns) == list(columns)
+    arriving = CONTRACT.schema("sales", cleaned=False).columns["units"]
+    assert len(arriving.checks) < len(CONTRACT.schema("sales").columns["units"].checks), "returns arrive as negatives"
 
 
 # ---- what a trial by a newcomer found
@@ -591,9 +587,9 @@ def test_a_slash_in_the_name_of_a_store_is_refused_and_in_that_of_an_item_is_not
     assert (
         fault["column"] == "store" and "'Nord/Ost' contains a slash" in fault["found"] and "store/item" in fault["mend"]
     )
-    assert read_folder(put(tmp_path, sales_csv=rows("2025-01-13,S1,bread/rolls,1,2\n")))["sales"].item.tolist() == [
-        "bread/rolls"
-    ]
+    assert read_folder(CONTRACT, put(tmp_path, sales_csv=rows("2025-01-13,S1,bread/rolls,1,2\n")))[
+        "sales"
+    ].item.tolist() == ["bread/rolls"]
 
 
 @pytest.mark.parametrize("cell", ["1e300", "-2e9"])

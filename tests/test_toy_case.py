@@ -57,11 +57,14 @@ def test_the_page_takes_the_study_from_the_cache(tmp_path):
 def test_own_data_are_written_checked_and_run(tmp_path, capsys):
     assert main(["template", "stand", "mine"], **PLACE) == 0 and main(["check", "stand", "mine"], **PLACE) == 0
     assert "nothing to mend" in capsys.readouterr().out
-    sold = CASE.contract.check("mine")["sold"]
+    sold = CASE.sources.check("mine")["sold"]
     sold.loc[sold.index.repeat(20)].to_csv("mine/sold.csv", index=False)
     folder = run_case("stand", [("source", "own:mine")], out="runs", progress=False, threads=1, **PLACE)
     assert [page.name for page in run_pages(folder)] == ["decide.html"]
     Path("mine/sold.csv").write_text("ds,units\n2026-01-05,-3\n")
-    assert main(["check", "stand", "mine"], **PLACE) == 2 and "row 2, units: found -3" in capsys.readouterr().err
-    with pytest.raises(RunFailed, match="found -3"):
+    assert (
+        main(["check", "stand", "mine"], **PLACE) == 2
+        and "column units, row 2: -3 is below 0" in capsys.readouterr().err
+    )
+    with pytest.raises(RunFailed, match="-3 is below 0"):
         run_case("stand", [("source", "own:mine")], out="runs", progress=False, threads=1, **PLACE)

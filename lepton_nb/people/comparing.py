@@ -18,7 +18,7 @@ from rapidfuzz.distance import OSA
 from rapidfuzz.process import cpdist
 
 # %% ../../nbs/people/01_comparing.ipynb #cell-005
-from ..data.tables import DataError, problem
+from ..data.findings import DataError, problem
 
 # %% ../../nbs/people/01_comparing.ipynb #cell-008
 _NEEDED = {

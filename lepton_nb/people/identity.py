@@ -20,7 +20,7 @@ from scipy.spatial.distance import squareform
 
 # %% ../../nbs/people/02_identity.ipynb #cell-005
 from ..data.accounts import accounts
-from ..data.tables import DataError, problem
+from ..data.findings import DataError, problem
 from .comparing import FIELDS, LEVELS, candidate_pairs, checked, compare_records, standardise
 
 # %% ../../nbs/people/02_identity.ipynb #cell-013

@@ -21,8 +21,9 @@ import numpy as np
 import pandas as pd
 
 from ..data.accounts import accounts
+from ..data.contract import Contract, content_hash
+from ..data.findings import log_table, note
 from ..data.reading import Unreadable, find_tables, look_over, plain
-from ..data.tables import content_hash, log_table, note
 from .pseudonyms import Key, PrivacyError, pseudonym
 from .vault import disk, read_vault, remove_from_vault, replace_file
 
@@ -499,14 +500,14 @@ def _named_alike(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(channel=channel.fillna("till"), record=clean("record"))
 
 
-def _personal_files(folder: Path) -> dict[str, Path]:
+def _personal_files(contract: Contract, folder: Path) -> dict[str, Path]:
     """Find the files of contacts and purchases.
 
     Raise ErasureError where there are none, or a file may be a second one.
     """
     if not folder.is_dir():
         raise ErasureError(f"{folder}: there is no such folder. Nothing was changed.")
-    found, faults, _ = find_tables(folder)
+    found, faults, _ = find_tables(contract, folder)
     if faults:
         raise ErasureError(
             f"{folder / faults[0]['file']}: {faults[0]['found']}. {faults[0]['mend']} Nothing was changed."
@@ -519,6 +520,7 @@ def _personal_files(folder: Path) -> dict[str, Path]:
 
 
 def erase_from_folder(
+    contract: Contract,
     folder: str | Path,
     who: str,
     identity: pd.DataFrame,
@@ -531,6 +533,8 @@ def erase_from_folder(
 
     Parameters
     ----------
+    contract : Contract
+        of the case that reads the folder
     folder : str | Path
         own data: contacts and purchases as CSV or Parquet
     who : str
@@ -541,7 +545,7 @@ def erase_from_folder(
     at : str
         when, for the receipt
     """
-    files = _personal_files(Path(folder))
+    files = _personal_files(contract, Path(folder))
     raw = {name: _read_as_is(path) for name, path in files.items()}
     tables = {name: _named_alike(frame) for name, (frame, _) in raw.items()}
     _, receipt = erase({"identity": identity, **tables}, who, key, at)

@@ -200,7 +200,7 @@ def _do_check(arguments: argparse.Namespace) -> int:
     from lepton_nb.workbook.case import find_case
 
     case = find_case(arguments.case, **arguments.place)
-    tables = case.contract.check(arguments.folder)
+    tables = case.sources.check(arguments.folder)
     rows = [{"table": name, "rows": len(frame), "columns": ", ".join(frame.columns)} for name, frame in tables.items()]
     print(_set_table(pd.DataFrame(rows)))
     print(f"nothing to mend; run it with: lepton-nb run {case.name} -p source own:{arguments.folder}")

@@ -305,7 +305,9 @@ def _joined(value: str | list[str]) -> str:
 
 
 # Where a file lies on the machine that ran is nobody's business: a message keeps the path from the package on.
-_MACHINE_PATH = re.compile(r"(?<![\w.:])(?:[A-Za-z]:\\|/)(?:[^\s:'\"]*[/\\])?(?=(?:site-packages|lepton_nb|ipykernel_\d+)[/\\])")
+_MACHINE_PATH = re.compile(
+    r"(?<![\w.:])(?:[A-Za-z]:\\|/)(?:[^\s:'\"]*[/\\])?(?=(?:site-packages|lepton_nb|ipykernel_\d+)[/\\])"
+)
 
 
 def data_html(data: dict, alt: str) -> str:
@@ -318,6 +320,9 @@ def data_html(data: dict, alt: str) -> str:
     >>> assert '<th scope="row">mon' in written and "<style" not in written and 'tabindex="0"' in written
     >>> assert 'alt="drawn by x"' in data_html({"image/png": "AAAA"}, alt="drawn by x")
     >>> assert "Messages" in output_html({"output_type": "stream", "name": "stderr", "text": "careful"}, "")
+    >>> said = "/mnt/mine/site-packages/x/y.py:4: careful"
+    >>> warned = output_html({"output_type": "stream", "name": "stderr", "text": said}, "")
+    >>> assert "<pre>site-packages/x/y.py:4: careful" in warned
     """
     if "text/html" in data:
         return frame_markup(_joined(data["text/html"]))
@@ -340,7 +345,19 @@ def data_html(data: dict, alt: str) -> str:
 
 
 def output_html(output: dict, alt: str) -> str:
-    """Write one output of a cell."""
+    """Write one output of a cell.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"units": [3, 4]}, index=["mon", "tue"])
+    >>> written = data_html({"text/html": frame._repr_html_(), "text/plain": "…"}, alt="")
+    >>> assert '<th scope="row">mon' in written and "<style" not in written and 'tabindex="0"' in written
+    >>> assert 'alt="drawn by x"' in data_html({"image/png": "AAAA"}, alt="drawn by x")
+    >>> assert "Messages" in output_html({"output_type": "stream", "name": "stderr", "text": "careful"}, "")
+    >>> said = "/mnt/mine/site-packages/x/y.py:4: careful"
+    >>> warned = output_html({"output_type": "stream", "name": "stderr", "text": said}, "")
+    >>> assert "<pre>site-packages/x/y.py:4: careful" in warned
+    """
     kind = output["output_type"]
     if kind == "error":
         trace = escape(ansi_free("\n".join(output.get("traceback", []))))

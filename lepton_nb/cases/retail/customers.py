@@ -66,7 +66,7 @@ def know_customers(
 
     Examples
     --------
-    >>> data = load("retail", "embedded")
+    >>> data = SOURCES.load("embedded")
     >>> lines = unify(data.tables["purchases"])
     >>> few = lines[lines["person"].isin(sorted(lines["person"].unique())[:800])]
     >>> start = few["date"].max() - pd.Timedelta(days=55)

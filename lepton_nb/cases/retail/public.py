@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ...data.cleaning import clean, drop_repeated
-from ...data.tables import log_table, note
+from .cleaning import clean, drop_repeated
+from ...data.findings import log_table, note
 
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-005
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import pandas as pd
 
 from .chain.replenishment import Chain, Ledger, Weeks, chain_from_tables, simulate, start_ages
 from .chain.rules import base_stock
-from .sources import Dataset
 from .world.simulate import opening_position
+from ...data.catalog import Dataset
 from ...demand.panel import Groups, Panel
 from ...workbook.parameters import UserError
 

@@ -1,16 +1,17 @@
 """A flower stand that orders once a week: weekly data, one table, one rule, one plan, one page."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from lepton_nb.allocation.inventory import critical_ratio
 from lepton_nb.allocation.policy import judge
+from lepton_nb.data.catalog import Sources
+from lepton_nb.data.contract import Contract, at_least, column
 from lepton_nb.workbook.cache import remembered
 from lepton_nb.workbook.case import Case
-from lepton_nb.workbook.parameters import CaseParameters, UserError, param
+from lepton_nb.workbook.parameters import CaseParameters, param
 
 
 class Parameters(CaseParameters):
@@ -19,36 +20,39 @@ class Parameters(CaseParameters):
     practice: int = param(8, unit="weeks", ge=4, le=60, meaning="weeks that a plan looks back on")
 
 
-EXAMPLE = pd.DataFrame({"ds": ["2026-01-05", "2026-01-12"], "units": [41, 38]})
+CONTRACT = Contract(
+    columns={
+        "sold": {
+            "ds": column("date", "Monday of the week", example=("2026-01-05", "2026-01-12")),
+            "units": column(
+                "number", "bunches sold", "bunches", example=(41, 38), check=at_least(0), mend="Give 0 or more."
+            ),
+        }
+    },
+    keys={"sold": ["ds"]},
+    required=("sold",),
+    described=("sold",),
+)
 
 
-class Contract:
-    def write_templates(self, folder: str) -> list[Path]:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        EXAMPLE.to_csv(Path(folder) / "sold.csv", index=False)
-        return [Path(folder) / "sold.csv"]
-
-    def check(self, folder: str) -> dict[str, pd.DataFrame]:
-        file = Path(folder) / "sold.csv"
-        if not file.is_file():
-            raise UserError(f"{file}: not there; `lepton-nb template stand {folder}` writes an example")
-        sold = pd.read_csv(file, parse_dates=["ds"])
-        for row in np.flatnonzero(~(sold["units"] >= 0)):
-            raise UserError(f"{file}, row {row + 2}, units: found {sold['units'][row]}; give 0 or more")
-        return {"sold": sold}
+def simulated() -> tuple[dict, dict, str, None]:
+    """Two years of weeks."""
+    ds, rng = pd.date_range("2024-01-01", periods=104, freq="W-MON"), np.random.default_rng(1)
+    units = rng.poisson(40 + 10 * np.sin(2 * np.pi * np.arange(104) / 52)).astype(float)
+    return {"sold": pd.DataFrame({"ds": ds, "units": units})}, {"title": "A flower stand"}, "EUR", None
 
 
-class Sources:
-    def available(self) -> pd.DataFrame:
-        return pd.DataFrame({"source": ["embedded", "own:FOLDER"], "at hand": ["here", ""]})
-
-
-def sold(params: Parameters) -> pd.DataFrame:
-    """Two years of weeks; or the reader's own."""
-    if params.source.startswith("own:"):
-        return CASE.contract.check(params.source.removeprefix("own:"))["sold"]
-    ds, rng = pd.date_range("2024-01-01", periods=104, freq="W-MON"), np.random.default_rng(params.seed)
-    return pd.DataFrame({"ds": ds, "units": rng.poisson(40 + 10 * np.sin(2 * np.pi * np.arange(104) / 52))})
+SOURCES = Sources(
+    case="stand",
+    contract=CONTRACT,
+    embedded=simulated,
+    public=(),
+    unusable=lambda tables: [],
+    own=lambda tables, currency: (dict(tables), tables.log, []),
+    complete=lambda tables: (tables, []),
+    extent=lambda tables: {"frequency": "weekly", "size": f"{len(tables['sold'])} weeks"},
+    simulated="A flower stand",
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def worked_out(params: Parameters, weeks: pd.DataFrame) -> Study:
 
 
 def study(params: Parameters) -> Study:
-    return remembered(worked_out, params, sold(params)).value
+    return remembered(worked_out, params, SOURCES.load(params.source).tables["sold"]).value
 
 
-CASE = Case("stand", "A flower stand: how much for next week", Parameters, Contract(), Sources(), study)
+CASE = Case("stand", "A flower stand: how much for next week", Parameters, CONTRACT, SOURCES, study)

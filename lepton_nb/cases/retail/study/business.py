@@ -15,7 +15,7 @@ import pandas as pd
 from ....business.elasticity import ElasticityError, estimate, market_from_series, promotion_money, pull_forward
 from ....business.elasticity import naive as naive_elasticities
 from lepton_nb.business.modes import (
-    Contract,
+    SupplyContract,
     Limit,
     cautious,
     choose_modes,
@@ -163,10 +163,10 @@ def _limits(params: Parameters, known: Known, ground: Ground, books: pd.DataFram
         most = params.singles_share * units
         limits.append(Limit(f"singles from {name}, units", "demanded", most, {"mode": "on demand", "supplier": name}))
     fees = [
-        Contract(f"singles from {name}", {"mode": "on demand", "supplier": name}, params.singles_fee)
+        SupplyContract(f"singles from {name}", {"mode": "on demand", "supplier": name}, params.singles_fee)
         for name in supplier.unique()
     ]
-    return limits, [*fees, Contract("van", {"mode": "subscription"}, params.van_fee)]
+    return limits, [*fees, SupplyContract("van", {"mode": "subscription"}, params.van_fee)]
 
 
 def _rivals(

@@ -14,7 +14,8 @@ import pandas as pd
 from ..chain.replenishment import Chain, Weeks, check_chain
 from ..parameters import Parameters
 from ..setting import build_chain, build_panel, first_judged_day, hot_spots, wanted, weeks_of
-from ..sources import Dataset, load
+from ..sources import SOURCES
+from ....data.catalog import Dataset
 from ....demand.panel import Panel, reconstruct
 
 # %% ../../../../nbs/cases/retail/study/01_known.ipynb #29b249e0
@@ -124,7 +125,7 @@ def known_of(
     >>> assert np.isclose(known.weekly["units"].sum(), np.nansum(known.panel.y[:, known.panel.end % 7 : known.panel.end]))
     >>> known.kind, len(known.panel.ids), known.weekly.tail(3)
     """
-    data = load("retail", params.source) if data is None else data
+    data = SOURCES.load(params.source) if data is None else data
     panel = build_panel(data)
     start = first_judged_day(panel, params.evaluation_weeks, params.validation_weeks)
     chain = _chain(params, data, panel, start)

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from threadpoolctl import threadpool_limits
 
 from ..parameters import Parameters
-from ..sources import Dataset, load
+from ..sources import SOURCES
 from .business import Business, business_of
 from .decision import Decision, decision_of
 from .forecast import Forecast, forecast_of
 from .known import Known, known_of
 from .people import People, people_of
 from .returns import Return, return_of
+from ....data.catalog import Dataset
 from ....privacy.pseudonyms import pseudonym_key
 from ....workbook.cache import Kept, remembered
 
@@ -250,4 +251,4 @@ def study(
     # one thread for linear algebra: sums in another order would give other last digits, and small matrices no speed
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*at or below cost")  # `known.notes` says it once
-        return study_of(params, load("retail", params.source))
+        return study_of(params, SOURCES.load(params.source))
