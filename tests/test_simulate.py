@@ -52,6 +52,7 @@ def test_committed_files_are_what_the_code_makes(made):
 def test_checksums_agree(made):
     sums = json.loads((RETAIL / "checksums.json").read_text())
     assert simulate.checksum(simulate.frames_of(*made)) == sums["content"] == simulate.CONTENT
+    assert simulate.embedded_folder() == RETAIL, "a checkout reads its own files"
     assert set(sums["files"]) == {f.relative_to(RETAIL).as_posix() for f in RETAIL.rglob("*.parquet")}
 
 

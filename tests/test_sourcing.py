@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from lepton_nb.business.modes import (
-    SupplyContract,
     Limit,
+    SupplyContract,
     cautious,
     choose_modes,
     compare_choices,

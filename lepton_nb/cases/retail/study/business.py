@@ -15,8 +15,8 @@ import pandas as pd
 from ....business.elasticity import ElasticityError, estimate, market_from_series, promotion_money, pull_forward
 from ....business.elasticity import naive as naive_elasticities
 from lepton_nb.business.modes import (
-    SupplyContract,
     Limit,
+    SupplyContract,
     cautious,
     choose_modes,
     compare_choices,
