@@ -13,8 +13,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from .parameters import CaseParameters, UserError, nearest
 
 # %% ../../nbs/workbook/07_case.ipynb #cell-005
@@ -133,14 +131,14 @@ def find_case(
 
 # %% ../../nbs/workbook/07_case.ipynb #cell-016
 def is_page(
-    notebook: nbformat.NotebookNode,
+    notebook: Any,
 ) -> bool:
     """Say whether a notebook is a page: one cell of it is tagged `parameters`.
 
     Parameters
     ----------
-    notebook : nbformat.NotebookNode
-        any notebook
+    notebook : Any
+        as nbformat reads it
     """
     return any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
 
@@ -164,6 +162,8 @@ def pages_of(
         package whose folders are cases
     """
     folder = _page_folder(case.name, module)
+    import nbformat  # a second to load, and `check` has no use for it
+
     found = {path.stem: path for path in sorted(folder.glob("*.ipynb")) if is_page(nbformat.read(path, 4))}
     if not found:
         raise UserError(f"case {case.name}: no page in {folder}; a page is a notebook with a cell tagged `parameters`")

@@ -23,7 +23,6 @@ from lepton_nb.cases.retail.public import (
     online_retail_tables,
 )
 from .tables import CONTRACT
-from .world.simulate import embedded
 from ...data.catalog import File, PublicSet, Sources
 from ...data.findings import LISTED, problem, show
 from ...data.rda import read_rda
@@ -32,6 +31,8 @@ from ...data.reading import Tables
 # %% ../../../nbs/cases/retail/02_sources.ipynb #b198a7dd
 def _simulated() -> tuple[dict, dict, str, Any]:
     """Give the simulated chain that comes with the package; it is regenerated where its files are not there."""
+    from lepton_nb.cases.retail.world.simulate import embedded  # the world takes half a second; own data need none
+
     tables, truth = embedded(None)
     card = {
         "title": "A simulated supermarket chain",
