@@ -113,6 +113,10 @@ class Contract:
         table -> columns never repeated in a message
     synonyms : dict[str, str]
         table or column -> other names of it, in lower case
+    names : tuple[str, ...]
+        columns that name things, the same ones in every table
+    occasions : tuple[str, ...]
+        the same, compared without apostrophes
     """
 
     columns: dict[str, dict[str, pa.Column]]  # table -> name -> `column`
@@ -124,6 +128,8 @@ class Contract:
     arriving: dict[str, dict[str, pa.Column]] = field(default_factory=dict)  # columns that differ before the cleaning
     personal: dict[str, frozenset[str]] = field(default_factory=dict)  # table -> columns never repeated in a message
     synonyms: dict[str, str] = field(default_factory=dict)  # table or column -> other names of it, in lower case
+    names: tuple[str, ...] = ()  # columns that name things, the same ones in every table
+    occasions: tuple[str, ...] = ()  # the same, compared without apostrophes
 
     def is_personal(self, table: str, name: str) -> bool:
         """Tell whether the cells of a column stay out of messages."""

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['LIMIT_MB', 'PIECE', 'MAGIC', 'ENDINGS', 'Unreadable', 'limit_mb', 'opened', 'too_large', 'look_over', 'pieces',
            'decodes', 'Raw', 'read_csv', 'parse_csv', 'add_columns', 'read_parquet', 'typed', 'plain', 'nearest',
-           'match_columns', 'understand', 'complete', 'Tables', 'find_tables', 'read_file', 'read_folder',
-           'still_wrong']
+           'match_columns', 'understand', 'complete', 'Tables', 'find_tables', 'one_spelling', 'read_file',
+           'read_folder', 'still_wrong']
 
 # %% ../../nbs/data/03_reading.ipynb #cell-003
 import codecs
@@ -27,6 +27,7 @@ import pyarrow.parquet
 
 from .contract import KINDS, Contract, check_tables, describe
 from .findings import DataError, grouped, log_table, note, problem, show
+from .names import respelled, respellings
 from .parsing import PARSERS, Parsed
 from ..workbook.parameters import UserError
 
@@ -124,6 +125,8 @@ class Raw:
     rows : np.ndarray
         spreadsheet row of each record
     semicolon : bool, default False
+    lines : np.ndarray | None, default None
+        equal where rows agree in every cell, those of unknown columns included
     faults : list[dict]
     said : list[tuple[str, int, str, str, str]]
         rule, rows, before, after, why
@@ -133,6 +136,7 @@ class Raw:
     columns: dict[str, tuple[np.ndarray, pd.Series] | pd.Series]  # codes and texts, or values that have a type already
     rows: np.ndarray  # spreadsheet row of each record
     semicolon: bool = False
+    lines: np.ndarray | None = None  # equal where rows agree in every cell, those of unknown columns included
     faults: list[dict] = field(default_factory=list)
     said: list[tuple[str, int, str, str, str]] = field(default_factory=list)  # rule, rows, before, after, why
 
@@ -342,6 +346,15 @@ def match_columns(contract: Contract, raw: Raw, table: str) -> dict[str, str]:
     return found
 
 # %% ../../nbs/data/03_reading.ipynb #cell-024
+def _line_numbers(raw: Raw) -> np.ndarray:
+    """Give one number per row that is equal where rows agree in every cell."""
+    number = np.zeros(len(raw.rows), np.uint64)
+    for stored in raw.columns.values():
+        cell = np.asarray(stored[0]).astype(np.int64) if isinstance(stored, tuple) else stored
+        number = number * np.uint64(1_000_003) + pd.util.hash_array(np.asarray(cell))
+    return number
+
+
 def understand(contract: Contract, raw: Raw, table: str, headers: dict[str, str]) -> pd.DataFrame:
     """Give the typed table; what could not be read becomes faults of `raw`, what was interpreted its notes."""
     frame: dict[str, np.ndarray] = {}
@@ -366,6 +379,7 @@ def understand(contract: Contract, raw: Raw, table: str, headers: dict[str, str]
             for rule, example, why in parsed.said
         ]
         frame[name] = parsed.values[codes]
+    raw.lines = _line_numbers(raw) if "units" in frame else None
     raw.columns.clear()  # the texts are no longer needed
     return complete(contract, pd.DataFrame(frame, index=range(len(raw.rows)), copy=False), table, raw)
 
@@ -392,9 +406,10 @@ def complete(contract: Contract, frame: pd.DataFrame, table: str, raw: Raw) -> p
 
 # %% ../../nbs/data/03_reading.ipynb #cell-026
 class Tables(dict):
-    """Tables by name, with `log`: what reading had to interpret."""
+    """Tables by name, with `log`: what reading had to interpret, and `lines`: numbers that equal rows share."""
 
     log: pd.DataFrame = log_table([])
+    lines: dict[str, np.ndarray] = {}
 
 
 ENDINGS = r"\.(csv|txt|tsv|parquet)(\.gz)?$"
@@ -432,6 +447,22 @@ def find_tables(contract: Contract, folder: Path) -> tuple[dict[str, Path], list
             notes.append(note(path.name, "file not used", 0, why=f"known tables: {', '.join(contract.columns)}"))
     return files, faults, notes
 
+# %% ../../nbs/data/03_reading.ipynb #167d6141
+def one_spelling(contract: Contract, read: dict[str, tuple[pd.DataFrame | None, Raw]]) -> None:
+    """Give the names in the tables one spelling each, and note what changed."""
+    tables = {table: (frame, raw) for table, (frame, raw) in read.items() if frame is not None}
+    for name in contract.names + contract.occasions:
+        columns = [frame[name] for frame, _ in tables.values() if name in frame]
+        listing = [table for table in contract.described if contract.keys[table] == [name] and table in tables]
+        listed = set(tables[listing[0]][0].get(name, ())) if listing else set()
+        changed = respellings(columns, listed, name in contract.occasions) if columns else {}
+        for frame, raw in tables.values() if changed else ():
+            if name in frame:
+                frame[name], rows = respelled(frame[name], changed)
+                first, holds = next(iter(changed.items()))
+                why = "spellings that a reader cannot tell apart, or that differ in case, are one name"
+                raw.said += [(f"spelling ({name})", rows, repr(first), repr(holds), why)] * bool(rows)
+
 # %% ../../nbs/data/03_reading.ipynb #cell-028
 def read_file(contract: Contract, path: Path, table: str) -> tuple[pd.DataFrame | None, Raw]:
     """Read one file as a table; None where it cannot be read at all."""
@@ -468,6 +499,7 @@ def read_folder(contract: Contract, path: str | Path) -> Tables:
         )
     files, faults, notes = find_tables(contract, folder)
     read = {table: read_file(contract, file, table) for table, file in files.items()}
+    one_spelling(contract, read)
     faults += [fault for _, raw in read.values() for fault in raw.faults]
     faults += still_wrong(contract, read, faults)
     if faults:
@@ -479,6 +511,7 @@ def read_folder(contract: Contract, path: str | Path) -> Tables:
         for rule, rows, before, after, why in raw.said
     ]
     tables.log = log_table(notes)
+    tables.lines = {table: raw.lines for table, (_, raw) in read.items() if raw.lines is not None}
     return tables
 
 # %% ../../nbs/data/03_reading.ipynb #cell-029

@@ -6,13 +6,15 @@
 __all__ = ['PanelError', 'Groups', 'Panel', 'on_grid', 'at_least', 'seasonal_mean', 'promotion_lift', 'reconstruct']
 
 # %% ../../nbs/demand/01_panel.ipynb #cell-003
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.special import gammainc
 
+from ..data.names import spelling_key
 from .rhythm import Rhythm, check_spacing, infer_frequency, offset_of, rhythm_of
 from ..workbook.parameters import UserError
 
@@ -243,9 +245,22 @@ def on_grid(
     return ds
 
 # %% ../../nbs/demand/01_panel.ipynb #cell-009
+_SAID = str.maketrans({"+": " plus ", "%": " percent ", "&": " and ", "<": " below ", ">": " above ", "=": " is "})
+
+
 def _slug(text: object) -> str:
     """Make a plain identifier of a label."""
-    return "_".join("".join(c.lower() if c.isalnum() else " " for c in str(text).replace("'", "")).split())
+    signed = re.sub(r"(?<!\w)-(?=[\d.])", " minus ", spelling_key(str(text), loose=True)).translate(_SAID)
+    return "_".join("".join(c if c.isalnum() else " " for c in signed).split()) or "unnamed"
+
+
+def _labels(values: Iterable[str], name: str) -> dict[str, str]:
+    """Give each label its column; spellings of one label share one, and no two labels do."""
+    columns: dict[str, str] = {}
+    for value in sorted(values):
+        key, column = spelling_key(value, loose=True), f"{name}_{_slug(value)}"
+        columns.setdefault(key, column if column not in columns.values() else f"{column}_{len(columns) + 1}")
+    return {value: columns[spelling_key(value, loose=True)] for value in values}
 
 
 def _falls(ds: pd.Series, freq: str) -> pd.Series:
@@ -282,10 +297,10 @@ def _covariates(frame: pd.DataFrame, ids: pd.Index, ds: pd.DatetimeIndex, freq: 
             empty = np.nan
         else:
             labels = [str(v).split(" + ") if v else [] for v in column.astype(object).where(column.notna(), "")]
-            parts = {
-                f"{name}_{_slug(v)}": np.array([v in given for given in labels], np.float32)
-                for v in sorted(set().union(*labels))
-            }
+            parts = {}
+            for label, key in _labels(set().union(*labels), name).items():
+                given = np.array([label in row for row in labels], np.float32)
+                parts[key] = np.maximum(parts.get(key, np.float32(0)), given)
             empty = 0.0
         for key, values in parts.items():
             array = np.full((len(ids) if wide else 1, len(ds)), empty, np.float32)

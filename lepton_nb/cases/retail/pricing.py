@@ -19,6 +19,7 @@ import pulp
 # %% ../../../nbs/cases/retail/06_pricing.ipynb #cell-005
 from ...business.elasticity import Estimates, Market, shrunk
 from ...business.partialling import ElasticityError
+from .cleaning import by_day
 from ...solve.door import solve
 from ...workbook.parameters import UserError
 
@@ -33,7 +34,7 @@ def market_from_tables(
     tables : dict[str, pd.DataFrame]
         retail tables: sales and items
     """
-    sales, items = tables["sales"], tables["items"]
+    sales, items = by_day(tables["sales"]), tables["items"]
     stores, names = pd.Index(np.sort(sales["store"].astype(str).unique())), pd.Index(items["item"].astype(str))
     dates = np.sort(sales["date"].unique())
     if len(dates) < 30:

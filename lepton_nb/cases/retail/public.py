@@ -64,10 +64,12 @@ class Logistics:
 
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-007
 def speed(sales: pd.DataFrame, period: int = 1) -> pd.DataFrame:
-    """Measure each item: units per store and day it was on sale (all channels), and its mean price."""
+    """Measure each item: units per store and day it was on sale (all channels), and the mean price paid."""
     days = sales.drop_duplicates(["date", "store", "item"]).groupby("item").size()
-    measured = sales.groupby("item").agg(units=("units", "sum"), price=("price", "mean"))
-    return measured.assign(daily=measured.units / days / period)
+    paid = sales.assign(paid=sales["units"] * sales["price"]).groupby("item")
+    measured = paid.agg(units=("units", "sum"), price=("price", "mean"), paid=("paid", "sum"))
+    price = (measured["paid"] / measured["units"].where(measured["units"] > 0)).fillna(measured["price"])
+    return measured.assign(price=price, daily=measured.units / days / period).drop(columns="paid")
 
 
 def by_speed(daily: pd.Series, classes: tuple) -> np.ndarray:

@@ -346,4 +346,6 @@ CONTRACT = Contract(
         "purchases": frozenset({"record", "receipt"}),
     },
     synonyms=SYNONYMS,
+    names=("store", "item", "supplier", "channel", "group"),
+    occasions=("event",),
 )

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ....allocation.policy import Book, Policy, profit_by_period, run_policy
+from ..cleaning import by_day
 from ....workbook.parameters import UserError
 
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-005
@@ -1132,7 +1133,7 @@ def chain_from_tables(
                 f"the {kind}s table has no {kind} {missing[0]!r}"
                 + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
             )
-    sales = tables["sales"]
+    sales = by_day(tables["sales"])
     recent = sales[(sales["date"] < before) & (sales["date"] >= before - pd.Timedelta(days=price_days))]
     paid = (
         recent.groupby(recent["store"].astype(str) + "/" + recent["item"].astype(str))["price"]
