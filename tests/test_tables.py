@@ -149,12 +149,12 @@ def test_separators_at_the_end_of_lines(tmp_path):
 
 
 def test_missing_column(tmp_path):
-    fault = only(tmp_path, sales_csv="date,store,item,units\n2025-03-01,S1,007,3\n")
-    assert fault["column"] == "price" and fault["row"] == 1 and "is missing" in fault["found"]
+    fault = only(tmp_path, sales_csv="date,store,item,price\n2025-03-01,S1,007,3\n")
+    assert fault["column"] == "units" and fault["row"] == 1 and "is missing" in fault["found"]
 
 
 @pytest.mark.parametrize(
-    "header, column", [("unit", "units"), ("qty", "units"), ("Quantity", "units"), ("untis", "units")]
+    "header, column", [("unit", "units"), ("sales", "units"), ("Amount", "units"), ("untis", "units")]
 )
 def test_renamed_column_is_suggested_not_guessed(tmp_path, header, column):
     fault = only(tmp_path, sales_csv=SALES.replace("units", header))
@@ -165,8 +165,26 @@ def test_renamed_column_is_suggested_not_guessed(tmp_path, header, column):
     )
 
 
+@pytest.mark.parametrize(
+    "header, column",
+    [
+        ("qty", "units"),
+        ("Quantité (pcs)", "units"),
+        ("Menge", "units"),
+        ("MENGE [Stück]", "units"),
+        ("Cantidad", "units"),
+    ],
+)
+def test_a_name_that_can_mean_one_column_only_is_taken_and_said(tmp_path, header, column):
+    tables = read_folder(CONTRACT, put(tmp_path, sales_csv=SALES.replace("units", header)))
+    said = tables.log[tables.log.rule == "header"]
+    assert tables["sales"][column].tolist() == [3, 2] and said[["before", "after"]].values.tolist() == [
+        [header, column]
+    ]
+
+
 def test_optional_column_with_a_similar_name_is_not_ignored(tmp_path):
-    fault = only(tmp_path, sales_csv=SALES.replace("price", "price,promo").replace("1.99", "1.99,yes"))
+    fault = only(tmp_path, sales_csv=SALES.replace("price", "price,promotoin").replace("1.99", "1.99,yes"))
     assert fault["column"] == "promotion"
 
 
@@ -203,7 +221,7 @@ def test_header_in_other_case(tmp_path):
         ("2025-02-30,S1,007,1,1.99", "date", "'2025-02-30' is not a date"),
         (",S1,007,1,1.99", "date", "an empty cell"),
         ("03/04/2025,S1,007,1,1.99", "date", "is not a date of the form YYYY-MM-DD like the others"),
-        ("1025-03-03,S1,007,1,1.99", "date", "is not a date"),
+        ("1025-03-03,S1,007,1,1.99", "date", "lies outside the years 1980 to 2100"),
         ("2025-03-03,,007,1,1.99", "store", "an empty cell"),
     ],
 )
@@ -396,7 +414,11 @@ def test_templates_read_and_describe_every_column(tmp_path):
     for table, frame in tables.items():
         assert (
             list(frame)
-            == told.loc[told.table == table, "column"].drop(told.index[told.column == "snap"], errors="ignore").tolist()
+            == told.loc[
+                (told.table == table) & ~told.column.isin(["snap", "hour"])
+                | (told.table == "purchases") & (table == "purchases"),
+                "column",
+            ].tolist()
         )
     with pytest.raises(DataError, match="exists already"):
         write_templates(CONTRACT, tmp_path)

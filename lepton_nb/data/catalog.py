@@ -279,9 +279,20 @@ class Sources:
         rows.append(("own:FOLDER", forms, "yours", "", ""))
         return pd.DataFrame(rows, columns=["source", "what", "licence", "frequency", "at hand"])
 
-    def check(self, folder: str | Path) -> Tables:
-        """Read a user's folder; raise `DataError` with every problem."""
-        tables = read_folder(self.contract, folder)
+    def check(
+        self,
+        folder: str | Path,
+        zone: str = "",
+    ) -> Tables:
+        """Read a user's folder; raise `DataError` with every problem.
+
+        Parameters
+        ----------
+        folder : str | Path
+        zone : str, default ''
+            of the place, such as Europe/Berlin, for moments in UTC
+        """
+        tables = read_folder(self.contract, folder, zone)
         if faults := self.unusable(tables):
             raise DataError(faults)
         return tables
@@ -290,7 +301,8 @@ class Sources:
         self,
         source: str = "embedded",
         progress: bool = True,
-        currency: str = "EUR",
+        currency: str = "",
+        zone: str = "",
     ) -> Dataset:
         """Load the data from a source; raise SourceError or DataError with what to do.
 
@@ -300,14 +312,16 @@ class Sources:
             embedded, public:NAME, or own:FOLDER
         progress : bool, default True
             whether a download shows a bar
-        currency : str, default 'EUR'
-            of own data; other sources know theirs
+        currency : str, default ''
+            of own data: ISO code; empty: as the files say
+        zone : str, default ''
+            of own data: as for `check`
         """
         kind, _, rest = source.partition(":")
         if kind == "public" and rest:
             return _load_public(self, rest, progress)
         if kind == "own" and rest:
-            return _load_own(self, rest, currency)
+            return _load_own(self, rest, currency, zone)
         if source == "embedded":
             tables, card, known_currency, truth = self.embedded()
             return _assemble(self, source, tables, card, log_table([]), known_currency, [], truth)
@@ -367,9 +381,26 @@ def _load_public(sources: Sources, name: str, progress: bool) -> Dataset:
     return _assemble(sources, f"public:{name}", tables, card, log, known.currency, assumed)
 
 
-def _load_own(sources: Sources, folder: str, currency: str) -> Dataset:
+def _currency_of(contract: Contract, read: Tables, given: str) -> tuple[str, list[str]]:
+    """Settle the currency of a user's tables; give it, and in words whether it was assumed."""
+    if given and read.currency and given != read.currency:
+        raise SourceError(
+            f"currency {given} was given, but the files say {read.currency}. Leave it out, or correct it."
+        )
+    money = any(
+        col.metadata["unit"].startswith("money") for table in contract.columns.values() for col in table.values()
+    )
+    if given or read.currency or not money:
+        return given or read.currency, []
+    return "EUR", ["Currency: EUR, since neither the files nor the parameter currency name one."]
+
+
+def _load_own(sources: Sources, folder: str, currency: str, zone: str) -> Dataset:
     """Load a folder of the user's: read and checked, then made ready by the case."""
-    tables, log, assumed = sources.own(sources.check(folder), currency)
+    read = sources.check(folder, zone)
+    currency, words = _currency_of(sources.contract, read, currency)
+    tables, log, assumed = sources.own(read, currency)
+    assumed = [*words, *assumed]
     card = {
         "title": f"Own data: {Path(folder).name}",
         "what": "the user's own tables: " + ", ".join(sorted(tables)),

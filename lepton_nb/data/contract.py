@@ -46,6 +46,7 @@ def column(
     example: tuple = (),
     optional: bool = False,
     without: str = "",
+    in_cells: bool = True,
 ) -> pa.Column:
     """Declare one column.
 
@@ -70,10 +71,21 @@ def column(
         the column may be absent and is then left out
     without : str, default ''
         what holds without the column, in words, where the default does not say it
+    in_cells : bool, default True
+        whether the default stands for single empty cells too
     """
     checks = [FINITE, CREDIBLE] * (kind == "number") + [check] * (check is not None)
     without = without or ("not used" if optional else "" if default is None else str(default))
-    about = dict(kind=kind, unit=unit, default=default, mend=mend, example=example, optional=optional, without=without)
+    about = dict(
+        kind=kind,
+        unit=unit,
+        default=default,
+        mend=mend,
+        example=example,
+        optional=optional,
+        without=without,
+        in_cells=in_cells,
+    )
     return pa.Column(
         KINDS[kind], checks=checks, nullable=nullable, required=not optional, description=meaning, metadata=about
     )

@@ -198,12 +198,14 @@ def closing_stock(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     """Give every row of a store, item and day the stock of its last hour; the time of day has then done its work."""
     days, said = sales["date"].dt.normalize(), []
     plain = sales.assign(date=days)
-    if "stock_on_hand" not in sales or not sales.duplicated(["store", "item", "date"]).any() and not len(sales):
-        return plain, said
+    if "stock_on_hand" not in sales:
+        return plain.drop(columns="hour", errors="ignore"), said
     keys = [sales["store"], sales["item"], days]
     known = sales["stock_on_hand"].notna()
-    last = sales["date"].where(known).groupby(keys, sort=False).transform("max")
-    closing = sales["stock_on_hand"].where(sales["date"] == last)
+    hours = pd.to_timedelta(sales["hour"].fillna(0) if "hour" in sales else 0, unit="h")
+    moment = sales["date"] + hours
+    last = moment.where(known).groupby(keys, sort=False).transform("max")
+    closing = sales["stock_on_hand"].where(moment == last)
     by_day = closing.groupby(keys, sort=False)
     stock, unsure = by_day.transform("max"), by_day.transform("min") != by_day.transform("max")
     unsure &= stock.notna()
@@ -211,7 +213,7 @@ def closing_stock(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
         count = int(days[unsure].groupby([key[unsure] for key in keys]).ngroups)
         why = "two rows of one hour state different stock, so the closing stock of that day is unknown"
         said.append(note("sales", "stock that contradicts itself", count, f"{count:,} days of items", "unknown", why))
-    return plain.assign(stock_on_hand=stock.mask(unsure)), said
+    return plain.assign(stock_on_hand=stock.mask(unsure)).drop(columns="hour", errors="ignore"), said
 
 # %% ../../../nbs/cases/retail/01_cleaning.ipynb #cell-016
 def add_up(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:

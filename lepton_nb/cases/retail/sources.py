@@ -169,7 +169,8 @@ def unusable(
             problem("sales", "units", None, "no row has units above 0", "Give days on which something was sold.")
         )
     priced = (sales.price > 0).groupby(sales.item).any()
-    lost = priced.index[~priced]
+    items = tables["items"] if "items" in tables else pd.DataFrame({"item": [], "cost": []})
+    lost = priced.index[~priced & ~priced.index.isin(items.loc[items["cost"] > 0, "item"])]
     if len(lost):
         named = ", ".join(show(item) for item in lost[:LISTED]) + f" and {len(lost) - LISTED:,} more" * (
             len(lost) > LISTED
@@ -180,7 +181,7 @@ def unusable(
                 "price",
                 None,
                 f"no price above 0 in any row of {named}",
-                "Write a price in at least one row of each item.",
+                "Write a price in at least one row of each item, or its cost in items.csv.",
             )
         )
     return faults + misdated(sales.date)
@@ -220,11 +221,26 @@ def misdated(dates: pd.Series) -> list[dict]:
     ]
 
 # %% ../../../nbs/cases/retail/02_sources.ipynb #64ca6817
+def _priced_by_cost(read: Tables, share: float) -> tuple[pd.DataFrame, list[str]]:
+    """Give items that have a cost and never a price the price at which their cost is the assumed share of it."""
+    sales = read["sales"]
+    never = ~(sales["price"] > 0).groupby(sales["item"]).transform("any")
+    if not never.any() or "items" not in read:
+        return sales, []
+    cost = sales["item"].map(read["items"].drop_duplicates("item").set_index("item")["cost"])
+    count = sales.loc[never, "item"].nunique()
+    word = f"Price of {count:,} item{'s' * (count != 1)} without any: the cost over {share:.0%}."
+    return sales.assign(price=sales["price"].mask(never, (cost / share).round(2))), [word]
+
+
 def _made_ready(read: Tables, currency: str) -> tuple[dict, pd.DataFrame, list[str]]:
     """Clean a user's tables and complete them; give tables, log, and what was assumed."""
+    assume = Logistics(currency=currency)
+    sales, words = _priced_by_cost(read, assume.cost_share)
+    read["sales"] = sales
     tables, log = clean(read)
-    tables, assumed = assume_logistics(tables, Logistics(currency=currency))
-    return tables, log, assumed
+    tables, assumed = assume_logistics(tables, assume)
+    return tables, log, [*words, *assumed]
 
 
 def spacing(sales: pd.DataFrame) -> float:
