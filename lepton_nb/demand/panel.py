@@ -260,7 +260,7 @@ def _labels(values: Iterable[str], name: str) -> dict[str, str]:
     for value in sorted(values):
         key, column = spelling_key(value, loose=True), f"{name}_{_slug(value)}"
         columns.setdefault(key, column if column not in columns.values() else f"{column}_{len(columns) + 1}")
-    return {value: columns[spelling_key(value, loose=True)] for value in values}
+    return {value: columns[spelling_key(value, loose=True)] for value in sorted(values)}
 
 
 def _falls(ds: pd.Series, freq: str) -> pd.Series:
