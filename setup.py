@@ -1,4 +1,4 @@
-"""Every field of the package comes from settings.ini; the pages of the cases travel in the wheel."""
+"""Every field of the package comes from settings.ini; pages and embedded data of the cases travel in the wheel."""
 
 import shutil
 from configparser import ConfigParser
@@ -18,19 +18,31 @@ def lines(name: str) -> list[str]:
     return [line.strip() for line in settings.get(name, "").splitlines() if line.strip()]
 
 
-class BuildWithNotebooks(build_py):
-    """Copy the pages of each case to the folder `pages` of its package, where the runner looks outside a checkout."""
+def shipped() -> dict[Path, str]:
+    """List the pages and the embedded data of each case, and where in the package they go."""
+    pages = {
+        page: f"{page.parent.name}/pages/{page.name}"
+        for page in sorted((ROOT / "nbs" / "cases").glob("*/*.ipynb"))
+        if '"parameters"' in page.read_text(encoding="utf-8").replace(" ", "").replace("\n", "")
+    }
+    data = ROOT / "data"
+    files = [file for file in sorted(data.glob("*/**/*")) if file.suffix in (".parquet", ".json")]
+    names = {file: file.relative_to(data) for file in files}
+    return pages | {file: f"{name.parts[0]}/data/{'/'.join(name.parts[1:])}" for file, name in names.items()}
+
+
+class BuildWithCases(build_py):
+    """Copy the pages and the data of each case into its package, where they are looked for outside a checkout."""
 
     def run(self):
         """Build, and copy."""
         super().run()
         if self.editable_mode:
             return
-        for notebook in sorted((ROOT / "nbs" / "cases").glob("*/*.ipynb")):
-            if '"parameters"' in notebook.read_text(encoding="utf-8").replace(" ", "").replace("\n", ""):
-                target = Path(self.build_lib) / "lepton_nb" / "cases" / notebook.parent.name / "pages"
-                target.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(notebook, target / notebook.name)
+        for source, name in shipped().items():
+            target = Path(self.build_lib) / "lepton_nb" / "cases" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
 
 
 setup(
@@ -63,6 +75,6 @@ setup(
         "console_scripts": lines("console_scripts"),
         "nbdev": [f"{settings['lib_name']}={settings['lib_name']}._modidx:d"],
     },
-    cmdclass={"build_py": BuildWithNotebooks},
+    cmdclass={"build_py": BuildWithCases},
     zip_safe=False,
 )

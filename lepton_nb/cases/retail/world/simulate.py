@@ -374,11 +374,11 @@ def move_in(made: Path, folder: Path) -> None:
 
 # %% ../../../../nbs/cases/retail/world/07_simulate.ipynb #cell-059
 def embedded_folder() -> Path:
-    """Say where the embedded data lie: in the checkout, else in the user's cache."""
-    checkout = Path(__file__).resolve().parents[4] / "data" / "retail"
-    if (checkout / "checksums.json").exists():
-        return checkout
-    return Path(user_cache_dir("lepton_nb")) / f"retail-{CONTENT[:12]}"
+    """Say where the embedded data lie: in the checkout, else in the package, else in the user's cache."""
+    here = Path(__file__).resolve()
+    places = [here.parents[4] / "data" / "retail", here.parents[1] / "data"]
+    kept = Path(user_cache_dir("lepton_nb")) / f"retail-{CONTENT[:12]}"
+    return next((place for place in places if (place / "checksums.json").exists()), kept)
 
 # %% ../../../../nbs/cases/retail/world/07_simulate.ipynb #cell-061
 def embedded(
