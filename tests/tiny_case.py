@@ -71,7 +71,7 @@ def write(folder: Path, assigned: str = ASSIGNED, kernel: str = "somebody-elses"
         new_code_cell("#| eval: false\n1 / 0"),
         new_markdown_cell("## What came of it"),
         new_code_cell(
-            'record("revenue", 2.5 * params.units, "EUR", "1%", "money taken")\n'
+            'record("revenue", 2.5 * params.units, "EUR", meaning="money taken")\n'
             'record_data("sales", "ab" * 32, "embedded", "CC0")'
         ),
         new_code_cell("[sys.executable, os.environ['OMP_NUM_THREADS'], os.getcwd()]"),

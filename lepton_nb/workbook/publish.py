@@ -287,7 +287,7 @@ def results_html(results: dict[str, dict]) -> str:
                 "name": name,
                 "value": value_text(entry),
                 "unit": entry.get("unit", ""),
-                "tolerance": str(entry.get("tolerance", "")),
+                "tolerance": str(entry.get("tolerance", "")) + (f": {why}" if (why := entry.get("reason")) else ""),
                 "meaning": entry.get("meaning", ""),
             }
             for name, entry in results.items()

@@ -26,22 +26,11 @@ from ....workbook.cache import Kept, remembered
 # %% ../../../../nbs/cases/retail/study/07_whole.ipynb #d579e91e
 @dataclass(frozen=True)
 class Result:
-    """Hold one number of record.
-
-    Attributes
-    ----------
-    name : str
-    value : float | int | str
-    unit : str
-    tolerance : float | str
-        a number, or a share such as 5%
-    meaning : str
-    """
+    """Hold one number of record."""
 
     name: str
     value: float | int | str
     unit: str
-    tolerance: float | str  # a number, or a share such as 5%
     meaning: str
 
 # %% ../../../../nbs/cases/retail/study/07_whole.ipynb #59f86546
@@ -53,30 +42,26 @@ def _gain_results(params: Parameters, currency: str, forecast: Forecast, decisio
     closed = "none" if at.closed is None else at.closed
     way = "part of the way from the best rule of thumb to perfect foresight"
     told = [
-        Result("gain.over_today_per_week", at.over_today, week, "5%", f"{over} {at.today}"),
-        Result("gain.per_week", at.over_rule, week, "25%", f"{over} {rule}"),
+        Result("gain.over_today_per_week", at.over_today, week, f"{over} {at.today}"),
+        Result("gain.per_week", at.over_rule, week, f"{over} {rule}"),
         Result(
             "plan.fill_rate",
             plan["fill_rate"],
             "share of demand",
-            "0.5%",
             "demand served from stock by the stochastic plan",
         ),
         Result(
             "forecast.WAPE",
             error["WAPE"],
             "no unit",
-            "1%",
             f"forecast error (WAPE) of the {model} model on the weeks kept apart",
         ),
-        Result(
-            "forecast.RMSSE", error["RMSSE"], "no unit", "1%", f"RMSSE of the {model} model on the weeks kept apart"
-        ),
-        Result("forecast.chosen", model, "", 0, "model chosen on the validation weeks"),
-        Result("gain.share_closed", closed, "share", "25%", way),
+        Result("forecast.RMSSE", error["RMSSE"], "no unit", f"RMSSE of the {model} model on the weeks kept apart"),
+        Result("forecast.chosen", model, "", "model chosen on the validation weeks"),
+        Result("gain.share_closed", closed, "share", way),
     ]
     return told + [
-        Result("profit." + name.replace(" ", "_"), row["profit"], currency, "1%", f"profit of {weeks} weeks: {name}")
+        Result("profit." + name.replace(" ", "_"), row["profit"], currency, f"profit of {weeks} weeks: {name}")
         for name, row in decision.comparison.iterrows()
     ]
 
@@ -89,30 +74,27 @@ def _business_results(currency: str, business: Business) -> list[Result]:
             "sourcing.gain_per_week",
             sourcing.earns["chosen item by item"],
             week,
-            "60%",
             "gain of the modes chosen before the judged weeks over stocking everything",
         ),
         Result(
             "sourcing.seasonal_rule_per_week",
             sourcing.earns["seasonal goods on demand"],
             week,
-            "5%",
             "gain of buying strongly seasonal items on demand over stocking everything",
         ),
         Result(
             "sourcing.break_even_premium",
             sourcing.profile["break_even"].max(),
             "share of cost",
-            "10%",
             "highest premium among groups at which on-demand purchase draws level with the shelf",
         ),
     ]
     if pricing and pricing.inside is not None:
         meaning = "items whose true elasticity lies in the 95% interval"
-        told.append(Result("pricing.truth_inside", pricing.inside, "share of items", "5%", meaning))
+        told.append(Result("pricing.truth_inside", pricing.inside, "share of items", meaning))
     if pricing:
         meaning = "gain of the price plan over the prices charged"
-        told.append(Result("pricing.gain_per_week", pricing.gain, week, "25%", meaning))
+        told.append(Result("pricing.gain_per_week", pricing.gain, week, meaning))
     return told
 
 # %% ../../../../nbs/cases/retail/study/07_whole.ipynb #ade4fc2c
@@ -123,8 +105,8 @@ def _customer_results(currency: str, people: People) -> list[Result]:
         customers, money = int(people.identity.ours["customers"]), people.identity.ours["money a year"]
         meaning = "customers with purchases after linking their accounts"
         told += [
-            Result("identity.customers", customers, "customers", "2%", meaning),
-            Result("identity.money_per_customer", money, year, "2%", "purchases of a linked customer in a year"),
+            Result("identity.customers", customers, "customers", meaning),
+            Result("identity.money_per_customer", money, year, "purchases of a linked customer in a year"),
         ]
     if people.clientele:
         fifth, ratio = people.clientele.best_fifth, float(people.clientele.error_ratio["value_RMSE"])
@@ -135,11 +117,10 @@ def _customer_results(currency: str, people: People) -> list[Result]:
                 "customers.share_of_best_fifth",
                 fifth,
                 "share of money",
-                "2%",
                 "money brought by the best fifth of the customers",
             ),
-            Result("customers.value_error_ratio", ratio, "ratio", "3%", meaning),
-            Result("customers.win_back_per_year", people.letters.gain, year, "25%", campaign),
+            Result("customers.value_error_ratio", ratio, "ratio", meaning),
+            Result("customers.win_back_per_year", people.letters.gain, year, campaign),
         ]
     return told
 
@@ -151,16 +132,16 @@ def _list_results(currency: str, people: People) -> list[Result]:
         new, again = "recall@10 among items not bought before, blend, judged weeks", "recall@10 with repeats, blend"
         accepted = "margin of additional purchases at the assumed acceptance, cost not taken off"
         told += [
-            Result("recommend.recall_new", lists.recall_new, "share", "3%", new),
-            Result("recommend.recall_repeats", lists.recall_repeats, "share", "3%", f"{again}, judged weeks"),
-            Result("recommend.gain", lists.gain, f"{currency} per year", "10%", accepted),
+            Result("recommend.recall_new", lists.recall_new, "share", new),
+            Result("recommend.recall_repeats", lists.recall_repeats, "share", f"{again}, judged weeks"),
+            Result("recommend.gain", lists.gain, f"{currency} per year", accepted),
         ]
     if people.privacy:
         held, left = people.privacy.held.small + people.privacy.held.more, people.privacy.left
         shown, erased = "cells by store and decade of birth that may not be shown", "places that still name a person"
         told += [
-            Result("privacy.cells_suppressed", held, "cells", 0, shown),
-            Result("privacy.left_after_erasure", left, "places", 0, f"{erased} after a trial erasure"),
+            Result("privacy.cells_suppressed", held, "cells", shown),
+            Result("privacy.left_after_erasure", left, "places", f"{erased} after a trial erasure"),
         ]
     return told
 
@@ -176,14 +157,14 @@ def _return_results(currency: str, decision: Decision, returns: Return) -> list[
     pays = "probability that it pays, by resampled weeks and ranges"
     lines = "lines in the audit log of the judged weeks"
     return [
-        Result("audit.lines", len(decision.log), "order lines", "5%", lines),
-        Result("audit.failing", failing, "order lines", 0, "lines that do not follow from their own row"),
-        Result("return.payback_years", payback, "years", "15%", "payback, discounted, middle of the draws"),
-        Result("money.counted_per_week", returns.counted, week, "5%", counted),
-        Result("money.if_assumptions_hold_per_week", returns.on_top, week, "40%", on_top),
-        Result("return.npv", returns.chance["npv_50"], currency, "15%", npv),
-        Result("return.probability", returns.chance["pays"], "share of draws", 0.05, pays),
-        Result("return.break_even_WAPE", error, "no unit", "10%", "forecast error above which the case stops paying"),
+        Result("audit.lines", len(decision.log), "order lines", lines),
+        Result("audit.failing", failing, "order lines", "lines that do not follow from their own row"),
+        Result("return.payback_years", payback, "years", "payback, discounted, middle of the draws"),
+        Result("money.counted_per_week", returns.counted, week, counted),
+        Result("money.if_assumptions_hold_per_week", returns.on_top, week, on_top),
+        Result("return.npv", returns.chance["npv_50"], currency, npv),
+        Result("return.probability", returns.chance["pays"], "share of draws", pays),
+        Result("return.break_even_WAPE", error, "no unit", "forecast error above which the case stops paying"),
     ]
 
 # %% ../../../../nbs/cases/retail/study/07_whole.ipynb #49aec9a8
