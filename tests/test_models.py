@@ -95,6 +95,26 @@ def test_out_of_fold_rows_come_from_the_other_block(panel):
         assert np.allclose(alone.beta, model.without[block][0], atol=1e-5)
 
 
+def young(days: int = 660, series: int = 60, seed: int = 0) -> Panel:
+    """Return a panel without trend or season of the year, of which the first year has no year behind it."""
+    rng, ds = np.random.default_rng(seed), pd.date_range("2024-01-01", periods=days, name="ds")
+    mean = rng.uniform(5, 20, (series, 1)) * np.array([0.8, 0.8, 0.9, 1.0, 1.2, 1.5, 0.8])[ds.dayofweek]
+    names = np.repeat([f"p{i % 4}/i{i}" for i in range(series)], days)
+    return Panel.from_frames(
+        pd.DataFrame({"unique_id": names, "ds": np.tile(ds, series), "y": rng.poisson(mean).ravel().astype(float)})
+    )
+
+
+@pytest.mark.parametrize("name", ["boosting", "forest"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_gap_is_no_large_value_to_trees_that_never_saw_one(name, seed):
+    panel = young(seed=seed)
+    oof = MODELS[name]().fit(panel, 660).oof
+    first = oof["origin"] < np.median(oof["origin"].unique())
+    for part in (oof[first], oof[~first]):
+        assert abs(part["forecast"].sum() / part["outcome"].sum() - 1) < 0.03
+
+
 def test_fitted_once_predicts_at_later_origins_and_other_horizons(panel):
     model = SMALL["accurate"]().fit(panel, 350)
     h = history(panel)

@@ -17,7 +17,7 @@ from .rows import Chunk, Learner, Rows
 # %% ../../nbs/demand/06_trees.ipynb #cell-006
 @dataclass
 class Codes:
-    """Code features by quantiles: 0 .. bins - 1, and 254 for a gap.
+    """Code features by quantiles: 0 .. bins - 1, and NaN for a gap.
 
     Attributes
     ----------
@@ -29,10 +29,10 @@ class Codes:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Return codes (F, R) of features (F, R)."""
-        out = np.empty(x.shape, np.uint8)
+        out = np.empty(x.shape, np.float16)  # exact for whole numbers to 2048
         for row, values, edges in zip(out, x, self.edges):
             row[:] = np.searchsorted(edges, values)
-            row[np.isnan(values)] = 254
+            row[np.isnan(values)] = np.nan
         return out
 
 
@@ -42,7 +42,7 @@ def quantile_codes(x: np.ndarray, bins: int = 100) -> Codes:
     Examples
     --------
     >>> codes = quantile_codes(np.array([[0.0, 5.0, np.nan, 5.0, 9.0]]))
-    >>> assert codes(np.array([[0.0, 5.0, np.nan, 8.0]])).tolist() == [[0, 1, 254, 2]]
+    >>> assert np.array_equal(codes(np.array([[0.0, 5.0, np.nan, 8.0]])), [[0, 1, np.nan, 2]], equal_nan=True)
     """
     edges = []
     for values in x:
@@ -52,6 +52,33 @@ def quantile_codes(x: np.ndarray, bins: int = 100) -> Codes:
             distinct = np.unique(values[np.linspace(0, len(values) - 1, bins + 1).astype(int)])
         edges.append((distinct[1:] + distinct[:-1]) / 2)
     return Codes(edges)
+
+# %% ../../nbs/demand/06_trees.ipynb #979bcf42
+def _matrix(codes: np.ndarray) -> np.ndarray:
+    """Lay codes (F, R) out for training: (R, F) in float32, features without any value as zeros."""
+    out = codes.T.astype(np.float32)
+    out[:, np.isnan(codes).all(axis=1)] = 0
+    return out
+
+# %% ../../nbs/demand/06_trees.ipynb #cf6596b7
+def _hidden(
+    codes: np.ndarray,
+    often: np.ndarray,
+    seed: int,
+) -> np.ndarray:
+    """Hide on a tenth of the rows, in place, the features that are known here and have gaps in other blocks.
+
+    Parameters
+    ----------
+    codes : np.ndarray
+        of one block, (F, R)
+    often : np.ndarray
+        share of gaps in all blocks, (F,)
+    seed : int
+    """
+    lost = np.flatnonzero((often > 0.05) & (np.isnan(codes).mean(axis=1) < often / 4))
+    codes[np.ix_(lost, np.random.default_rng(seed).random(codes.shape[1]) < 0.1)] = np.nan
+    return codes
 
 # %% ../../nbs/demand/06_trees.ipynb #cell-009
 @dataclass
@@ -74,9 +101,10 @@ class Tabular(Learner):
         self.codes = quantile_codes(sample)
         x = np.concatenate([self.codes(p[0]) for p in self.pieces], axis=1)
         y, weight, block = (np.concatenate([p[k] for p in self.pieces]) for k in (1, 2, 3))
-        self.pieces = []
+        self.pieces, often = [], np.isnan(x).mean(axis=1)
         self.models = {
-            int(b): self.learn(x[:, block == b], y[block == b], weight[block == b]) for b in np.unique(block)
+            int(b): self.learn(_hidden(x[:, block == b], often, self.seed), y[block == b], weight[block == b])
+            for b in np.unique(block)
         }
 
     def apply(
@@ -133,7 +161,7 @@ class Boosting(Tabular):
             early_stopping=False,
             random_state=self.seed,
         )
-        return model.fit(x.T.astype(np.float32), y, sample_weight=weight)
+        return model.fit(_matrix(x), y, sample_weight=weight)
 
 
 @dataclass
@@ -166,4 +194,4 @@ class Forest(Tabular):
         model = RandomForestRegressor(
             self.trees, min_samples_leaf=self.least, max_features=0.3, random_state=self.seed, n_jobs=1
         )
-        return model.fit(x.T.astype(np.float32), y, sample_weight=weight)
+        return model.fit(_matrix(x), y, sample_weight=weight)
