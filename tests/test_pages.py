@@ -70,9 +70,11 @@ def varied(small) -> list[dict]:
     other = replace(
         small,
         known=replace(known, kind="simulated", notes=("The budget is 0.",)),
-        decision=replace(small.decision, standing=replace(at, recorded=True, over_point=5.0)),
+        decision=replace(small.decision, standing=replace(at, recorded=True, over_point=5.0, over_rule=3.0)),
     )
-    low = replace(other, decision=replace(other.decision, standing=replace(at, recorded=False, over_point=-5.0)))
+    low = replace(
+        other, decision=replace(other.decision, standing=replace(at, recorded=False, over_point=-5.0, over_rule=-3.0))
+    )
     out = []
     for s, on_top, edge, privacy, npv in (
         (small, 0.0, None, None, -1e9),

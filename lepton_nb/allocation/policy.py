@@ -360,7 +360,7 @@ def value_of_information(
 
 def check_bound(
     books: Books,
-    bound: str,
+    bound: str | float,
     tolerance: float = 1e-9,
 ) -> float:
     """Return the profit of a bound; raise `PolicyError` naming the policies that earn more.
@@ -368,8 +368,8 @@ def check_bound(
     Parameters
     ----------
     books : Books
-    bound : str
-        name of the policy called a bound
+    bound : str | float
+        name of the policy called a bound, or money worked out without one
     tolerance : float, default 1e-09
         share of the bound, for rounding
 
@@ -379,13 +379,14 @@ def check_bound(
         money
     """
     profit = {name: float(book.summary()["profit"]) for name, book in books.items()}
-    if bound not in profit:
+    if isinstance(bound, str) and bound not in profit:
         raise PolicyError(f"no book of {bound}; there are {', '.join(profit)}.")
-    most = profit[bound] + tolerance * max(abs(profit[bound]), 1.0)
-    above = [f"{name} ({value:,.2f})" for name, value in profit.items() if value > most]
+    name, most = (bound, profit[bound]) if isinstance(bound, str) else ("the bound", bound)
+    limit = most + tolerance * max(abs(most), 1.0)
+    above = [f"{other} ({value:,.2f})" for other, value in profit.items() if value > limit]
     if above:
-        raise PolicyError(f"{bound} ({profit[bound]:,.2f}) is no bound: more is earned by {', '.join(above)}.")
-    return profit[bound]
+        raise PolicyError(f"{name} ({most:,.2f}) is no bound: more is earned by {', '.join(above)}.")
+    return most
 
 
 def regret(

@@ -52,6 +52,8 @@ class Dataset:
         what was not in the data and was assumed, in words
     truth : Any, default None
         what the simulation knows and a chain would not; None for real data
+    stated : dict[str, float]
+        numbers that stand in no table, by the case's parameter
     """
 
     name: str  # the source asked for, such as public:m5-foods1
@@ -63,6 +65,7 @@ class Dataset:
     currency: str  # of every price and cost
     assumed: list[str] = field(default_factory=list)  # what was not in the data and was assumed, in words
     truth: Any = None  # what the simulation knows and a chain would not; None for real data
+    stated: dict[str, float] = field(default_factory=dict)  # numbers that stand in no table, by the case's parameter
 
 # %% ../../nbs/data/07_catalog.ipynb #996ad8f5
 @dataclass(frozen=True)
@@ -257,6 +260,8 @@ class Sources:
         frequency, period and size for the card
     simulated : str
         what the embedded data are, in a line
+    stated : dict[str, dict[str, float]]
+        source -> parameter of the case -> number
     """
 
     case: str
@@ -268,6 +273,7 @@ class Sources:
     complete: Callable[[dict], tuple[dict, list[str]]]  # adds tables that every source must have, in words
     extent: Callable[[dict], dict[str, str]]  # frequency, period and size for the card
     simulated: str  # what the embedded data are, in a line
+    stated: dict[str, dict[str, float]] = field(default_factory=dict)  # source -> parameter of the case -> number
 
     def available(self) -> pd.DataFrame:
         """List the sources that `load` knows, with their licence and whether they are at hand."""
@@ -363,7 +369,8 @@ def _assemble(
         raise DataError(problems)
     digest = content_hash(tables)
     card = {**card, **sources.extent(tables), "sha256": digest}
-    return Dataset(name, sources.case, tables, card, log, digest, currency, [*assumed, *words], truth)
+    stated = sources.stated.get(name, {})
+    return Dataset(name, sources.case, tables, card, log, digest, currency, [*assumed, *words], truth, stated)
 
 
 def _load_public(sources: Sources, name: str, progress: bool) -> Dataset:

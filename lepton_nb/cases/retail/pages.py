@@ -76,7 +76,7 @@ def rests_on(s: Study) -> list[Assumption]:
         ("room at the dock", s.known.chain.dock_capacity, p.dock_capacity, "dock_capacity", "litres"),
     ]
     told = [
-        Assumption(what, f"{value:,.0f} {unit}" + (" (busiest of the past year)" if given is None else ""), name)
+        Assumption(what, f"{value:,.0f} {unit}" + (" (stated by the source)" if given is None else ""), name)
         for what, value, given, name, unit in limits
         if np.isfinite(value)
     ]

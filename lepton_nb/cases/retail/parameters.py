@@ -19,6 +19,10 @@ class Parameters(CaseParameters):
     >>> parameter_table(Parameters())
     """
 
+    currency: str = param(
+        "", pattern="^([A-Z]{3})?$", meaning="of own data, such as EUR; empty: as the files say, else EUR"
+    )
+    zone: str = param("", meaning="where own data were written down, such as Europe/Berlin; needed for moments in UTC")
     evaluation_weeks: int = param(
         8, ge=2, le=26, unit="weeks", meaning="last weeks of the data, kept for judging alone"
     )
@@ -49,13 +53,13 @@ class Parameters(CaseParameters):
         None,
         ge=0,
         unit="money per week",
-        meaning="most that may be ordered in a week; none takes the dearest week of the past year",
+        meaning="most that may be ordered in a week; none: no limit, or the one that the source states",
     )
     dock_capacity: float | None = param(
         None,
         gt=0,
         unit="litres per day",
-        meaning="most that can be unloaded in a day; none takes the fullest day of the past year",
+        meaning="most that can be unloaded in a day; none: no limit, or the one that the source states",
     )
     project_cost: float = param(40_000.0, ge=0, unit="money", meaning="building this once: people, data work, training")
     running_cost: float = param(12_000.0, ge=0, unit="money per year", meaning="running it: upkeep, checks, computing")

@@ -412,6 +412,8 @@ def tonight_budget(
 ) -> float:
     """Return tonight's share of the week's money: what tonight covers against what is still to be ordered this week.
 
+    It is never less than tonight's dearest pack, if the week's money has that: a small shop could else buy nothing.
+
     Parameters
     ----------
     state : State
@@ -420,7 +422,10 @@ def tonight_budget(
     """
     chain, gaps = state.chain, nights_to_next_order(state.chain)
     need = [(chain.cost * mean * gaps[:, day] * chain.may_order[:, day]).sum() for day in range(state.weekday, 7)]
-    return state.budget * (need[0] / sum(need) if sum(need) > 0 else 1.0) if np.isfinite(state.budget) else np.inf
+    if not np.isfinite(state.budget):
+        return np.inf
+    pack = (chain.cost * chain.pack * chain.may_order[:, state.weekday]).max(initial=0.0)
+    return max(state.budget * (need[0] / sum(need) if sum(need) > 0 else 1.0), min(pack, state.budget))
 
 
 def tonight_limits(

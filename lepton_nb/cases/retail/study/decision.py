@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from ....allocation.policy import best_settings, compare, what_ifs
+from ....allocation.policy import best_settings, check_bound, compare, what_ifs
 from ..chain.judging import assumptions_moved, judge_chain, yearly_gain
-from ..chain.lots import evening_prices, perfect_foresight, pick_series, point_lp, stochastic
+from ..chain.lots import evening_prices, foresight_bound, pick_series, point_lp, stochastic
 from ..chain.plans import replenishment_program
 from ..chain.reasons import WatchedPlan, audit_log, recheck, watch, why
 from ..chain.replenishment import ChainPolicy, ChainSimulator, Ledger, State, audit, opening
@@ -81,15 +81,21 @@ def _replayed(known: Known) -> dict[str, ChainPolicy]:
 def _books(
     params: Parameters, known: Known, forecast: Forecast, settings: Mapping, plan: WatchedPlan
 ) -> dict[str, Ledger]:
-    """Run every rule, the plan and perfect foresight through the judged weeks."""
+    """Run every rule and the plan through the judged weeks."""
     policies = free_rules(params, known, settings) | _replayed(known)
     policies |= {
         "newsvendor": newsvendor_policy(forecast.outlook, **settings["newsvendor"]),
         "plan on the point forecast": point_lp(forecast.outlook),
         PLAN: plan,
-        "perfect foresight": perfect_foresight(known.weeks.demand),
     }
     return judge_chain(known.chain, known.weeks, policies)
+
+
+def _most(known: Known, books: Mapping[str, Ledger]) -> float:
+    """Return what no way of ordering can earn more than in the judged weeks; raise `PolicyError` where one did."""
+    weeks = known.weeks
+    each = foresight_bound(known.chain, weeks.demand, weeks.stock, weeks.on_order, weeks.dates, weeks.price)
+    return check_bound(books, float(each.sum()))
 
 
 @dataclass(frozen=True)
@@ -112,16 +118,18 @@ class Standing:
         over the best rule
     over_point : float
         over the plan on the point forecast: the value of the stochastic solution
+    most : float
+        no way of ordering earns more, demand known and packs and shared limits left out
     to_foresight : float
-        what knowing the future would add: the value of perfect information
+        what knowing the future can add to the plan at most
     rule_to_foresight : float
-        what it would add to the best rule
+        what it can add to the best rule at most
     rule_over_today : float
         gain of the best rule over today
     rule_share : float | None
         part of the gain over today that the best rule brings alone
     closed : float | None
-        part of the way from the best rule to perfect foresight; None where there is none
+        part of the way from the best rule to that bound; None where there is none
     """
 
     today: str  # what the chain did where it is on record, else the better rule without a forecast
@@ -131,16 +139,18 @@ class Standing:
     over_today: float  # gain of the plan over today
     over_rule: float  # over the best rule
     over_point: float  # over the plan on the point forecast: the value of the stochastic solution
-    to_foresight: float  # what knowing the future would add: the value of perfect information
-    rule_to_foresight: float  # what it would add to the best rule
+    most: float  # no way of ordering earns more, demand known and packs and shared limits left out
+    to_foresight: float  # what knowing the future can add to the plan at most
+    rule_to_foresight: float  # what it can add to the best rule at most
     rule_over_today: float  # gain of the best rule over today
     rule_share: float | None  # part of the gain over today that the best rule brings alone
-    closed: float | None  # part of the way from the best rule to perfect foresight; None where there is none
+    closed: float | None  # part of the way from the best rule to that bound; None where there is none
 
 
 def standing_of(
     comparison: pd.DataFrame,
     weeks: int,
+    most: float,
 ) -> Standing:
     """Say where the plan stands.
 
@@ -150,12 +160,14 @@ def standing_of(
         of `compare`, with the plan in it
     weeks : int
         judged
+    most : float
+        profit that no way of ordering exceeds
 
     Examples
     --------
-    >>> profits = {PLAN: 130, "perfect foresight": 140, "newsvendor": 120, "base stock": 100, "ordering up to average": 90}
+    >>> profits = {PLAN: 130, "newsvendor": 120, "base stock": 100, "ordering up to average": 90}
     >>> profits["plan on the point forecast"] = 110
-    >>> hand = standing_of(pd.DataFrame({"profit": pd.Series(profits, dtype=float)}), weeks=2)
+    >>> hand = standing_of(pd.DataFrame({"profit": pd.Series(profits, dtype=float)}), weeks=2, most=140)
     >>> assert (hand.over_today, hand.over_rule, hand.closed, hand.rule_share) == (15, 5, 0.5, 2 / 3)
     >>> assert hand.today == "base stock" and not hand.recorded and hand.best_rule == "newsvendor"
     >>> hand
@@ -165,7 +177,7 @@ def standing_of(
     simple = profit[["ordering up to average", "base stock"]].idxmax()
     today = RECORD if RECORD in profit.index else simple
     over_today, over_rule = profit[PLAN] - profit[today], profit[PLAN] - profit[best]
-    distance = profit["perfect foresight"] - profit[best]
+    distance = most - profit[best]
     return Standing(
         today=today,
         recorded=RECORD in profit.index,
@@ -174,7 +186,8 @@ def standing_of(
         over_today=over_today * per_week,
         over_rule=over_rule * per_week,
         over_point=(profit[PLAN] - profit["plan on the point forecast"]) * per_week,
-        to_foresight=(profit["perfect foresight"] - profit[PLAN]) * per_week,
+        most=most * per_week,
+        to_foresight=(most - profit[PLAN]) * per_week,
         rule_to_foresight=distance * per_week,
         rule_over_today=(profit[best] - profit[today]) * per_week,
         rule_share=(profit[best] - profit[today]) / over_today if over_today > 0 else None,
@@ -510,7 +523,7 @@ def decision_of(params: Parameters, known: Known, forecast: Forecast) -> Decisio
     settings, plan = _settings(params, known, forecast), watch(stochastic(forecast.outlook))
     books = _books(params, known, forecast, settings, plan)
     comparison = compare(books)
-    standing = standing_of(comparison, params.evaluation_weeks)
+    standing = standing_of(comparison, params.evaluation_weeks, _most(known, books))
     profit, simple = comparison["profit"], standing.simple_rule
     return Decision(
         settings=settings,

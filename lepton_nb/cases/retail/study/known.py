@@ -125,7 +125,7 @@ def known_of(
     >>> assert np.isclose(known.weekly["units"].sum(), np.nansum(known.panel.y[:, known.panel.end % 7 : known.panel.end]))
     >>> known.kind, len(known.panel.ids), known.weekly.tail(3)
     """
-    data = SOURCES.load(params.source) if data is None else data
+    data = SOURCES.load(params.source, currency=params.currency, zone=params.zone) if data is None else data
     panel = build_panel(data)
     start = first_judged_day(panel, params.evaluation_weeks, params.validation_weeks)
     chain = _chain(params, data, panel, start)

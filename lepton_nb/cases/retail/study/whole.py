@@ -40,7 +40,7 @@ def _gain_results(params: Parameters, currency: str, forecast: Forecast, decisio
     plan, weeks, model = decision.comparison.loc["stochastic plan"], params.evaluation_weeks, forecast.chosen
     over, rule = "gain of the stochastic plan over", f"the best rule of thumb, {at.best_rule}"
     closed = "none" if at.closed is None else at.closed
-    way = "part of the way from the best rule of thumb to perfect foresight"
+    way = "part of the way from the best rule of thumb to a bound that no way of ordering can pass"
     told = [
         Result("gain.over_today_per_week", at.over_today, week, f"{over} {at.today}"),
         Result("gain.per_week", at.over_rule, week, f"{over} {rule}"),
@@ -59,6 +59,7 @@ def _gain_results(params: Parameters, currency: str, forecast: Forecast, decisio
         Result("forecast.RMSSE", error["RMSSE"], "no unit", f"RMSSE of the {model} model on the weeks kept apart"),
         Result("forecast.chosen", model, "", "model chosen on the validation weeks"),
         Result("gain.share_closed", closed, "share", way),
+        Result("profit.bound", at.most * weeks, currency, f"profit of {weeks} weeks that no way of ordering passes"),
     ]
     return told + [
         Result("profit." + name.replace(" ", "_"), row["profit"], currency, f"profit of {weeks} weeks: {name}")
@@ -232,4 +233,4 @@ def study(
     # one thread for linear algebra: sums in another order would give other last digits, and small matrices no speed
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*at or below cost")  # `known.notes` says it once
-        return study_of(params, SOURCES.load(params.source))
+        return study_of(params, SOURCES.load(params.source, currency=params.currency, zone=params.zone))
