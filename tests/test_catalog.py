@@ -192,10 +192,9 @@ def test_own_folder_is_completed_only_where_it_must_be(tmp_path):
         and own.tables["suppliers"].supplier.tolist() == ["dairy"]
         and own.currency == "CHF"
     )
-    assert own.tables["stores"].capacity.item() == 20 and not any("Unit cost" in word for word in own.assumed)
-    assert any("Capacity" in word for word in own.assumed) and any(
-        word.startswith("dairy: lead time") for word in own.assumed
-    )
+    assert own.tables["stores"].capacity.isna().all() and not any("Unit cost" in word for word in own.assumed)
+    assert any(word.startswith("Room of a store: not known") for word in own.assumed)
+    assert any(word.startswith("Every supplier: lead time 2") for word in own.assumed)
 
 
 def test_own_with_suppliers_but_no_items_uses_the_given_suppliers(tmp_path):

@@ -4,13 +4,11 @@
 
 # %% auto #0
 __all__ = ['GOODS', 'LEAST_DAYS', 'GIFTS', 'BRANDS', 'OUNCE', 'WEEK_ONE', 'JUICE', 'Logistics', 'speed', 'by_speed',
-           'assumed_items', 'assumed_stores', 'assumed_suppliers', 'in_words', 'keeping', 'assume_logistics',
-           'fit_suppliers', 'm5_long', 'm5_tables', 'since_listed', 'm5_calendar', 'leave_out', 'look_at_invoices',
-           'same_day', 'goods_sold', 'online_retail_tables', 'clean_parts', 'invoice_purchases', 'dominicks_tables',
-           'juice_terms']
+           'assumed_items', 'assumed_stores', 'assumed_suppliers', 'in_words', 'keeping', 'assume_logistics', 'm5_long',
+           'm5_tables', 'since_listed', 'm5_calendar', 'leave_out', 'look_at_invoices', 'same_day', 'goods_sold',
+           'online_retail_tables', 'clean_parts', 'invoice_purchases', 'dominicks_tables', 'juice_terms']
 
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-003
-import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,13 +30,14 @@ class Logistics:
         room one unit takes, litres
     shelf_life : tuple
         (least units per store and day, days the item keeps), fastest first
-    suppliers : tuple
+    supplier : str, default 'supplier'
+    lead_time : int, default 2
+        days, of every supplier whose terms are not known
+    order_days : str, default 'mon tue wed thu fri sat'
     packs : tuple
         pack sizes in use, units
     pack_days : float, default 3.0
         a pack is the largest of these within so many days of the item's sales in a store
-    cover_days : float, default 10.0
-        capacity of a store in days of its average daily volume
     period : int, default 1
         days between the rows of a series: 1 daily, 7 weekly
     currency : str, default 'USD'
@@ -51,14 +50,11 @@ class Logistics:
         (1.0, 14),
         (0.0, 60),
     )  # (least units per store and day, days the item keeps), fastest first
-    suppliers: tuple = (  # (name, lead time in days, order days)
-        ("supplier-a", 1, "mon tue wed thu fri sat"),
-        ("supplier-b", 2, "mon wed fri"),
-        ("supplier-c", 3, "tue fri"),
-    )
+    supplier: str = "supplier"
+    lead_time: int = 2  # days, of every supplier whose terms are not known
+    order_days: str = "mon tue wed thu fri sat"
     packs: tuple = (1, 2, 4, 6, 12, 24, 48)  # pack sizes in use, units
     pack_days: float = 3.0  # a pack is the largest of these within so many days of the item's sales in a store
-    cover_days: float = 10.0  # capacity of a store in days of its average daily volume
     period: int = 1  # days between the rows of a series: 1 daily, 7 weekly
     currency: str = "USD"
 
@@ -84,7 +80,6 @@ def assumed_items(sales: pd.DataFrame, assume: Logistics, groups: pd.Series | No
     ids = measured.index
     packs = np.asarray(assume.packs)
     fitting = packs[np.maximum(np.searchsorted(packs, measured.daily * assume.pack_days, side="right") - 1, 0)]
-    supplier = [assume.suppliers[zlib.crc32(str(item).encode()) % len(assume.suppliers)][0] for item in ids]
     return pd.DataFrame(
         {
             "item": ids,
@@ -92,25 +87,22 @@ def assumed_items(sales: pd.DataFrame, assume: Logistics, groups: pd.Series | No
             "cost": (assume.cost_share * measured.price).round(2).to_numpy(),
             "volume": assume.litres,
             "shelf_life": by_speed(measured.daily, assume.shelf_life),
-            "supplier": supplier,
+            "supplier": assume.supplier,
             "pack_size": fitting.astype("int64"),
             "minimum_order": fitting.astype("int64"),
         }
     )
 
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-010
-def assumed_stores(sales: pd.DataFrame, items: pd.DataFrame, assume: Logistics) -> pd.DataFrame:
-    """Make the table of stores: room for `cover_days` of the average daily volume, rounded up to 10 litres."""
-    volume = sales.item.map(items.set_index("item").volume) * sales.units
-    daily = volume.groupby(sales.store).sum() / sales.groupby("store").date.nunique() / assume.period
-    return pd.DataFrame({"store": daily.index, "capacity": np.ceil(daily.to_numpy() * assume.cover_days / 10) * 10})
+def assumed_stores(sales: pd.DataFrame) -> pd.DataFrame:
+    """Make the table of stores; their room is not known and sets no limit."""
+    return pd.DataFrame({"store": sorted(sales.store.unique()), "capacity": np.nan})
 
 
-def assumed_suppliers(assume: Logistics) -> pd.DataFrame:
-    """Make the table of suppliers."""
-    return pd.DataFrame(assume.suppliers, columns=["supplier", "lead_time", "order_days"]).astype(
-        {"lead_time": "int64"}
-    )
+def assumed_suppliers(items: pd.DataFrame, assume: Logistics) -> pd.DataFrame:
+    """Make the table of the suppliers that the items name, all on the assumed terms."""
+    names = sorted(set(items.supplier))
+    return pd.DataFrame({"supplier": names, "lead_time": assume.lead_time, "order_days": assume.order_days})
 
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-012
 def in_words(assume: Logistics, made: dict[str, pd.DataFrame], missing: list[str]) -> list[str]:
@@ -121,12 +113,12 @@ def in_words(assume: Logistics, made: dict[str, pd.DataFrame], missing: list[str
             f"Room: {assume.litres:g} litre{'s' * (assume.litres != 1)} per unit, the same for every item.",
             "Shelf life: " + keeping(assume.shelf_life),
             f"Packs: the largest of {', '.join(map(str, assume.packs))} units within {assume.pack_days:g} days of sales; one pack is the minimum order.",
-            f"Supplier: one of {len(assume.suppliers)}, by a checksum of the item's identifier.",
+            f"Supplier: {assume.supplier} delivers every item.",
         ],
-        "stores": [f"Capacity of a store: {assume.cover_days:g} days of its average daily volume."],
+        "stores": ["Room of a store: not known, so it sets no limit."],
         "suppliers": [
-            f"{name}: lead time {lead} day{'s' * (lead > 1)}, takes orders {days}."
-            for name, lead, days in made["suppliers"][["supplier", "lead_time", "order_days"]].itertuples(index=False)
+            f"Every supplier: lead time {assume.lead_time} day{'s' * (assume.lead_time > 1)}, "
+            f"takes orders {assume.order_days}."
         ],
     }
     return [sentence for table in missing for sentence in told[table]]
@@ -162,25 +154,14 @@ def assume_logistics(
     missing = [name for name in ("items", "stores", "suppliers") if name not in tables]
     made = dict(tables)
     if "suppliers" in tables and "items" in missing:
-        known = tables["suppliers"]
-        assume = replace(assume, suppliers=tuple(zip(known.supplier, known.lead_time, known.order_days)))
+        assume = replace(assume, supplier=tables["suppliers"].supplier.iloc[0])
     if "items" in missing:
         made["items"] = assumed_items(made["sales"], assume, groups)
     if "stores" in missing:
-        made["stores"] = assumed_stores(made["sales"], made["items"], assume)
+        made["stores"] = assumed_stores(made["sales"])
     if "suppliers" in missing:
-        named = sorted(set(made["items"].supplier))
-        made["suppliers"] = assumed_suppliers(fit_suppliers(assume, named))
+        made["suppliers"] = assumed_suppliers(made["items"], assume)
     return made, in_words(assume, made, missing)
-
-
-def fit_suppliers(assume: Logistics, named: list[str]) -> Logistics:
-    """Give each supplier named in the items the terms of one of the assumed suppliers, in turn."""
-    known = {name: (lead, days) for name, lead, days in assume.suppliers}
-    terms = list(known.values())
-    return replace(
-        assume, suppliers=tuple((name, *known.get(name, terms[i % len(terms)])) for i, name in enumerate(named))
-    )
 
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-020
 def m5_long(sales: pd.DataFrame, calendar: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
@@ -465,10 +446,9 @@ def dominicks_tables(weeks: pd.DataFrame) -> tuple[dict, pd.DataFrame, list[str]
 def juice_terms(tables, cost, volume, words, log) -> tuple[dict, pd.DataFrame, list[str]]:
     """Put the true cost and carton sizes in place of the assumed ones."""
     items = tables["items"].assign(cost=lambda t: t.item.map(cost), volume=lambda t: t.item.map(volume))
-    stores = assumed_stores(tables["sales"], items, JUICE)
-    words = [word for word in words if not word.startswith(("Unit cost", "Room"))]
+    words = [word for word in words if not word.startswith(("Unit cost", "Room: "))]
     words += [
         "Unit cost: from the recorded margin (median over stores and weeks), not assumed. Room: the size of the carton.",
         "Rows are weeks, dated by their first day (Thursday).",
     ]
-    return {**tables, "items": items, "stores": stores}, log, words
+    return {**tables, "items": items}, log, words

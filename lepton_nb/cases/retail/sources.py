@@ -252,7 +252,7 @@ def _priced_by_cost(read: Tables, share: float) -> tuple[pd.DataFrame, list[str]
 
 def _made_ready(read: Tables, currency: str) -> tuple[dict, pd.DataFrame, list[str]]:
     """Clean a user's tables and complete them; give tables, log, and what was assumed."""
-    assume = Logistics(currency=currency)
+    assume = Logistics(currency=currency, shelf_life=((0.0, None),))
     sales, words = _priced_by_cost(read, assume.cost_share)
     read["sales"] = sales
     tables, log = clean(read)

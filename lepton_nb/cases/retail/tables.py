@@ -149,7 +149,15 @@ ITEMS = {
 STORES = {
     "store": column("text", "identifier of the store, without a slash", example=("S1",), check=NO_SLASH, mend=RENAME),
     "capacity": column(
-        "number", "room for stock on hand", "litres", example=(4500,), check=above(0), mend="Write litres, above 0."
+        "number",
+        "room for stock on hand; empty: no limit",
+        "litres",
+        default=np.nan,
+        without="no limit",
+        nullable=True,
+        example=(4500,),
+        check=above(0),
+        mend="Write litres, above 0, or leave the cell empty.",
     ),
 }
 

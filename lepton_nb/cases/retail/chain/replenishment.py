@@ -1165,7 +1165,7 @@ def chain_from_tables(
         minimum=numbers("minimum_order"),
         lead_time=supplier["lead_time"].reindex(of["supplier"]).to_numpy(int),
         may_order=np.array(days.reindex(of["supplier"]).tolist(), bool),
-        store_capacity=stores["capacity"].to_numpy(float),
+        store_capacity=stores["capacity"].fillna(np.inf).to_numpy(float),
         store_names=tuple(stores["store"]),
         **limits,
     )

@@ -158,6 +158,7 @@ def _limits(params: Parameters, known: Known, ground: Ground, books: pd.DataFram
     limits = [
         Limit(f"shelf of {name}, litres", f"litres, {name}", room)
         for name, room in zip(chain.store_names, chain.store_capacity)
+        if np.isfinite(room)
     ]
     for name, units in books["units"].groupby(supplier).sum().items():
         most = params.singles_share * units
