@@ -18,9 +18,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from zoneinfo import available_timezones
 
+import charset_normalizer
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -74,26 +76,72 @@ def too_large(size: float) -> Unreadable:
     )
 
 # %% ../../nbs/data/03_reading.ipynb #cell-008
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_USUAL = [
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "cp850",
+    "cp852",
+    "cp866",
+    "shift_jis",
+    "gb18030",
+    "big5",
+    "euc_kr",
+]
+
+
+def _guessed(path: Path) -> str:
+    """Name the encoding of a text that is not Unicode; raise Unreadable where no usual one reads all of it."""
+    sample = b"".join(islice(pieces(path), 4))
+    likely = [found.encoding for found in charset_normalizer.from_bytes(sample, cp_isolation=_USUAL)]
+    likely.sort(key=lambda name: name != "cp1252")  # the most frequent by far, so taken wherever it makes sense
+    for name in dict.fromkeys([*likely, "cp1252"]):
+        decoder = codecs.getincrementaldecoder(name)()
+        if all(decodes(decoder, piece) for piece in pieces(path)) and decodes(decoder, b"", final=True):
+            return name
+    raise Unreadable("holds bytes that are no text in any usual encoding", "Save it as CSV (UTF-8).")
+
+
 def look_over(path: Path) -> tuple[str, bytes]:
-    """Find the encoding of a text file and give its beginning; raise Unreadable if it is empty, binary or too large."""
+    """Find the encoding of a text file and give its beginning.
+
+    Raise Unreadable if it is no plain file, empty, binary, too large, or its bytes are no text.
+    """
+    if not path.is_file():
+        raise Unreadable("is not a plain file", "Put the table itself into the folder.")
     if path.stat().st_size > limit_mb() * 1e6:
         raise too_large(path.stat().st_size)
-    size, utf8, first = 0, True, b""
+    size, first, mark = 0, b"", ""
     decoder = codecs.getincrementaldecoder("utf-8")()
+    whole = True
     for piece in pieces(path):
-        first, size = first or piece, size + len(piece)
+        if not first:
+            first = piece
+            mark = next((name for bom, name in _MARKS.items() if first.startswith(bom)), "")
+            decoder = codecs.getincrementaldecoder(mark or "utf-8")()
+        size += len(piece)
         if size > limit_mb() * 1e6:
             raise too_large(size)
-        utf8 = utf8 and decodes(decoder, piece)
-    if not first.strip():
+        whole = whole and decodes(decoder, piece)
+    whole = whole and decodes(decoder, b"", final=True)
+    if not first.strip(b"\x00 \t\r\n\xff\xfe\xef\xbb\xbf"):
         raise Unreadable("is empty", "Export it again; it needs a header and rows.")
     kind = next((name for magic, name in MAGIC.items() if first.startswith(magic)), None)
-    wide = first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    if kind or (b"\x00" in first and not wide):
+    if kind or (b"\x00" in first and not mark):
         raise Unreadable(
             f"is not a text file but {kind or 'binary data'}", "Save the table as CSV (comma separated, UTF-8)."
         )
-    return "utf-16" if wide else "utf-8" if utf8 else "cp1252", first
+    if mark and not whole:
+        raise Unreadable(f"is cut off or broken: not all of it is {mark.upper()}", "Export it again.")
+    return mark or ("utf-8" if whole else _guessed(path)), first
 
 # %% ../../nbs/data/03_reading.ipynb #cell-010
 def pieces(path: Path) -> Iterator[bytes]:
@@ -106,10 +154,10 @@ def pieces(path: Path) -> Iterator[bytes]:
         raise Unreadable(f"cannot be read ({error})", "Copy or export it again.") from error
 
 
-def decodes(decoder, piece: bytes) -> bool:
+def decodes(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = False) -> bool:
     """Tell whether the next piece is valid in the decoder's encoding."""
     try:
-        decoder.decode(piece)
+        decoder.decode(piece, final)
     except UnicodeDecodeError:
         return False
     return True

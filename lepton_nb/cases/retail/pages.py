@@ -192,7 +192,7 @@ def against(s: Study) -> str:
 def tonight_of(s: Study) -> pd.DataFrame:
     """Lay out every line of the order, its reason without what stands beside it."""
     lines = s.decision.tonight[["store", "item", "supplier", "units", "packs", "cost", "reason"]]
-    short = lines["reason"].str.replace(r"^.*?, because ", "", regex=True)
+    short = lines["reason"].astype("string").str.replace(r"^.*?, because ", "", regex=True)
     return lines.assign(reason=short.str[:1].str.upper() + short.str[1:])
 
 

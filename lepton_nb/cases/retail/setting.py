@@ -388,7 +388,7 @@ def last_order(
     ledger: Ledger,
     groups: pd.Series,
 ) -> tuple[pd.Timestamp, pd.DataFrame]:
-    """Write out the order of the last evening on which most series may order.
+    """Write out the order of the last evening on which most series may order and something was ordered.
 
     Parameters
     ----------
@@ -408,7 +408,8 @@ def last_order(
     >>> lines.head(3)
     """
     open_series = ledger.chain.may_order.sum(axis=0)[ledger.dates.weekday]
-    evening = int(np.flatnonzero(open_series == open_series.max())[-1])
+    may, ordered = open_series == open_series.max(), (ledger.orders > 0).any(axis=0)
+    evening = int(np.flatnonzero(may & ordered if (may & ordered).any() else may)[-1])
     units, names = ledger.orders[:, evening], pd.Series(ledger.chain.ids).str.split("/", n=1, expand=True)
     lines = pd.DataFrame(
         {
