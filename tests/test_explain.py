@@ -189,3 +189,11 @@ def test_trees_feature_by_feature(book, origin):
     assert (
         told["ds"].tolist() == list(book.panel.ds[origin : origin + 2]) and (told["unique_id"] == "shop b/item 2").all()
     )
+
+
+def test_a_forecast_that_is_partly_a_rule_is_not_explained_as_the_models(book):
+    with pytest.warns(UserWarning, match="60 days of history are few"):
+        short = MODELS["fast"]().fit(book, 60)
+    for tell in (lambda: explain(short, book, 60, [0]), lambda: explain_linear(short, book, 60)):
+        with pytest.raises(ExplainError, match="mixed with the seasonal average"):
+            tell()

@@ -1,12 +1,15 @@
 """The one call from a table to a forecast: any frequency, short and odd series, errors in a user's words."""
 
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from lepton_nb.demand.forecasting import forecast
+from lepton_nb.demand.models import MODELS
+from lepton_nb.demand.panel import Panel
 from lepton_nb.workbook.parameters import UserError
 
 
@@ -57,6 +60,43 @@ def test_a_short_history_gets_its_average_and_says_so(days):
     )
     out = forecast(df, 3, freq="D")
     assert np.allclose(out["yhat"], df["y"].mean()) and set(out["model"]) == {"average"}
+
+
+def chance(days: int, series: int, seed: int, h: int = 14) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return counts with a weekday profile, and what comes in the h days after them."""
+    rng, ds = np.random.default_rng(seed), pd.date_range("2026-01-05", periods=days + h)
+    mean = rng.uniform(5, 20, (series, 1)) * np.array([0.8, 0.8, 0.9, 1.0, 1.2, 1.5, 0.8])[ds.dayofweek]
+    y = rng.poisson(mean).astype(float)
+    names = np.repeat([f"a/{i}" for i in range(series)], days)
+    return pd.DataFrame({"unique_id": names, "ds": np.tile(ds[:days], series), "y": y[:, :days].ravel()}), y[:, days:]
+
+
+@pytest.mark.parametrize(("days", "share"), [(10, 0.0), (40, 0.37), (120, 1.0)])
+def test_a_short_history_is_no_worse_than_its_mean_and_says_so(days, share):
+    h, miss = 14, {"fast": [], "accurate": [], "average": []}
+    for seed in range(6):
+        df, came = chance(days, 2, seed)
+        panel = Panel.from_frames(df, horizon=h)
+        for name in miss:
+            model = MODELS[name]()
+            if share < 1 and name != "average":
+                with pytest.warns(UserWarning, match=f"{days} days of history are few.*{share:.0%}"):
+                    model.fit(panel, days)
+            else:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    model.fit(panel, days)
+            miss[name].append(((model.predict(panel, days, h) - came) ** 2).mean())
+    average = np.mean(miss.pop("average"))
+    assert all(np.mean(m) < 1.02 * average for m in miss.values()), {k: np.mean(m) / average for k, m in miss.items()}
+
+
+@pytest.mark.parametrize(("days", "said"), [(20, "fast with seasonal_average"), (120, "fast")])
+def test_the_table_says_how_far_a_short_history_was_trusted(days, said):
+    df, _ = chance(days, 3, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert set(forecast(df, 3, freq="D", model="fast")["model"]) == {said}
 
 
 def test_a_series_without_demand_is_forecast_as_none():

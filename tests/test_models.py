@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from lepton_nb.demand.features import closed_days, features, history, windows
+from lepton_nb.demand.intervals import Calibrated
 from lepton_nb.demand.linear import Ridge
 from lepton_nb.demand.models import MODELS, Ensemble, fit_all
 from lepton_nb.demand.network import Network
@@ -113,6 +114,19 @@ def test_a_gap_is_no_large_value_to_trees_that_never_saw_one(name, seed):
     first = oof["origin"] < np.median(oof["origin"].unique())
     for part in (oof[first], oof[~first]):
         assert abs(part["forecast"].sum() / part["outcome"].sum() - 1) < 0.03
+
+
+def test_quantiles_of_a_history_under_two_years_are_exceeded_as_often_as_they_say():
+    tails = []
+    for seed in range(3):
+        whole = young(days=688, seed=seed)
+        noise = np.random.default_rng(seed).lognormal(0, 0.2, whole.y.shape)
+        whole = replace(whole, y=(whole.y * noise).astype(np.float32))
+        panel, came = whole.cut(660), whole.y[:, 660:]
+        model = MODELS["accurate"]().fit(panel, 660)
+        ends = Calibrated.fit(model, panel).quantiles(model.predict(panel, 660, 28), [0.1, 0.9])
+        tails.append([(came < ends[..., 0]).mean(), (came > ends[..., 1]).mean()])
+    assert np.abs(np.mean(tails, axis=0) - 0.1).max() < 0.015, "half the data are enough to tell how far forecasts miss"
 
 
 def test_fitted_once_predicts_at_later_origins_and_other_horizons(panel):

@@ -17,7 +17,7 @@ import pandas as pd
 from .features import History, closed_days, features, history, table
 from .linear import Ridge
 from .panel import Panel
-from .rows import Learner
+from .rows import Learner, trust
 from .trees import Tabular
 from ..workbook.parameters import UserError
 
@@ -223,12 +223,23 @@ def _find_series(h: History, series: Sequence) -> np.ndarray:
     return found
 
 
+def _ready(model: Learner) -> None:
+    """Refuse a model that has learned nothing, or whose forecast is not its own."""
+    if not hasattr(model, "past"):
+        raise ExplainError(f"{type(model).__name__} has learned nothing yet: call fit(panel, origin) first")
+    h, learned = model.past
+    if trust(learned, h.rhythm) < 1:
+        raise ExplainError(
+            f"{type(model).__name__} learned from {learned} days, so its forecast is mixed with the seasonal average; "
+            "explain a model with a longer history"
+        )
+
+
 def _ask(
     model: Learner, h: History, series: Sequence, steps: Sequence[int], background: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lay out series and days asked for, 0 for the origin's day, (R,), (R,); raise `ExplainError` for others."""
-    if not hasattr(model, "past"):
-        raise ExplainError(f"{type(model).__name__} has learned nothing yet: call fit(panel, origin) first")
+    _ready(model)
     days = np.atleast_1d(np.asarray(list(steps) if np.ndim(steps) else steps))
     if not len(days) or days.dtype.kind not in "iu" or (days < 1).any():
         raise ExplainError(f"steps is {steps!r}; give whole days ahead from 1 (the origin's day)")
@@ -342,8 +353,7 @@ def explain_linear(
     """
     if not isinstance(model, Ridge):
         raise ExplainError(f"{type(model).__name__} is not linear; use `explain`")
-    if not hasattr(model, "past"):
-        raise ExplainError(f"{type(model).__name__} has learned nothing yet: call fit(panel, origin) first")
+    _ready(model)
     h = history(panel)
     x, scale = features(h, origin, horizon)
     names, rows = model._design(x, (len(scale), horizon))

@@ -18,7 +18,7 @@ from .features import History, history
 from .intervals import Calibrated
 from .models import maker_of
 from .panel import Panel
-from .rows import Learner
+from .rows import Learner, trust
 from .rules import Forecaster
 from .scenarios import Fitted
 from ..workbook.parameters import UserError
@@ -53,6 +53,13 @@ def _maker(
     return make
 
 
+def _fitted(name: str, h: int, panel: Panel, known: History, origin: int) -> Forecaster:
+    """Fit a model; that a history is short is said in the answer's column, not in a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "[0-9]+ days of history are few")
+        return _maker(name, h, panel)().fit(known, origin)
+
+
 def _trial(
     panel: Panel,
     known: History,
@@ -70,12 +77,12 @@ def _trial(
     if windows < 1:
         return None
     columns = tuple(panel.end - h * k for k in range(windows, 0, -1))
-    fitted = {name: Fitted(_maker(name, h, panel)().fit(known, columns[0]), known) for name in names}
+    fitted = {name: Fitted(_fitted(name, h, panel, known, columns[0]), known) for name in names}
     origins = Origins(columns, h, "validation", panel.end)
     return backtest(panel, {name: lambda name=name: fitted[name] for name in names}, origins, refit=False)
 
 # %% ../../nbs/demand/15_forecasting.ipynb #3e0e7ea8
-_CANDIDATES = ("average", "seasonal_naive", "fast", "accurate")  # the simpler first
+_CANDIDATES = ("average", "seasonal_naive", "seasonal_average", "fast", "accurate")  # the simpler first
 
 
 def _chosen(
@@ -91,7 +98,7 @@ def _chosen(
     tuple[str, Backtest | None]
         name and its trial
     """
-    names = (_CANDIDATES if panel.y.size < 300_000 else _CANDIDATES[:3]) if model == "auto" else (model,)
+    names = (_CANDIDATES if panel.y.size < 300_000 else _CANDIDATES[:-1]) if model == "auto" else (model,)
     tried = _trial(panel, known, names, h)
     if tried is None:
         return "average", None
@@ -172,7 +179,7 @@ def forecast(
     level : Sequence[float], default (80, 95)
         percent of each interval
     model : str, default 'auto'
-        "auto" tries four of `models.MODELS`, or the name of one
+        "auto" tries five of `models.MODELS`, or the name of one
     gaps : str, default 'zero'
         a missing row after the first demand: "zero" demand or "missing"
 
@@ -232,12 +239,18 @@ def _forecast(
     name, tried = _chosen(panel, known, model, h) if origin else ("average", None)
     if tried is None:
         return mean, ends, used
-    fitted = _maker(name, h, panel)().fit(known, origin)
+    fitted = _fitted(name, h, panel, known, origin)
     spread = Calibrated.fit(fitted if isinstance(fitted, Learner) else tried, panel, name, smallest=50)
     rich = np.isfinite(panel.y[:, :origin]).sum(1) >= min(panel.season + 2, 30)
     best = np.asarray(fitted.predict(known, origin, h), float)
-    mean[rich], ends[rich], used[rich] = best[rich], spread.quantiles(best, taus)[rich], name
+    mean[rich], ends[rich], used[rich] = best[rich], spread.quantiles(best, taus)[rich], _label(name, fitted)
     return mean, ends, used
+
+
+def _label(name: str, fitted: Forecaster) -> str:
+    """Name what a forecast was made with: on a short history the seasonal average has a part or all of it."""
+    share = trust(fitted.past[1], fitted.past[0].rhythm) if isinstance(fitted, Learner) else 1
+    return name if share == 1 else f"{name} with seasonal_average" if share > 0 else "seasonal_average"
 
 
 def _unit(y: np.ndarray) -> float:

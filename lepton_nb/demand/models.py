@@ -8,7 +8,6 @@ __all__ = ['MODELS', 'Ensemble', 'fit_all', 'maker_of']
 # %% ../../nbs/demand/09_models.ipynb #cell-003
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 import numpy as np
 
@@ -17,8 +16,9 @@ from .linear import Ridge
 from .network import Network
 from .panel import Panel, PanelError
 from .rows import Learner, fit_together
-from .rules import Average, Forecaster, SeasonalNaive
+from .rules import Average, Forecaster, SeasonalAverage, SeasonalNaive
 from .trees import Boosting, Forest
+from ..workbook.parameters import nearest
 
 # %% ../../nbs/demand/09_models.ipynb #cell-006
 @dataclass
@@ -52,6 +52,7 @@ _FEW = (  # the recent mean and the profile of the season: of days, hours, month
 MODELS: dict[str, Callable[[], Forecaster]] = {
     "seasonal_naive": SeasonalNaive,
     "average": Average,
+    "seasonal_average": SeasonalAverage,
     "linear": lambda: Ridge(alpha=0.0, only=_FEW),
     "ridge": Ridge,
     "forest": Forest,
@@ -120,7 +121,7 @@ def maker_of(
         of a model
     """
     if name not in MODELS:
-        near = get_close_matches(str(name), MODELS, 1, 0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
+        near = nearest(str(name), MODELS)
+        hint = f"; did you mean {near!r}?" if near else ";"
         raise PanelError(f"no model {name!r}{hint} there are {', '.join(map(repr, MODELS))}")
     return MODELS[name]
