@@ -1,7 +1,11 @@
 """A small report that has everything a real one has; the browser and publishing tests look at it."""
 
+import json
+
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from lepton_nb.workbook.manifest import file_sha256
 
 CELLS = [
     (
@@ -396,3 +400,12 @@ def notebook(fails: bool = False) -> nbformat.NotebookNode:
     return new_notebook(
         cells=made, metadata={"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}
     )
+
+
+def seal(folder):
+    """Write the manifest of a run folder as its files are now."""
+    files = [path for path in sorted(folder.iterdir()) if path.suffix in (".html", ".ipynb", ".json")]
+    parts = [{"@id": path.name, "sha256": file_sha256(path)} for path in files if not path.name.startswith("ro-crate")]
+    root = {"@id": "./", "hasPart": [{"@id": part["@id"]} for part in parts]}
+    (folder / "ro-crate-metadata.json").write_text(json.dumps({"@graph": [root, *parts]}), encoding="utf-8")
+    return folder

@@ -1,6 +1,7 @@
 """Whole pages: a real Papermill run published, a failed one, and input that would break a careless renderer."""
 
 import json
+import os
 import re
 from html.parser import HTMLParser
 
@@ -12,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from lepton_nb.workbook.markup import markdown_html, mathml, set_aside, summary_line
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.publish import recorded, render
-from lepton_nb.workbook.site import publish, write_front
+from lepton_nb.workbook.site import publish, publish_methods, write_front
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "mspace", "path", "use", "rect", "image", "col", "wbr"}
 
@@ -307,6 +308,7 @@ def test_publishing_makes_the_front_page(executed, tmp_path, page):
     (run / "results.json").write_text(
         json.dumps({"case": "bakery", "parameters": {}, "results": recorded(nbformat.read(executed, 4))})
     )
+    sample_report.seal(run)
     assert publish(run, reports) == reports / "bakery" / "report.html"
     published = (reports / "bakery" / "report.html").read_text(encoding="utf-8")
     assert "index.html" not in page and '<a href="../index.html">All pages</a>' in published
@@ -345,23 +347,139 @@ def test_an_empty_front_page_says_how_to_begin(tmp_path):
 
 
 def test_only_a_finished_run_is_published(executed_failing, tmp_path):
-    with pytest.raises(UserError, match="it has no page"):
+    with pytest.raises(UserError, match="not a finished run"):
         publish(tmp_path, tmp_path / "reports")
     run = tmp_path / "run"
     render(executed_failing, run / "report.html", sample_report.MANIFEST | {"status": "failed"})
     (run / "results.json").write_text("{}")
-    with pytest.raises(UserError, match="did not finish"):
-        publish(run, tmp_path / "reports")
+    with pytest.raises(UserError, match="not a page of a run that finished"):
+        publish(sample_report.seal(run), tmp_path / "reports")
     assert not (tmp_path / "reports").exists()
 
 
 def test_a_disk_that_fills_up_leaves_nothing_half_written(tmp_path, monkeypatch, executed):
-    import lepton_nb.workbook.publish as module
-
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError):
         render(executed, tmp_path / "out" / "report.html", {})
-    assert list((tmp_path / "out").iterdir()) == []
+    assert list(tmp_path.iterdir()) == [], "nor a folder that was made for it"
+
+
+# what is published may say anything, and the folder may hold anything
+
+
+@pytest.fixture
+def finished(page, tmp_path):
+    """A finished run, and what a changed page of it makes of it."""
+    run = tmp_path / "run"
+    run.mkdir()
+
+    def make(was='"case": "bakery"', now='"case": "bakery"'):
+        assert was in page
+        (run / "report.html").write_text(page.replace(was, now), encoding="utf-8")
+        results = {"case": "bakery", "parameters": {}, "results": {"gain": {"value": 1.0, "unit": "EUR"}}}
+        (run / "results.json").write_text(json.dumps(results))
+        return sample_report.seal(run)
+
+    return make
+
+
+def all_files(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        '"case": "../x"',
+        '"case": "/tmp/x"',
+        '"case": ".."',
+        '"case": ""',
+        '"case": "solve"',
+        '"case": ["bakery"]',
+        '"source": "public:../../x"',
+        '"siblings": [["../x", "a page"]]',
+        '"page": null',
+        '"case": "bakery"]',
+    ],
+)
+def test_a_report_cannot_say_where_it_is_published(finished, tmp_path, now):
+    run = finished('"words": ', f'{now}, "words": ') if now.startswith(('"s', '"p')) else finished(now=now)
+    before = all_files(tmp_path)
+    with pytest.raises(UserError):
+        publish(run, tmp_path / "reports")
+    assert all_files(tmp_path) == before
+
+
+def test_a_cut_result_is_not_published(finished, tmp_path):
+    run = finished()
+    (run / "results.json").write_text((run / "results.json").read_text()[:-3])
+    with pytest.raises(UserError, match="results.json is not as the run wrote it"):
+        publish(run, tmp_path / "reports")
+    assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.parametrize("name", ["index.html", "bakery/report.html", "bakery.results.json", "bakery"])
+def test_what_others_wrote_is_never_written_over(finished, tmp_path, name):
+    run, theirs = finished(), tmp_path / "reports" / name
+    theirs.parent.mkdir(parents=True, exist_ok=True)
+    theirs.write_text("<p>mine</p>")
+    before = all_files(tmp_path)
+    with pytest.raises((UserError, OSError)):
+        publish(run, tmp_path / "reports")
+    assert all_files(tmp_path) == before
+
+
+def test_what_others_put_beside_the_pages_stays(finished, tmp_path):
+    run, reports = finished(), tmp_path / "reports"
+    publish(run, reports)
+    for name in ("bakery/mine.html", "solve/mine.html", "mine.results.json"):
+        (reports / name).parent.mkdir(exist_ok=True)
+        (reports / name).write_text("<p>mine</p>")
+    publish(run, reports)
+    write_front(reports)
+    publish_methods([], reports)
+    assert {"bakery/mine.html", "solve/mine.html", "mine.results.json"} < all_files(reports).keys()
+
+
+def test_a_folder_that_is_a_link_leads_nowhere(finished, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "bakery").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="leads out of"):
+        publish(finished(), tmp_path / "reports")
+    assert all_files(tmp_path / "elsewhere") == {} and not (tmp_path / "reports" / "index.html").exists()
+
+
+@pytest.mark.parametrize("nth", range(1, 4))
+def test_a_full_disk_publishes_nothing_at_all(finished, tmp_path, monkeypatch, nth):
+    publish(finished(), tmp_path / "reports")
+    before = all_files(tmp_path / "reports")
+    run = finished("How much bread to bake", "How much rye to bake")
+    calls, fsync = [], os.fsync
+
+    def full(handle):
+        calls.append(handle)
+        if len(calls) == nth:
+            raise OSError(28, "No space left on device")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError):
+        publish(run, tmp_path / "reports")
+    assert all_files(tmp_path / "reports") == before
+    monkeypatch.undo()
+    publish(run, tmp_path / "reports")
+    assert "How much rye" in (tmp_path / "reports" / "index.html").read_text()
+
+
+def test_a_published_page_that_was_damaged_does_not_stop_the_front_page(finished, tmp_path):
+    reports = tmp_path / "reports"
+    publish(finished(), reports)
+    (reports / "old").mkdir()
+    text = (reports / "bakery" / "report.html").read_text()
+    for name, now in (("a", '"kind": 3'), ("b", '"kind": "case", "heads": 7'), ("c", '"kind": "ca')):
+        (reports / "old" / f"{name}.html").write_text(text.replace('"kind": "case"', now))
+    assert 'href="bakery/report.html"' in write_front(reports).read_text()

@@ -21,7 +21,7 @@ from platformdirs import user_cache_dir
 from .contract import Contract, check_tables, conform, content_hash
 from .findings import DataError, log_table
 from .reading import Tables, read_folder
-from ..workbook.parameters import UserError, nearest
+from ..workbook.parameters import UserError, nearest, own_place
 
 # %% ../../nbs/data/07_catalog.ipynb #b349400f
 class SourceError(UserError):
@@ -298,7 +298,7 @@ class Sources:
         zone : str, default ''
             of the place, such as Europe/Berlin, for moments in UTC
         """
-        tables = read_folder(self.contract, folder, zone)
+        tables = read_folder(self.contract, own_place(folder), zone)
         if faults := self.unusable(tables):
             raise DataError(faults)
         return tables

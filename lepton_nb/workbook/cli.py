@@ -13,8 +13,11 @@ import re
 import shutil
 import signal
 import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 from tabulate import tabulate
@@ -104,11 +107,21 @@ def _summary(folder: Path) -> str:
     return f"{took['seconds']:.0f} s, {took['peak_memory'] / 1e6:.0f} MB at most"
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-014
+def _tell(quiet: bool) -> Callable[[str], None]:
+    """Return what tells a waiting user of a run; with `--quiet` all but that there was nothing to do."""
+    from lepton_nb.workbook.run import DONE
+
+    def tell(text: str) -> None:
+        if not (quiet and text.startswith(DONE)):
+            _say(text)
+
+    return tell
+
+
 def _do_run(arguments: argparse.Namespace) -> int:
     """Run a case, and publish its report if asked to."""
     from lepton_nb.workbook.run import RunFailed, run_case, run_pages
 
-    notify = (lambda text: None) if arguments.quiet else (lambda text: print(text, file=sys.stderr))
     try:
         folder = run_case(
             arguments.case,
@@ -118,7 +131,7 @@ def _do_run(arguments: argparse.Namespace) -> int:
             fresh=arguments.fresh,
             progress=not arguments.quiet,
             threads=arguments.threads,
-            notify=notify,
+            notify=_tell(arguments.quiet),
             **arguments.place,
         )
     except RunFailed as error:
@@ -132,11 +145,9 @@ def _do_run(arguments: argparse.Namespace) -> int:
 
 
 def _publish(folder: Path, reports: str) -> Path:
-    from lepton_nb.workbook.run import is_complete, storage
+    from lepton_nb.workbook.run import storage
     from lepton_nb.workbook.site import publish as publish_run
 
-    if not is_complete(folder):
-        raise UserError(f"{folder}: not a finished run; give a folder such as runs/retail/0123456789abcdef")
     with storage(reports):
         return Path(publish_run(folder, reports))
 
@@ -237,15 +248,24 @@ def _do_verify(arguments: argparse.Namespace) -> int:
         ]
         try:
             found = run_case(
-                expected["case"], values, out=arguments.out, fresh=True, progress=not arguments.quiet, **arguments.place
+                expected["case"],
+                values,
+                out=arguments.out,
+                fresh=True,
+                progress=not arguments.quiet,
+                notify=_tell(arguments.quiet),
+                **arguments.place,
             )
         except RunFailed as error:
             print(f"{expected['case']} {error}\nreport on it: {_shown(error.page)}", file=sys.stderr)
             return 2 if error.by_user else 1
     lines = compare(expected, found)
     results, good = lines[lines["kind"] == "result"], holds(lines)
-    shown = lines if not arguments.quiet and len(results) else lines[lines["verdict"] != "same"]
-    shown = shown[(shown["kind"] == "result") | (shown["verdict"] != "same")]
+    shown = (
+        lines if not arguments.quiet and len(results) else lines[(lines["verdict"] != "same") | (lines["reason"] != "")]
+    )
+    shown = shown[(shown["kind"] == "result") | (shown["verdict"] != "same") | (shown["reason"] != "")]
+    shown = shown if shown["reason"].any() else shown.drop(columns="reason")
     if len(shown):
         print(_set_table(shown.astype(object).where(shown.notna(), "")))
     print(
@@ -300,7 +320,8 @@ def _do_site(arguments: argparse.Namespace) -> int:
 EPILOG = """exit codes:
   0    done (for verify: every result is within its tolerance)
   1    the case failed, or verify found a difference
-  2    something for you to mend: a parameter, a file, a name
+  2    something for you to mend: a parameter, a file, a name, a full disk
+  3    a fault of lepton_nb itself
   130  stopped with Ctrl-C (143: by a signal); nothing half-written is left
 
 examples:
@@ -447,6 +468,51 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-031
+def _say(text: str) -> None:
+    """Say a sentence to the user, if there is anybody to hear it."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+class _Output:
+    """Hand on what is printed. A reader that has gone, or a full disk, does not stop the command."""
+
+    def __init__(self, inner: TextIO | None):
+        self.inner, self._fault = inner, None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def _try(self, act: str, *given: str) -> None:
+        if self.inner is not None and self._fault is None:
+            try:
+                getattr(self.inner, act)(*given)
+            except OSError as error:
+                self._fault = error
+
+    def write(self, text: str) -> int:
+        """Write, with signs that the terminal does not know spelled out."""
+        known = getattr(self.inner, "encoding", None) or "utf-8"
+        self._try("write", text.encode(known, "backslashreplace").decode(known))
+        return len(text)
+
+    def flush(self) -> None:
+        """Bring to its reader what was written."""
+        self._try("flush")
+
+    def end(self, code: int) -> int:
+        """Return the exit code: that of the command, or 2 where its output could not be written."""
+        self.flush()
+        if self._fault is None:
+            return code
+        with suppress(OSError, ValueError):  # or Python itself tries again at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.inner.fileno())
+        if isinstance(self._fault, BrokenPipeError):  # as in `lepton-nb data | head -1`
+            return code
+        _say(f"lepton-nb: the output could not be written ({self._fault.strerror})")
+        return code or 2
+
+
 class _Ended(BaseException):
     """Say that the process was told to end."""
 
@@ -472,6 +538,9 @@ def dispatch(
         near = nearest(words[0], COMMANDS)
         hint = f"did you mean {near}? " if near else ""
         raise UserError(f"{words[0]}: no such command; {hint}Known: {', '.join(COMMANDS)}")
+    for word in words:
+        if not word.isprintable():
+            raise UserError(f"{ascii(word)}: has signs that cannot be printed; give another name")
     pairs, rest = take_parameters(words)
     arguments = parser().parse_args(rest or ["--help"])
     if pairs and not hasattr(arguments, "parameter"):
@@ -480,6 +549,40 @@ def dispatch(
     return arguments.function(arguments)
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-032
+def _catch_signals() -> dict[str, Any]:
+    """Let signals that end the process unwind it first; return the handlers there were."""
+    before = {}
+    with suppress(ValueError):  # not in the main thread
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                before[name] = signal.signal(getattr(signal, name), _end)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a background job of a script is started
+            before["SIGINT"] = signal.signal(signal.SIGINT, signal.default_int_handler)
+    return before
+
+
+def _answer(words: list[str], place: dict[str, Any]) -> int:
+    """Do what the words say, and give the exit code; what is no result is told in a sentence."""
+    try:
+        return dispatch(words, place)
+    except SystemExit as end:  # of --help and --version
+        return int(end.code or 0)
+    except UserError as error:
+        _say(f"lepton-nb: {error}")
+        return 2
+    except OSError as error:
+        _say(f"lepton-nb: {error.filename or 'a file'}: {error.strerror or error}")
+        return 2
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        told = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+        _say(f"lepton-nb: this is a fault of lepton_nb, please report it. {told}")
+        return 3
+    except (KeyboardInterrupt, _Ended) as stopped:
+        _say("\nlepton-nb: stopped; nothing half-written is left")
+        return 128 + stopped.args[0] if isinstance(stopped, _Ended) else 130
+
+
 def main(
     words: list[str] | None = None,
     **place: Any,
@@ -493,29 +596,12 @@ def main(
     **place : Any
         where cases are looked for: module of `run_case`
     """
-    before = {}
+    before, output = _catch_signals(), _Output(sys.stdout)
+    sys.stdout = output
     try:
-        for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                before[name] = signal.signal(getattr(signal, name), _end)
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a background job of a script is started
-            before["SIGINT"] = signal.signal(signal.SIGINT, signal.default_int_handler)
-    except ValueError:
-        pass  # not in the main thread
-    try:
-        code = dispatch(sys.argv[1:] if words is None else words, place)
-        sys.stdout.flush()
-        return code
-    except UserError as error:
-        print(f"lepton-nb: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader of our output has gone, as in `lepton-nb data | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (KeyboardInterrupt, _Ended) as stopped:
-        print("\nlepton-nb: stopped; nothing half-written is left", file=sys.stderr)
-        return 128 + stopped.args[0] if isinstance(stopped, _Ended) else 130
+        return output.end(_answer(sys.argv[1:] if words is None else words, place))
     finally:
+        sys.stdout = output.inner
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
 

@@ -17,7 +17,8 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -34,6 +35,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.execute import remove_error_markers
 
+from .files import held
 from .parameters import TO_MEND
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-005
@@ -433,13 +435,17 @@ class _Engine(NBClientEngine):
 papermill_engines.register("lepton_nb", _Engine)
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-035
-def private_folder() -> tempfile.TemporaryDirectory:
-    """Make a folder for the sockets of a kernel; remove those whose process is gone."""
+@contextmanager
+def private_folder() -> Iterator[str]:
+    """Make and hold a folder for the sockets of a kernel; remove those whose process is gone and that nobody holds."""
     for old in Path(tempfile.gettempdir()).glob("lepton_nb-*-*"):
         pid = old.name.split("-")[1]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(old, ignore_errors=True)
-    return tempfile.TemporaryDirectory(prefix=f"lepton_nb-{os.getpid()}-", ignore_cleanup_errors=True)
+        with held(old) as free:  # the same number may be another process's in another container
+            if pid.isdigit() and not psutil.pid_exists(int(pid)) and free is not False:
+                shutil.rmtree(old, ignore_errors=True)
+    made = tempfile.TemporaryDirectory(prefix=f"lepton_nb-{os.getpid()}-", ignore_cleanup_errors=True)
+    with made as folder, held(Path(folder)):
+        yield folder
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-036
 BAR = {  # no bar where nobody is watching: `disable` None asks whether this is a terminal

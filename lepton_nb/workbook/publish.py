@@ -6,16 +6,14 @@
 __all__ = ['LABELS', 'WORDS_A_MINUTE', 'GLANCE', 'TEMPLATE', 'Part', 'is_hidden', 'cell_parts', 'page_parts', 'answer_first',
            'slug', 'outline', 'distinct', 'spell_date', 'data_names', 'spell_time', 'facts', 'failure_of', 'recorded',
            'value_text', 'results_html', 'download', 'take_title', 'words_only', 'reading_minutes', 'reading_time',
-           'search_words', 'card_of', 'as_json', 'fill_template', 'common', 'write_whole', 'render', 'describe_method']
+           'search_words', 'card_of', 'as_json', 'fill_template', 'common', 'render', 'describe_method']
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-003
 import base64
 import hashlib
 import html
 import json
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -31,6 +29,7 @@ from nbconvert import HTMLExporter
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-005
 from .figures import table_html
+from .files import write_whole
 from .markup import ansi_free, fold, highlighted, markdown_html, output_html, signatures, summary_line
 from .prose import escape, number
 from .verify import RESULT
@@ -423,21 +422,6 @@ def common() -> dict:
     script = "".join(path.read_text(encoding="utf-8") for path in kinds["js"])
     code = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return {"style": style, "script": script, "script_hash": code}
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix="." + path.name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-029
 def _describe(notebook: dict, manifest: dict, case: str, folder: Path | None) -> dict:

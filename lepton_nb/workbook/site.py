@@ -10,15 +10,19 @@ import json
 import os
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from bs4 import BeautifulSoup
 
+from .files import lock_folder, locked, write_together
+from .manifest import sha256
 from .markup import page_address
 from .methods import ORDER, Executed
 from .parameters import UserError
@@ -32,8 +36,9 @@ from lepton_nb.workbook.publish import (
     spell_date,
     value_text,
     words_only,
-    write_whole,
 )
+from .run import changed_files, run_pages
+from .verify import read_results
 
 # %% ../../nbs/workbook/16_site.ipynb #cell-005
 _TERM = re.compile(r'<span class="lnb-term" data-page="([^"]+)">(.*?)</span>', re.S)
@@ -119,13 +124,41 @@ def _with_terms(
 
 # %% ../../nbs/workbook/16_site.ipynb #cell-011
 HOME = ("<span>lepton_nb</span>", '<a href="../index.html">All pages</a>')  # of a report before and after publishing
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,80}")  # of a folder or a page of the site
+_FIELDS = {"method": ("address",), "case": ("case", "page", "source")}
 
 
-def read_card(page: Path) -> dict | None:
-    """Read from a page what the front page shows of it."""
-    text = page.read_text(encoding="utf-8")
+def _is_sound(card: Any) -> bool:
+    """Say whether a card has what the front page shows; that of a page that was damaged has not."""
+    if not isinstance(card, dict) or card.get("kind") not in _FIELDS:
+        return False
+    if not isinstance(card.get("data", []), list) or not isinstance(card.get("started", ""), str | None):
+        return False
+    if not all(isinstance(card.get(name), str) for name in ("title", "lede", "words", *_FIELDS[card["kind"]])):
+        return False
+    lists = [card.get("heads"), card["siblings"]] if "siblings" in card else [card.get("heads")]
+    pairs = [pair for pairs in lists if isinstance(pairs, list) for pair in pairs]
+    if None in lists or not all(isinstance(pair, list) and [type(x) for x in pair] == [str, str] for pair in pairs):
+        return False
+    return card["kind"] == "method" or ("siblings" in card and all(_NAME.fullmatch(n) for n, _ in card["siblings"]))
+
+
+def read_card(
+    text: str,
+) -> dict | None:
+    """Read from a page what the front page shows of it; None where it is no page of ours, or damaged.
+
+    Parameters
+    ----------
+    text : str
+        a page
+    """
     _, found, rest = text.partition('<script type="application/json" id="lepton-card">')
-    return json.loads(rest.partition("</script>")[0]) if found else None
+    try:
+        card = json.loads(rest.partition("</script>")[0]) if found else None
+    except (ValueError, RecursionError):
+        return None
+    return card if _is_sound(card) else None
 
 
 def site_name(
@@ -143,11 +176,63 @@ def site_name(
     kind, _, name = source.partition(":")
     return case if kind == "embedded" else f"{case}-{name if kind == 'public' else kind}"
 
+# %% ../../nbs/workbook/16_site.ipynb #960e89fd
+def _is_ours(place: Path) -> bool:
+    """Say whether a file of the site was written by a publisher of ours."""
+    try:
+        if place.suffix == ".json":
+            return bool(read_results(place))
+        with open(place, encoding="utf-8", errors="replace") as page:
+            return '<meta name="generator" content="lepton_nb">' in page.read(2000)
+    except (OSError, UserError):
+        return False
 
-def _methods_there(reports: Path) -> list[str]:
-    """List the addresses of the method pages in a site."""
-    pages = (page.relative_to(reports).as_posix() for page in reports.glob("*/**/*.html"))
+
+def _site_pages(reports: Path) -> dict[str, str]:
+    """Read the pages of a site that are ours: address -> text."""
+    pages = {page.relative_to(reports).as_posix(): page for page in sorted(reports.glob("*/**/*.html"))}
+    shown = {name: page for name, page in pages.items() if not page.name.startswith(".") and _is_ours(page)}
+    return {name: page.read_text(encoding="utf-8", errors="replace") for name, page in shown.items()}
+
+
+def _site_results(reports: Path) -> dict[str, dict]:
+    """Read the results of a site: name of the report -> results."""
+    files = {file.name.removesuffix(".results.json"): file for file in sorted(reports.glob("*.results.json"))}
+    return {name: read_results(file)["results"] for name, file in files.items() if _is_ours(file)}
+
+
+def _methods(pages: Iterable[str]) -> list[str]:
+    """List the addresses of the method pages."""
     return [page for page in pages if page.partition("/")[0] in ORDER]
+
+
+@contextmanager
+def _alone(reports: Path) -> Iterator[None]:
+    """Let one publisher at a time write to a site."""
+    with locked(lock_folder() / ("site-" + sha256(str(reports.resolve()))[:32])):
+        yield
+
+# %% ../../nbs/workbook/16_site.ipynb #a1fa6cd0
+def _cards_of(run_folder: Path) -> dict[str, dict]:
+    """Return the cards of the pages of a finished run, by file name. Raises `UserError` for what is no finished run."""
+    pages = run_pages(run_folder)
+    if not pages:
+        changed = ", ".join(changed_files(run_folder))
+        what = f"{changed} is not as the run wrote it" if changed else "not a finished run"
+        raise UserError(f"{run_folder}: {what}; give a folder such as runs/retail/0123456789abcdef, or run it again")
+    cards = {page.name: read_card(page.read_text(encoding="utf-8")) for page in pages}
+    for name, card in cards.items():
+        if card is None or card["kind"] != "case" or card.get("status") != "ok" or not _NAME.fullmatch(name):
+            raise UserError(f"{run_folder / name}: not a page of a run that finished; nothing was published")
+    return cards
+
+
+def _folder_of(card: dict) -> str:
+    """Name the folder of a report in the site. Raises `UserError` where its card names another place."""
+    name = site_name(card["case"], card["source"])
+    if not _NAME.fullmatch(name) or name in ORDER:
+        raise UserError(f"{name!r}: is no name for the folder of a report; nothing was published")
+    return name
 
 
 def publish(
@@ -169,27 +254,22 @@ def publish(
         the first page
     """
     run_folder, reports = Path(run_folder), Path(reports)
-    cards = {page: card for page in sorted(run_folder.glob("*.html")) if (card := read_card(page))}
-    results = run_folder / "results.json"
-    if not cards:
-        raise UserError(
-            f"{run_folder}: not the folder of a run, it has no page; give a folder such as runs/retail/<key>"
-        )
-    failed = [page for page, card in cards.items() if card.get("status") != "ok"]
-    if failed or not results.is_file():
-        told = failed[0] if failed else next(iter(cards))
-        raise UserError(f"{run_folder}: this run did not finish, and is not published; its report says why: {told}")
+    cards = _cards_of(run_folder)
     card = next(iter(cards.values()))
-    name, known = site_name(card["case"], card["source"]), _methods_there(reports)
-    terms = _terms((reports / TERMS).read_text(encoding="utf-8")) if TERMS in known else {}
-    for page in cards:
-        text = page.read_text(encoding="utf-8").replace(*HOME, 1)
-        address = f"{name}/{page.name}"
-        write_whole(reports / address, _with_terms(_link_terms(text, address, known), address, terms))
-    for old in set((reports / name).glob("*.html")) - {reports / name / page.name for page in cards}:
-        old.unlink()
-    write_whole(reports / f"{name}.results.json", results.read_text(encoding="utf-8"))
-    write_front(reports)
+    name = _folder_of(card)
+    with _alone(reports):
+        there = _site_pages(reports)
+        known, old = _methods(there), {page for page in there if page.rpartition("/")[0] == name}
+        terms, texts = _terms(there.get(TERMS, "")), {}
+        for page in cards:
+            text, address = (run_folder / page).read_text(encoding="utf-8").replace(*HOME, 1), f"{name}/{page}"
+            texts[address] = _with_terms(_link_terms(text, address, known), address, terms)
+        pages = {address: text for address, text in there.items() if address not in old} | texts
+        results = _site_results(reports) | {name: read_results(run_folder)["results"]}
+        texts[f"{name}.results.json"] = (run_folder / "results.json").read_text(encoding="utf-8")
+        write_together(reports, texts | {"index.html": _front(pages, results)}, _is_ours)
+        for address in old - texts.keys():
+            (reports / address).unlink()
     return reports / name / f"{card['siblings'][0][0] if card['siblings'] else card['page']}.html"
 
 # %% ../../nbs/workbook/16_site.ipynb #cell-013
@@ -223,9 +303,12 @@ def publish_methods(
         page = describe_method(done.notebook, address, folder, neighbour(i - 1, here), neighbour(i + 1, here))
         texts[address] = _link_terms(fill_template("method.html.j2", page), address, addresses)
     terms = _terms(texts.get(TERMS, ""))
-    written = [write_whole(reports / page, _with_terms(text, page, terms)) for page, text in texts.items()]
-    for old in {reports / page for page in _methods_there(reports)} - set(written):
-        old.unlink()
+    texts = {page: _with_terms(text, page, terms) for page, text in texts.items()}
+    with _alone(reports):
+        old = set(_methods(_site_pages(reports))) - texts.keys()
+        written = write_together(reports, texts, _is_ours)
+        for page in old:
+            (reports / page).unlink()
     return written
 
 
@@ -252,12 +335,11 @@ STEPS = {
 }
 
 
-def _case_entry(page: Path, card: dict) -> dict:
+def _case_entry(address: str, text: str, card: dict, results: dict[str, dict]) -> dict:
     """Describe a report as the front page shows it."""
-    name = page.parent.name
-    results = page.parent.with_name(f"{name}.results.json")
-    kept = json.loads(results.read_text(encoding="utf-8"))["results"] if results.is_file() else {}
-    figure = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").select_one("figure.lnb-figure")
+    name = address.rpartition("/")[0]
+    kept = results.get(name, {})
+    figure = BeautifulSoup(text, "html.parser").select_one("figure.lnb-figure")
     for link in figure.select("a.lnb-csv") if figure else []:
         link.decompose()
     data = card["source"].partition(":")[2] if card["source"] != "embedded" else ""
@@ -269,10 +351,10 @@ def _case_entry(page: Path, card: dict) -> dict:
     ]
     return card | {
         "slug": name,
-        "address": f"{name}/{page.name}",
+        "address": address,
         "kicker": card["case"].replace("_", " ").capitalize() + (f": {data}" if data else ""),
         "title_text": words_only(card["title"]),
-        "has_results": results.is_file(),
+        "has_results": name in results,
         "figure": str(figure) if figure else "",
         "about": ". ".join(part for part in about if part),
         "pages": [(f"{name}/{other}.html", title) for other, title in card["siblings"][1:]],
@@ -285,9 +367,10 @@ def _is_first(card: dict) -> bool:
     return card["kind"] == "case" and card["page"] == (card["siblings"][0][0] if card["siblings"] else card["page"])
 
 
-def _cases(cards: dict[Path, dict]) -> list[dict]:
+def _cases(pages: dict[str, str], cards: dict[str, dict], results: dict[str, dict]) -> list[dict]:
     """Gather the reports by case, that on the embedded data first."""
-    entries = [_case_entry(page, card) for page, card in cards.items() if _is_first(card)]
+    first = {page: card for page, card in cards.items() if _is_first(card)}
+    entries = [_case_entry(page, pages[page], card, results) for page, card in first.items()]
     entries.sort(key=lambda entry: (entry["case"], entry["source"] != "embedded", entry["slug"]))
     gathered = {}
     for entry in entries:
@@ -303,11 +386,28 @@ def _search_entry(page: str, card: dict) -> dict:
     return {"address": page, "title": title + where, "lede": words_only(card["lede"]), **kept}
 
 
-def _method_folders(cards: dict[Path, dict], order: list[str]) -> list[tuple[str, list[dict]]]:
+def _method_folders(cards: dict[str, dict], order: list[str]) -> list[tuple[str, list[dict]]]:
     """Gather the method pages by step, in reading order."""
-    found = sorted((c for c in cards.values() if c["kind"] == "method"), key=lambda c: order.index(c["address"]))
+    known = [card | {"address": page} for page, card in cards.items() if card["kind"] == "method"]
+    found = sorted(known, key=lambda card: order.index(card["address"]))
     steps = [name for name in ORDER if any(card["address"].startswith(name + "/") for card in found)]
     return [(STEPS[name], [card for card in found if card["address"].startswith(name + "/")]) for name in steps]
+
+
+def _front(pages: dict[str, str], results: dict[str, dict]) -> str:
+    """Make the front page of pages, by address, and of the results of the reports among them."""
+    cards = {page: card for page in sorted(pages) if (card := read_card(pages[page]))}
+    cases = _cases(pages, cards, results)
+    parts = [Part(case["figure"]) for case in cases]
+    distinct(parts)
+    for case, part in zip(cases, parts):
+        case["figure"] = part.text
+    title = "From raw data to a decision, to money"
+    lede = "Business cases from beginning to end: what is known, what to expect, what to do, what it earns."
+    search = [_search_entry(page, card) for page, card in cards.items()]
+    page = {"title": title, "title_text": f"lepton_nb: {title}", "lede_text": lede, "cases": cases}
+    page |= {"folders": _method_folders(cards, _reading_order(pages, cards)), "search": as_json(search)}
+    return fill_template("index.html.j2", page | common())
 
 
 def write_front(
@@ -326,27 +426,17 @@ def write_front(
         the front page
     """
     reports = Path(reports)
-    pages = [page for page in sorted(reports.glob("*/**/*.html")) if not page.name.startswith(".")]
-    cards = {page: card for page in pages if (card := read_card(page))}
-    cases = _cases(cards)
-    parts = [Part(case["figure"]) for case in cases]
-    distinct(parts)
-    for case, part in zip(cases, parts):
-        case["figure"] = part.text
-    title = "From raw data to a decision, to money"
-    lede = "Business cases from beginning to end: what is known, what to expect, what to do, what it earns."
-    search = [_search_entry(page.relative_to(reports).as_posix(), card) for page, card in cards.items()]
-    page = {"title": title, "title_text": f"lepton_nb: {title}", "lede_text": lede, "cases": cases}
-    page |= {"folders": _method_folders(cards, _reading_order(reports, cards)), "search": as_json(search)}
-    return write_whole(reports / "index.html", fill_template("index.html.j2", page | common()))
+    with _alone(reports):
+        text = _front(_site_pages(reports), _site_results(reports))
+        return write_together(reports, {"index.html": text}, _is_ours)[0]
 
 
-def _reading_order(reports: Path, cards: dict[Path, dict]) -> list[str]:
+def _reading_order(pages: dict[str, str], cards: dict[str, dict]) -> list[str]:
     """Follow the links to the next page from the first; what is not on the way comes last, by name."""
-    addresses = sorted(card["address"] for card in cards.values() if card["kind"] == "method")
+    addresses = sorted(page for page, card in cards.items() if card["kind"] == "method")
     after = {}
     for address in addresses:
-        links = _Links.of(reports / address)
+        links = _Links.of(pages[address])
         after[address] = (
             posixpath.normpath(posixpath.join(posixpath.dirname(address), links.next)) if links.next else ""
         )
@@ -369,10 +459,10 @@ class _Links(HTMLParser):
         super().__init__()
 
     @classmethod
-    def of(cls, page: Path) -> "_Links":
+    def of(cls, text: str) -> "_Links":
         """Read a page."""
         links = cls()
-        links.feed(page.read_text(encoding="utf-8"))
+        links.feed(text)
         return links
 
     def handle_starttag(self, tag, attrs):
@@ -395,7 +485,7 @@ def broken_links(
         folder of published pages
     """
     root = Path(reports).resolve()
-    pages = {page: _Links.of(page) for page in sorted(root.glob("**/*.html"))}
+    pages = {page: _Links.of(page.read_text(encoding="utf-8")) for page in sorted(root.glob("**/*.html"))}
     faults = []
     for page, links in pages.items():
         for href in links.hrefs:

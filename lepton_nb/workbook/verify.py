@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 from IPython.display import display
 
+from .files import write_whole
 from .parameters import UserError
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-005
@@ -198,8 +199,7 @@ def write_results(
         "results": results,
     }
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
-    return Path(path)
+    return write_whole(Path(path), text + "\n")
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-017
 def _no_constant(text: str) -> float:
