@@ -210,8 +210,8 @@ def test_a_file_in_yaml_or_json(tmp_path, content):
         ("days: 'x\n", "line"),
         (b"\xff\xfe\x00binary", "not a parameter file"),
         ("just words", "found no names"),
-        ("a: &x 1\n" * 200_000, "less than 1,000,000"),
-        ("[1]: 2\n", "no such parameter"),
+        ("a: &x 1\n" * 200_000, "more than 1,000,000"),
+        ("[1]: 2\n", "a name holds a structure"),
         ("days: !!python/object/apply:os.system [ls]\n", "days"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 import tiny_case
 from tiny_case import left_in, run
 
+from lepton_nb.workbook import execute as execute_module
 from lepton_nb.workbook import run as run_module
 from lepton_nb.workbook.case import find_case
 from lepton_nb.workbook.files import held, lock_folder, write_together
@@ -124,6 +125,14 @@ def test_a_live_run_outlives_any_clock(tmp_path, monkeypatch):
         monkeypatch.setattr(run_module.psutil, "pid_exists", lambda _: False)  # as seen from another container
         assert sweep_leftovers(target.parent) == [] and mine.is_dir()
     assert not mine.exists()
+
+
+def test_the_sockets_of_a_live_kernel_outlive_a_run_that_does_not_see_its_process(monkeypatch):
+    with execute_module.private_folder() as mine:
+        monkeypatch.setattr(execute_module.psutil, "pid_exists", lambda _: False)
+        with execute_module.private_folder() as other:
+            assert os.path.isdir(mine) and other != mine
+    assert not os.path.exists(mine)
 
 
 def test_what_another_machine_is_at_stays(tmp_path):

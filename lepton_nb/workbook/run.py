@@ -19,7 +19,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -255,12 +255,13 @@ def sweep_leftovers(
     removed = [left for left in folder.glob(".*~*~*~*") if _is_left(left)]
     for left in removed:
         target = folder / left.name[1:].partition("~")[0]
-        if left.name.endswith("~old") and not target.exists():
-            os.rename(left, target)
-        elif left.name.endswith("~old"):
-            hand_over(left, target)
-        else:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another run is sweeping too
+            if not left.name.endswith("~old"):
+                shutil.rmtree(left, ignore_errors=True)
+            elif target.exists():
+                hand_over(left, target)
+            else:
+                os.rename(left, target)
     return removed
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-017
