@@ -426,7 +426,9 @@ def read_parameter_file(
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)
         if len(content) > _LARGEST_FILE:
-            raise ParameterError([f"{path}: found more than {_LARGEST_FILE:,} bytes; a parameter file has less than that"])
+            raise ParameterError(
+                [f"{path}: found more than {_LARGEST_FILE:,} bytes; a parameter file has less than that"]
+            )
         root = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.BaseLoader)
     except OSError as error:
         raise ParameterError([f"{path}: cannot be read ({error.strerror})"]) from None

@@ -683,4 +683,6 @@ def run_case(
             if target.is_dir() and not again:
                 changed = ", ".join(changed_files(target)) or "its manifest"
                 notify(f"{target}: {changed} is not as the run wrote it; running again")
+            if ready.own:
+                ready.case.sources.check(ready.own, getattr(ready.params, "zone", ""))
             return _start(ready, target, again, fresh, threads or default_threads(), progress, reference, notify)
