@@ -108,11 +108,12 @@ def test_the_oldest_failed_folders_go(place, tmp_path):
     for age in range(KEPT_FAILURES + 2):
         old = folder / f"{age:016x}.failed"
         old.mkdir(parents=True)
-        os.utime(old, (age, age))
+        os.utime(old, (age + 9e9, age + 9e9))  # by a clock that went ahead
     (folder / f"{0:016x}.failed" / "notes.txt").write_text("of the reader")
     os.utime(folder / f"{0:016x}.failed", (0, 0))
-    with pytest.raises(RunFailed):
+    with pytest.raises(RunFailed) as caught:
         run(place, tmp_path, ("do", "fail"))
+    assert is_failed(caught.value.folder)
     kept = left_in(tmp_path)
     assert f"{0:016x}.failed" in kept and f"{1:016x}.failed" not in kept and len(kept) == KEPT_FAILURES + 1
 
@@ -218,6 +219,11 @@ def test_locks_are_opened_in_a_folder_of_ours_alone(tmp_path, monkeypatch):
     folder.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UserError, match="yours alone"):
         lock_folder()
+
+
+def is_failed(folder):
+    """Say whether the report of a failed run is there."""
+    return "FailedActionStatus" in (folder / "ro-crate-metadata.json").read_text()
 
 
 def run_lock(folder, tmp_path):

@@ -584,10 +584,11 @@ def is_complete(
 KEPT_FAILURES = 5  # reports of failed runs that stay, of each case
 
 
-def _tidy_failed(folder: Path) -> None:
+def _tidy_failed(latest: Path) -> None:
     """Remove the oldest reports of failed runs, but for those beside which somebody put something."""
-    failed = sorted(folder.glob("*.failed"), key=lambda place: place.lstat().st_mtime_ns, reverse=True)
-    for old in failed[KEPT_FAILURES:]:
+    others = [place for place in latest.parent.glob("*.failed") if place.is_dir() and place != latest]
+    others.sort(key=lambda place: place.stat().st_mtime_ns, reverse=True)
+    for old in others[KEPT_FAILURES - 1 :]:
         if not _foreign(old):
             shutil.rmtree(old, ignore_errors=True)
 
@@ -612,7 +613,7 @@ def _start(
             settle(hidden, target, replace_old=force or not is_complete(target))
     _log(target.parents[1], m, notify)
     if m["failure"]:
-        _tidy_failed(target.parent)
+        _tidy_failed(failed)
         raise RunFailed(failed, m["failure"], m["failed_page"])
     if failed.is_dir():
         hand_over(failed, target)
