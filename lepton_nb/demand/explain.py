@@ -137,7 +137,7 @@ def brute_force(
 
 # %% ../../nbs/demand/13_explain.ipynb #cell-013
 GROUPS = {  # words of a planner -> how the names of its features begin
-    "events": ("event.",),
+    "events": ("event.", "closed."),
     "promotion": ("promotion.",),
     "price": ("price.",),
     "weekday": ("weekday.", "calendar.weekday", "calendar.is", "group.*_weekday"),

@@ -38,18 +38,26 @@ class Windows:
         end = self.total.shape[1] - 1
         return self.count[:, np.clip(b, 0, end)] - self.count[:, np.clip(a, 0, end)]
 
-    def mean(self, a, b) -> np.ndarray:
-        """Average over the periods a .. b - 1 (scalars or arrays of columns); NaN where none has a value."""
+    def sums(self, a, b) -> tuple[np.ndarray, np.ndarray]:
+        """Sum and count the values of the periods a .. b - 1 (scalars or arrays of columns)."""
         end = self.total.shape[1] - 1
         a, b = np.clip(a, 0, end), np.clip(b, 0, end)
-        return ratio(self.total[:, b] - self.total[:, a], self.count[:, b] - self.count[:, a])
+        return self.total[:, b] - self.total[:, a], self.count[:, b] - self.count[:, a]
 
-    def seasonal_mean(self, origin: int, days: np.ndarray, seasons: int, m: int = 7) -> np.ndarray:
-        """Average the last `seasons` same positions of the season before the origin, for each of the periods (H,)."""
+    def mean(self, a, b) -> np.ndarray:
+        """Average over the periods a .. b - 1; NaN where none has a value."""
+        return ratio(*self.sums(a, b))
+
+    def seasonal_sums(self, origin: int, days: np.ndarray, seasons: int, m: int = 7) -> tuple[np.ndarray, np.ndarray]:
+        """Sum and count the last `seasons` same positions of the season before the origin, for periods (H,)."""
         total, count = self.steps[m]
         last = days - m * ((days - origin) // m + 1)
         first = np.where(last >= m * seasons, last - m * seasons, last % m - m)
-        return ratio(total[:, last + m] - total[:, first + m], count[:, last + m] - count[:, first + m])
+        return total[:, last + m] - total[:, first + m], count[:, last + m] - count[:, first + m]
+
+    def seasonal_mean(self, origin: int, days: np.ndarray, seasons: int, m: int = 7) -> np.ndarray:
+        """Average the last `seasons` same positions of the season before the origin, for each of the periods (H,)."""
+        return ratio(*self.seasonal_sums(origin, days, seasons, m))
 
 
 def ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -425,7 +433,46 @@ def _offers(h: History, origin: int, days: np.ndarray) -> dict:
         out["promotion.on"] = on
         out["promotion.lift"] = on * (h.lift[:, [min(origin, h.lift.shape[1] - 1)]] - 1)
         out["promotion.recent"] = _column(h.promoted[:, max(origin - max(h.rhythm.month // 2, 1), 0) : origin].mean(1))
+        out |= _lifts(h, origin, days, on) | _neighbours("promotion", h.promoted, days)
     return out
+
+# %% ../../nbs/demand/02_features.ipynb #ba480a20
+_PULL = 2.0  # periods that a series' lift of all promotions weighs beside those at the same position of the season
+
+
+def _lifts(h: History, origin: int, days: np.ndarray, on: np.ndarray) -> dict:
+    """Return a series' lift of the last months, and by position in the season, on target periods with a promotion."""
+    pace, span = h.rhythm, 4 * h.rhythm.month
+    known = h.lift[:, [min(origin, h.lift.shape[1] - 1)]]
+
+    def lift(of):
+        (whole, periods), (usual, quiet) = of(h.all), of(h.base)
+        mean = ratio(usual, quiet)
+        promoted = whole - usual + _PULL * known * mean
+        return on * np.clip(np.nan_to_num(ratio(promoted, (periods - quiet + _PULL) * mean), nan=1.0) - 1, -1, 7)
+
+    out = {f"promotion.lift{span}": lift(lambda w: [v[:, None] for v in w.sums(origin - span, origin)])}
+    for k in pace.counts[-2:]:
+        out[f"promotion.lift_{pace.word}{k}"] = lift(lambda w: w.seasonal_sums(origin, days, k, pace.season))
+    return out
+
+
+def _neighbours(name: str, state: np.ndarray, days: np.ndarray) -> dict:
+    """Return a state (N, T) of the periods before and after each target period."""
+    last = state.shape[1] - 1
+    near = {"before": np.maximum(days - 1, 0), "after": np.minimum(days + 1, last)}
+    return {f"{name}.{side}": state[:, at].astype(np.float32) for side, at in near.items()}
+
+
+def _closings(h: History, origin: int, days: np.ndarray) -> dict:
+    """Say which target days stand beside a closed one, by what is known at the origin."""
+    if h.rhythm != DAILY or ("closed" not in h.panel.known and not len(h.events)):
+        return {}
+    first, last = max(origin - 1, 0), len(h.panel.ds) - 1
+    span = np.arange(first, min(days[-1] + 2, last) + 1)
+    shut = np.where(span < origin, h.closed[:, span], closed_days(h, origin, span))
+    out = _neighbours("closed", shut, days - first)
+    return out | {"closed.after2": shut[:, np.minimum(days + 2, span[-1]) - first].astype(np.float32)}
 
 # %% ../../nbs/demand/02_features.ipynb #cell-032
 def _events(h: History, origin: int, days: np.ndarray) -> dict:
@@ -484,11 +531,12 @@ def features(h: History, origin: int, horizon: int) -> tuple[dict, np.ndarray]:
         )
     days, scale = np.arange(origin, origin + horizon), level(h, origin)
     out = _recent(h, origin, days, scale) | _year(h, origin, days, scale) | _group_features(h, origin, days, scale)
-    return out | _calendar(h, origin, days) | _offers(h, origin, days) | _events(h, origin, days), scale
+    out |= _calendar(h, origin, days) | _offers(h, origin, days)
+    return out | _closings(h, origin, days) | _events(h, origin, days), scale
 
 # %% ../../nbs/demand/02_features.ipynb #cell-035
 _BENT = ("calendar.weekday", "calendar.day", "calendar.yearday", "calendar.time", "calendar.month")  # only as dummies
-_PLAIN = ("pattern", "calendar", "price", "promotion", "event", "other")  # families that are no ratios
+_PLAIN = ("pattern", "calendar", "price", "promotion", "closed", "event", "other")  # families that are no ratios
 _LOGS = ("year.growth", "year.season")
 
 
