@@ -225,6 +225,37 @@ def test_closed_days_are_forecast_as_zero():
     assert out[:, 5].min() > 20 and closed_days(h, origin, np.arange(origin, origin + 90)).sum() == 6
 
 
+def test_an_event_of_some_series_is_theirs_alone():
+    days, rng = 420, np.random.default_rng(0)
+    ds = pd.date_range("2025-01-01", periods=days + 14)
+    fair = np.zeros((6, days + 14))
+    fair[3:, 20::30] = 1  # the first three series never have it
+    y = rng.poisson(30 * (1 + fair)).astype(float)
+    y[:, days:] = np.nan
+    names = np.repeat([f"{'ab'[i // 3]}/{i}" for i in range(6)], days + 14)
+    frame = pd.DataFrame({"unique_id": names, "ds": np.tile(ds, 6), "y": y.ravel(), "event_fair": fair.ravel()})
+    panel = Panel.from_frames(frame)
+    day = int(np.flatnonzero(fair[5, days - 14 : days])[0])
+    at = days - 14
+    x, _ = features(history(panel), at, 14)
+    effect = np.broadcast_to(x["event.place"], (6, 14))[:, day]
+    assert (effect[3:] > 0.5).all() and (effect[:3] == 0).all() and (x["event.day"][:, day] == [0, 0, 0, 1, 1, 1]).all()
+    out = Ridge().fit(panel, at).predict(panel, at, 14)[:, day]
+    assert out[3:].min() > 45 and out[:3].max() < 40
+
+
+def test_an_event_closes_only_those_whom_it_always_closed():
+    days, rng = 400, np.random.default_rng(0)
+    fast = np.zeros((4, days))
+    fast[2:, 30::50] = 1
+    y = rng.poisson(40, (4, days)) * (1 - fast)
+    names = np.repeat(["a/0", "a/1", "b/2", "b/3"], days)
+    ds = np.tile(pd.date_range("2025-01-01", periods=days), 4)
+    panel = Panel.from_frames(pd.DataFrame({"unique_id": names, "ds": ds, "y": y.ravel(), "event_fast": fast.ravel()}))
+    shut = closed_days(history(panel), 325, np.arange(325, 400))
+    assert np.array_equal(shut, fast[:, 325:] > 0)
+
+
 def test_a_new_item_starts_from_its_groups_mean(panel):
     out = Ridge().fit(panel, 420).predict(panel, 420, 14)
     other = panel.y[7, 392:420].mean()  # the same item in the other store

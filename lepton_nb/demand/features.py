@@ -139,9 +139,11 @@ class History:
     lift : np.ndarray | None
         demand on promotion over the usual, as known each day, (N, T)
     events : np.ndarray
-        0/1, (E, T)
+        0/1 of each calendar of events, (K, E, T)
+    calendar : np.ndarray
+        which of the K calendars each series has, (N,)
     responses : dict
-        group name -> share by which each day was off the usual, (G, T)
+        group name -> (code of each series, calendar of each group, share off the usual (G, T))
     closed : np.ndarray
         bool (N, T): closed in the past or by announcement
     other : dict
@@ -162,8 +164,9 @@ class History:
     price: tuple | None  # log price (N, T) without gaps and its Windows
     promoted: np.ndarray | None  # bool (N, T)
     lift: np.ndarray | None  # demand on promotion over the usual, as known each day, (N, T)
-    events: np.ndarray  # 0/1, (E, T)
-    responses: dict  # group name -> share by which each day was off the usual, (G, T)
+    events: np.ndarray  # 0/1 of each calendar of events, (K, E, T)
+    calendar: np.ndarray  # which of the K calendars each series has, (N,)
+    responses: dict  # group name -> (code of each series, calendar of each group, share off the usual (G, T))
     closed: np.ndarray  # bool (N, T): closed in the past or by announcement
     other: dict  # further covariates, standardised, (N, T) or (T,)
     kinds: tuple  # 0/1 of a working day (T,) and Windows of working and of free days; empty for days and longer
@@ -174,19 +177,23 @@ class History:
         return self.panel.rhythm
 
 # %% ../../nbs/demand/02_features.ipynb #cell-012
+def _group_mean(code: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Average series by group: codes (N,) and values (N, T) to (G, T)."""
+    member = (np.arange(code.max() + 1)[:, None] == code).astype(np.float32)
+    return ratio(member @ np.nan_to_num(y), member @ np.isfinite(y).astype(np.float32))
+
+
 def _groups(panel: Panel, y: np.ndarray) -> dict:
     """Average the series of each group that the case names, and of all."""
     keys = {name: panel.key(name) for name in panel.grouping().means}
     keys = {name: key for name, key in keys.items() if key is not None}
-    seen, filled = np.isfinite(y), np.nan_to_num(y)
     out, known = {}, set()
     for name, key in [*keys.items(), ("all", pd.Series("", panel.ids))]:
         code = pd.factorize(key)[0]
         if code.tobytes() in known or (name != "all" and code.max() + 1 in (1, len(code))):
             continue
         known.add(code.tobytes())
-        member = (np.arange(code.max() + 1)[:, None] == code).astype(np.float32)
-        mean = ratio(member @ filled, member @ seen.astype(np.float32))
+        mean = _group_mean(code, y)
         out[name] = (code, mean, windows(mean, panel.rhythm.seasons))
     return out
 
@@ -219,15 +226,28 @@ def _price(panel: Panel, promoted: np.ndarray | None) -> tuple | None:
     return log, windows(log, ())
 
 # %% ../../nbs/demand/02_features.ipynb #cell-018
-def _responses(groups: dict, panel: Panel) -> dict:
+def _event_calendars(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct calendars of events (K, E, T) and the one of each series (N,)."""
+    shape = panel.y.shape
+    given = [np.nan_to_num(np.asarray(v, np.float32)) for k, v in panel.known.items() if k.startswith("event_")]
+    wide = [v for v in given if v.ndim == 2 and (v != v[0]).any()]
+    rows = np.concatenate([np.zeros((shape[0], 1), bool), *(v > 0 for v in wide)], axis=1)
+    calendar, first = pd.factorize(np.array([row.tobytes() for row in np.packbits(rows, axis=1)], object))
+    at = [int(np.argmax(calendar == k)) for k in range(len(first))]
+    out = [np.broadcast_to(v, shape)[at] for v in given]
+    return np.array(out, np.float32).reshape(-1, len(at), shape[1]).transpose(1, 0, 2), calendar
+
+
+def _responses(groups: dict, panel: Panel, y: np.ndarray, calendar: np.ndarray) -> dict:
     """Return by how much of the usual each period was off, for the groups that answer to events, in [-1, 3]."""
     names = [name for name in panel.grouping().events if name in groups] or ["all"]
-    out = {}
+    out, many = {}, int(calendar.max()) + 1
     for name in names:
-        mean = groups[name][1]
+        split, parts = pd.factorize(groups[name][0] * many + calendar)
+        mean = groups[name][1] if many == 1 else _group_mean(split, y)
         usual = seasonal_mean(mean, panel.rhythm.usual, panel.season)
         off = np.where(usual > 0, mean / np.where(usual > 0, usual, 1) - 1, 0)
-        out[name] = np.clip(np.nan_to_num(off), -1, 3).astype(np.float32)
+        out[name] = split, parts % many, np.clip(np.nan_to_num(off), -1, 3).astype(np.float32)
     return out
 
 
@@ -272,7 +292,7 @@ def history(panel: Panel | History) -> History:
         promoted = promoted if promoted.any() else None
     base = y if promoted is None else np.where(promoted, np.float32(np.nan), y)
     lift = None if promoted is None else promotion_lift(y, seasonal_mean(base, pace.usual, pace.season), promoted)
-    events = [np.broadcast_to(v, shape)[0] for k, v in known.items() if k.startswith("event_")]
+    events, calendar = _event_calendars(panel)
     groups, whole = _groups(panel, y), windows(y, pace.seasons)
     last = np.maximum.accumulate(np.where(np.nan_to_num(y) > 0, day, -1), axis=1)
     return History(
@@ -291,8 +311,9 @@ def history(panel: Panel | History) -> History:
         lift=lift,
         other=_other(panel),
         kinds=_kinds(panel, y),
-        responses=_responses(groups, panel),
-        events=np.array(events, np.float32).reshape(-1, shape[1]),
+        responses=_responses(groups, panel, y, calendar),
+        events=events,
+        calendar=calendar,
     )
 
 # %% ../../nbs/demand/02_features.ipynb #cell-022
@@ -453,7 +474,7 @@ def _lifts(h: History, origin: int, days: np.ndarray, on: np.ndarray) -> dict:
 
     out = {f"promotion.lift{span}": lift(lambda w: [v[:, None] for v in w.sums(origin - span, origin)])}
     for k in pace.counts[-2:]:
-        out[f"promotion.lift_{pace.word}{k}"] = lift(lambda w: w.seasonal_sums(origin, days, k, pace.season))
+        out[f"promotion.lift_{pace.word}{k}"] = lift(lambda w, k=k: w.seasonal_sums(origin, days, k, pace.season))
     return out
 
 
@@ -466,7 +487,7 @@ def _neighbours(name: str, state: np.ndarray, days: np.ndarray) -> dict:
 
 def _closings(h: History, origin: int, days: np.ndarray) -> dict:
     """Say which target days stand beside a closed one, by what is known at the origin."""
-    if h.rhythm != DAILY or ("closed" not in h.panel.known and not len(h.events)):
+    if h.rhythm != DAILY or ("closed" not in h.panel.known and not h.events.shape[1]):
         return {}
     first, last = max(origin - 1, 0), len(h.panel.ds) - 1
     span = np.arange(first, min(days[-1] + 2, last) + 1)
@@ -477,20 +498,21 @@ def _closings(h: History, origin: int, days: np.ndarray) -> dict:
 # %% ../../nbs/demand/02_features.ipynb #cell-032
 def _events(h: History, origin: int, days: np.ndarray) -> dict:
     """Return the effect that past occurrences of the days' events had on their groups."""
-    if not len(h.events):
+    if not h.events.shape[1]:
         return {}
-    out = {f"event.{name}": 0.0 for name in h.responses}
-    offsets = (-3, -2, -1, 0, 1) if h.rhythm == DAILY else (0,)
-    for offset in offsets:
+    end = h.events.shape[2]
+    out = {f"event.{name}": np.zeros((len(off), len(days)), np.float32) for name, (*_, off) in h.responses.items()}
+    for offset in (-3, -2, -1, 0, 1) if h.rhythm == DAILY else (0,):
         shifted = np.zeros_like(h.events)
-        to = slice(max(offset, 0), h.events.shape[1] + min(offset, 0))
-        shifted[:, to] = h.events[:, slice(max(-offset, 0), h.events.shape[1] - max(offset, 0))]
-        past = shifted[:, :origin]
-        for name, off in h.responses.items():
-            effect = past @ off[:, :origin].T / (past.sum(1) + 1.5)[:, None]
-            out[f"event.{name}"] = out[f"event.{name}"] + effect.T @ shifted[:, days]
-    out = {k: v[h.groups[k.removeprefix("event.")][0]] for k, v in out.items()}
-    return out | {"event.day": h.events[:, days].max(0)[None]}
+        to = slice(max(offset, 0), end + min(offset, 0))
+        shifted[:, :, to] = h.events[:, :, slice(max(-offset, 0), end - max(offset, 0))]
+        for k, dates in enumerate(shifted):
+            past = dates[:, :origin]
+            for name, (_, kind, off) in h.responses.items():
+                effect = past @ off[kind == k, :origin].T / (past.sum(1) + 1.5)[:, None]
+                out[f"event.{name}"][kind == k] += effect.T @ dates[:, days]
+    out = {f"event.{name}": out[f"event.{name}"][split] for name, (split, *_) in h.responses.items()}
+    return out | {"event.day": h.events[:, :, days].max(1)[h.calendar]}
 
 
 def closed_days(
@@ -513,9 +535,13 @@ def closed_days(
         bool (N, H)
     """
     announced = np.nan_to_num(np.broadcast_to(h.panel.known.get("closed", 0.0), h.y.shape)[:, days]) > 0
-    past = h.events[:, :origin]
-    always = (past @ h.closed[:, :origin].T.astype(np.float32) == past.sum(1)[:, None]) & (past.sum(1)[:, None] > 0)
-    return announced | ((always.T.astype(np.float32) @ h.events[:, days]) > 0)
+    out = np.array(announced)
+    for k, dates in enumerate(h.events):
+        mine, past = h.calendar == k, dates[:, :origin]
+        times = past.sum(1)[:, None]
+        always = (past @ h.closed[mine, :origin].T.astype(np.float32) == times) & (times > 0)
+        out[mine] |= (always.T.astype(np.float32) @ dates[:, days]) > 0
+    return out
 
 # %% ../../nbs/demand/02_features.ipynb #cell-033
 def features(h: History, origin: int, horizon: int) -> tuple[dict, np.ndarray]:
