@@ -118,6 +118,9 @@ def test_missing_rows_are_told_and_an_empty_y_is_no_zero():
     ("given", "words"),
     [
         ({"model": "acurate"}, "did you mean 'accurate'"),
+        ({"model": "Seasonal-Averge"}, "did you mean 'seasonal_average'"),
+        ({"model": "aut"}, "did you mean 'auto'"),
+        ({"model": ["fast"]}, "no model ['fast']"),
         ({"h": 0}, "h: found 0"),
         ({"h": 2.5}, "h: found 2.5"),
         ({"level": (80, 100)}, "level: found 100"),
@@ -130,6 +133,40 @@ def test_unusable_arguments_are_refused_by_name(given, words):
     with pytest.raises(UserError, match=None) as caught:
         forecast(table(periods=40), **{"h": 7} | given)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.inf, "an infinite value"),
+        (-np.inf, "an infinite value"),
+        (1e39, "an infinite value"),
+        ("few", "no number (few)"),
+    ],
+)
+def test_an_infinite_or_written_demand_is_refused_with_its_place(value, words):
+    df = table(periods=60).astype({"y": object})
+    df.loc[70, "y"] = value
+    with pytest.raises(UserError) as caught:
+        forecast(df, 7)
+    assert words in str(caught.value) and "column 'y', series '1', day 2023-01-11" in str(caught.value)
+
+
+@pytest.mark.parametrize("nothing", [np.nan, None, pd.NA])
+def test_a_missing_demand_is_missing_and_not_zero(nothing):
+    df, holes = table(periods=60), table(periods=60).astype({"y": object})
+    at = df.index % 5 == 2
+    holes.loc[at, "y"] = nothing
+    dropped = forecast(df[~at], 7, freq="D", model="fast", gaps="missing")
+    assert np.allclose(forecast(holes, 7, model="fast")["yhat"], dropped["yhat"], rtol=1e-5)
+
+
+def test_a_series_of_which_nothing_is_known_is_told():
+    df = table(periods=60)
+    with pytest.warns(UserWarning, match="series '1' .1 in all. has no value of y"):
+        forecast(df.assign(y=df["y"].where(df["unique_id"] != 1)), 7, model="average")
+    with pytest.raises(UserError, match="no value at all"):
+        forecast(df.assign(y=np.nan), 7)
 
 
 def test_the_same_call_gives_the_same_forecast():

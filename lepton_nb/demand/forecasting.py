@@ -201,9 +201,10 @@ def forecast(
         raise ForecastError(f"h: found {h!r}; give a whole number of periods from 1")
     taus = _taus(level)
     if model != "auto":
-        maker_of(model)
+        maker_of(model, also=("auto",))
     panel = Panel.from_frames(df, horizon=h, gaps=gaps, freq=freq)
     _tell_gaps(df, panel)
+    _tell_empty(df)
     mean, ends, used = _forecast(panel, int(h), np.array(list(taus.values())), model)
     return _tidy(df, panel, mean, dict(zip(taus, np.moveaxis(ends, 2, 0))), used)
 
@@ -265,6 +266,17 @@ def _tell_gaps(df: pd.DataFrame, panel: Panel) -> None:
     if made > 0:
         warnings.warn(
             f"{made} missing rows were taken as zero demand; give gaps='missing' where nothing is known", stacklevel=3
+        )
+
+
+def _tell_empty(df: pd.DataFrame) -> None:
+    """Warn of series without any value of y, of which nothing is known; refuse a table of such series."""
+    empty = df.groupby("unique_id", sort=False)["y"].count().loc[lambda n: n == 0].index
+    if len(empty) == df["unique_id"].nunique():
+        raise ForecastError("demand table: column 'y' has no value at all; give the past of at least one series")
+    if len(empty):
+        warnings.warn(
+            f"series {str(empty[0])!r} ({len(empty)} in all) has no value of y: its forecast of 0 says nothing", stacklevel=3
         )
 
 

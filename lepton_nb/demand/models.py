@@ -112,6 +112,7 @@ def fit_all(
 
 def maker_of(
     name: str,
+    also: tuple[str, ...] = (),
 ) -> Callable[[], Forecaster]:
     """Look a model up by name, or say which name is near and which there are.
 
@@ -119,9 +120,11 @@ def maker_of(
     ----------
     name : str
         of a model
+    also : tuple[str, ...], default ()
+        further names that the caller knows
     """
-    if name not in MODELS:
-        near = nearest(str(name), MODELS)
+    if not isinstance(name, str) or name not in MODELS:
+        near = nearest(str(name), [*also, *MODELS])
         hint = f"; did you mean {near!r}?" if near else ";"
-        raise PanelError(f"no model {name!r}{hint} there are {', '.join(map(repr, MODELS))}")
+        raise PanelError(f"no model {name!r}{hint} there are {', '.join(map(repr, [*also, *MODELS]))}")
     return MODELS[name]

@@ -208,11 +208,12 @@ def _checked(
         check_spacing(table["unique_id"], table["ds"], freq)
     y = pd.to_numeric(table["y"], errors="coerce")
     _refuse(table, (y.isna() & table["y"].notna()).to_numpy(), "no number")
-    y = y.to_numpy(float, na_value=np.nan)
+    with np.errstate(over="ignore"):  # what single precision cannot hold is infinite to all that follows
+        y = y.to_numpy(float, na_value=np.nan).astype(np.float32)
     _refuse(table, np.isinf(y), "an infinite value")
     _refuse(table, y < 0, "a negative value")
     _refuse(table, table.duplicated(["unique_id", "ds"]).to_numpy(), "a second row for the same series and period")
-    return table.assign(y=y.astype(np.float32)), freq
+    return table.assign(y=y), freq
 
 
 def on_grid(
