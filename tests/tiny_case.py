@@ -25,6 +25,7 @@ import os, sys, time
 open_file = open
 """
 PACKAGE = """
+from types import SimpleNamespace
 from typing import Literal
 
 from lepton_nb.workbook.case import Case
@@ -39,7 +40,8 @@ class Parameters(CaseParameters):
     trace: str = param("", meaning="file to which every run adds a line")
 
 
-CASE = Case("shop", "A small shop", Parameters, contract={}, sources={}, study=print, pages=("report",))
+SOURCES = SimpleNamespace(check=lambda folder, zone: None)
+CASE = Case("shop", "A small shop", Parameters, contract={}, sources=SOURCES, study=print, pages=("report",))
 """
 ASSIGNED = (
     'source = "embedded"\nseed = 7\ndo = "work"\nunits = 100  # units=sold\nopen = True\ncode = "007"\ntrace = ""'
