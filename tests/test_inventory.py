@@ -7,6 +7,8 @@ from scipy.stats import nbinom, poisson
 from lepton_nb.allocation.inventory import (
     InventoryError,
     base_stock_normal,
+    check_probability,
+    critical_ratio,
     economic_order_quantity,
     expected_cost,
     newsvendor_discrete,
@@ -85,3 +87,29 @@ def test_a_lead_time_enters_through_the_wait():
     one, three = poisson.pmf(np.arange(80), 5), poisson.pmf(np.arange(120), 15)
     near, far = s_S_policy(1, 9, 20, one), s_S_policy(1, 9, 20, one, wait=three)
     assert far.s > near.s + 5 and far.cost > near.cost
+
+
+CALLS = [
+    (economic_order_quantity, {"order_cost": 8.0, "holding_cost": 0.2, "demand": 1300.0}),
+    (critical_ratio, {"holding_cost": 0.2, "stockout_cost": 0.7}),
+    (newsvendor_normal, {"holding_cost": 0.2, "stockout_cost": 0.7, "mean": 50.0, "deviation": 8.0}),
+    (expected_cost, {"holding_cost": 1.0, "stockout_cost": 4.0, "probability": [0.5, 0.5], "levels": [0, 1]}),
+    (check_probability, {"probability": [0.5, 0.5]}),
+    (newsvendor_discrete, {"holding_cost": 1.0, "stockout_cost": 4.0, "probability": [0.5, 0.5]}),
+    (base_stock_normal, {"holding_cost": 1.0, "stockout_cost": 4.0, "mean": 5.0, "deviation": 2.0, "lead_time": 3}),
+    (renewal_density, {"probability": np.array([0.5, 0.5]), "size": 4}),
+    (s_S_policy, {"holding_cost": 1.0, "stockout_cost": 4.0, "order_cost": 6.0, "probability": [0.2, 0.5, 0.3]}),
+]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, "many"])
+@pytest.mark.parametrize(
+    "function, given, name",
+    [(function, given, name) for function, given in CALLS for name in given],
+    ids=lambda value: getattr(value, "__name__", None) or (value if isinstance(value, str) else "given"),
+)
+def test_numbers_that_are_none_are_refused_by_the_name_of_the_parameter(function, given, name, bad):
+    function(**given)
+    value = [*given[name][:-1], bad] if isinstance(given[name], (list, np.ndarray)) else bad
+    with pytest.raises(InventoryError, match=f"{name} is"):
+        function(**given | {name: value})

@@ -90,8 +90,8 @@ def test_the_parts_of_the_gain_add_up(small):
     assert decision.over_rule.total.mean() == pytest.approx(decision.standing.over_rule)
     assert decision.over_rule.by_source.sum(axis=1).to_numpy() == pytest.approx(decision.over_rule.total)
     assert decision.over_today.low <= decision.standing.over_today <= decision.over_today.high
-    assert decision.cheapest["gain"].sum() == pytest.approx(decision.standing.over_today)
-    assert decision.cheapest["running"].sum() == pytest.approx(small.params.running_cost / 52)
+    assert small.returns.cheapest["gain"].sum() == pytest.approx(decision.standing.over_today)
+    assert small.returns.cheapest["running"].sum() == pytest.approx(small.params.running_cost / 52)
     assert (
         decision.standing.most * small.params.evaluation_weeks >= profit.max() and decision.standing.to_foresight >= 0
     )
@@ -129,14 +129,25 @@ def test_the_sliders_hold_the_payback(small):
 
 
 def test_assumptions_of_the_return_are_parameters(small):
-    other = SMALL.model_copy(update={"adoption": 0.5, "fading": 0.1, "build_months": 6.0, "half_months": 6.0})
+    other = small.params.model_copy(update={"adoption": 0.5, "fading": 0.1, "build_months": 6.0, "half_months": 6.0})
     venture = investment_of(other, small.known, small.decision)
     assert (venture.reach, venture.fade, venture.build_months, venture.half) == (0.5, 0.1, 6.0, 6.0)
     worth = [appraise(replace(case, weekly_gain=2_000.0))["npv"] for case in (venture, small.returns.venture)]
     assert worth[0] < worth[1]
     for extreme in ({"adoption": 1.0, "fading": 0.0}, {"adoption": 0.0, "fading": 0.99, "build_months": 0.0}):
-        ranges = ranges_of(investment_of(SMALL.model_copy(update=extreme), small.known, small.decision))
+        ranges = ranges_of(investment_of(small.params.model_copy(update=extreme), small.known, small.decision))
         assert all(r.low <= r.likely <= r.high for r in ranges.values())
+
+
+def test_a_change_of_the_money_makes_no_order_again(small, embedded, monkeypatch):
+    def again(*_):
+        raise AssertionError("worked out a second time")
+
+    for name in ("study.forecast.backtest", "study.decision.judge_chain"):
+        monkeypatch.setattr(f"lepton_nb.cases.retail.{name}", again)
+    other = study_of(SMALL.model_copy(update={"project_cost": 1_000.0}), small.known.data)
+    assert other.params.project_cost == 1_000 and other.returns.venture.build == 1_000
+    assert other.decision.comparison.equals(small.decision.comparison)
 
 
 def test_a_second_run_takes_every_part_from_disk(small, embedded, monkeypatch):
@@ -201,7 +212,7 @@ def test_a_plan_worse_than_today_has_no_share_of_a_gain():
     profits |= {"plan on the point forecast": 60}
     at = standing_of(pd.DataFrame({"profit": pd.Series(profits, dtype=float)}), weeks=2, most=100)
     assert at.best_rule == at.today == RECORD and at.rule_share is None and at.closed is None
-    assert cheapest_way(Parameters(), at)["running"].iloc[0] == 0
+    assert cheapest_way(Parameters(project_cost=1e3, running_cost=100.0), at)["running"].iloc[0] == 0
 
 
 def test_a_plain_process_imports_the_study_without_notebooks():

@@ -276,7 +276,8 @@ def _tell_empty(df: pd.DataFrame) -> None:
         raise ForecastError("demand table: column 'y' has no value at all; give the past of at least one series")
     if len(empty):
         warnings.warn(
-            f"series {str(empty[0])!r} ({len(empty)} in all) has no value of y: its forecast of 0 says nothing", stacklevel=3
+            f"series {str(empty[0])!r} ({len(empty)} in all) has no value of y: its forecast of 0 says nothing",
+            stacklevel=3,
         )
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from .blocks import Block, framed
 from .figures import column_text
-from .prose import csv_link, escape, inline, number
+from .prose import csv_link, escape, inline, number, plural
 
 # %% ../../nbs/workbook/14_controls.ipynb #cell-004
 _MOST = 3000  # rows that stand in a page
@@ -111,14 +111,14 @@ def decision_table(
     table = f"<table><thead><tr>{_heads(frame, units or {}, numeric)}</tr></thead><tbody>{rows}</tbody></table>"
     body = (
         f'<p class="lnb-title"><strong>{inline(caption)}</strong>{more}</p>{controls}'
-        f'<p class="count" aria-live="polite"><strong>{len(frame):,} lines{escape(summed)}</strong></p>'
+        f'<p class="count" aria-live="polite"><strong>{plural(len(frame), "line")}{escape(summed)}</strong></p>'
         f'<div class="lnb-scroll tall" role="region" tabindex="0" aria-label="{escape(caption)}">{table}</div>'
         f'<p class="lnb-tools">{csv_link(frame, caption, len(frame), _LARGEST)}</p>'
     )
     unit = escape((units or {}).get(total, ""))
     return Block(
         f'<div class="lnb-decisions" data-total="{at}" data-unit="{unit}">{body}</div>',
-        f"{caption} {len(frame):,} lines{summed}.",
+        f"{caption} {plural(len(frame), 'line')}{summed}.",
     )
 
 # %% ../../nbs/workbook/14_controls.ipynb #cell-009

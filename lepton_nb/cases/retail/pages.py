@@ -45,7 +45,7 @@ Order by the **full plan**. The {{ rule }} rule alone brings {{ rule_gain | mone
 
 def answer_names(s: Study) -> dict[str, Any]:
     """Name what the answer's sentence needs."""
-    at, steps = s.decision.standing, s.decision.cheapest
+    at, steps = s.decision.standing, s.returns.cheapest
     rule, plan = steps.iloc[0], steps.iloc[-1]
     return {
         "rule": at.best_rule,
@@ -246,7 +246,7 @@ def tornado_read(s: Study) -> str:
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-014
 def steps_of(s: Study) -> list[dict[str, Any]]:
     """List the ways of ordering with what each costs to keep up and leaves, money a week."""
-    return s.decision.cheapest.to_dict("records")
+    return s.returns.cheapest.to_dict("records")
 
 
 def errors_of(s: Study) -> tuple[float, float, float | None]:

@@ -61,8 +61,18 @@ class Parameters(CaseParameters):
         unit="litres per day",
         meaning="most that can be unloaded in a day; none: no limit, or the one that the source states",
     )
-    project_cost: float = param(40_000.0, ge=0, unit="money", meaning="building this once: people, data work, training")
-    running_cost: float = param(12_000.0, ge=0, unit="money per year", meaning="running it: upkeep, checks, computing")
+    project_cost: float | None = param(
+        None,
+        ge=0,
+        unit="money",
+        meaning="building this once: people, data work, training; none: 0.8% of a year's sales, at most 40,000",
+    )
+    running_cost: float | None = param(
+        None,
+        ge=0,
+        unit="money per year",
+        meaning="running it: upkeep, checks, computing; none: 0.24% of a year's sales, at most 12,000",
+    )
     letter_cost: float = param(
         1.5, ge=0, le=100, unit="money per letter", meaning="one win-back letter with its voucher"
     )

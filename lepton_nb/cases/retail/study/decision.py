@@ -443,8 +443,6 @@ class Decision:
     over_today : WeeklyGain
     over_rule : WeeklyGain
         over the best rule of thumb
-    cheapest : pd.DataFrame
-        the rule alone and the plan on top of it, priced
     redeciding : float
         a new forecast every evening over one a week, money a week
     limits : pd.DataFrame
@@ -476,7 +474,6 @@ class Decision:
     standing: Standing
     over_today: WeeklyGain
     over_rule: WeeklyGain  # over the best rule of thumb
-    cheapest: pd.DataFrame  # the rule alone and the plan on top of it, priced
     redeciding: float  # a new forecast every evening over one a week, money a week
     limits: pd.DataFrame  # worst use of every limit by the plan
     solves: Solves
@@ -532,7 +529,6 @@ def decision_of(params: Parameters, known: Known, forecast: Forecast) -> Decisio
         standing=standing,
         over_today=weekly_gain_over(books, standing.today),
         over_rule=weekly_gain_over(books, standing.best_rule),
-        cheapest=cheapest_way(params, standing),
         redeciding=_redeciding(params, known, forecast, profit[PLAN]),
         limits=audit(books[PLAN]),
         solves=_solves(known, forecast.outlook, plan),

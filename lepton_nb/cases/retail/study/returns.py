@@ -30,7 +30,7 @@ from ..chain.lots import stochastic
 from ..parameters import Parameters
 from ..setting import usual_over_judged
 from .business import Business
-from .decision import PLAN, Decision
+from .decision import PLAN, Decision, cheapest_way
 from .forecast import AHEAD, TRUTH, Forecast
 from .known import Known
 from .people import People
@@ -159,6 +159,8 @@ class Return:
         forecast -> WAPE on the judged weeks
     price_of_error : CostLine | None
         weekly gain against the error
+    cheapest : pd.DataFrame
+        the rule alone and the plan on top of it, priced
     edge : BreakEven | None
         error above which the case stops paying
     venture : Investment
@@ -186,6 +188,7 @@ class Return:
     profits: dict[str, np.ndarray]  # forecast -> profit of each week of the plan on it, money (W,)
     errors: pd.Series  # forecast -> WAPE on the judged weeks
     price_of_error: CostLine | None  # weekly gain against the error
+    cheapest: pd.DataFrame  # the rule alone and the plan on top of it, priced
     edge: BreakEven | None  # error above which the case stops paying
     venture: Investment  # every number of the payback, as parameters and judged weeks have it
     ranges: dict[str, Range]  # field of the investment -> what it may be
@@ -283,6 +286,11 @@ def _tornado_of_return(venture: Investment, ranges: dict[str, Range], drawn: pd.
     return tornado(venture, ranges | {"weekly_gain": gain})[::-1].reset_index(drop=True)
 
 
+def _edge(price: CostLine | None, needed: float, gain: float) -> BreakEven | None:
+    """Return the error above which the case stops paying; None where it cannot be priced or does not pay now."""
+    return break_even(price, needed) if price and gain > needed else None
+
+
 def return_of(
     params: Parameters, known: Known, forecast: Forecast, decision: Decision, business: Business, people: People
 ) -> Return:
@@ -298,7 +306,8 @@ def return_of(
         profits=profits,
         errors=errors,
         price_of_error=price,
-        edge=break_even(price, needed) if price else None,
+        cheapest=cheapest_way(params, decision.standing),
+        edge=_edge(price, float(needed), venture.weekly_gain),
         venture=venture,
         ranges=ranges,
         drawn=drawn,
