@@ -23,7 +23,7 @@ def pages(executed, executed_failing, tmp_path_factory):
     (run / "results.json").write_text(
         json.dumps({"case": "bakery", "parameters": {}, "results": recorded(nbformat.read(executed, 4))})
     )
-    report = publish(run, reports)
+    report = publish(sample_report.seal(run), reports)
     failed = render(executed_failing, run / "failed.html", sample_report.MANIFEST | {"status": "failed"})
     return {"report": report, "failed": failed, "front": reports / "index.html"}
 
