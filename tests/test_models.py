@@ -314,6 +314,40 @@ def test_promotion_raises_the_forecast(panel):
     assert 1.3 < with_offer / without < 2.5, "promotions doubled demand in the past"
 
 
+def offers(days: int = 500, series: int = 12) -> tuple[Panel, np.ndarray]:
+    """Return amounts with promotions every other week that lift Mondays most, and 40% more on the eve of a closing."""
+    rng, ds = np.random.default_rng(0), pd.date_range("2024-01-01", periods=days + 28)
+    weekday, promotion = ds.dayofweek.to_numpy(), ((np.arange(days + 28) // 7) % 2 == 0).astype(float)
+    shut = (rng.random(days + 28) < 0.05).astype(float)
+    lift = promotion * np.array([1.0, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2])[weekday]
+    mean = rng.uniform(500, 900, (series, 1)) * (1 + lift) * (1 + 0.4 * np.roll(shut, -1)) * (1 - shut)
+    y = np.broadcast_to(mean, (series, days + 28)) * rng.lognormal(0, 0.03, (series, days + 28))
+    frame = pd.DataFrame(
+        {
+            "unique_id": np.repeat([f"p{i:02d}/a" for i in range(series)], days + 28),
+            "ds": np.tile(ds, series),
+            "y": y.ravel(),
+        }
+    )
+    panel = Panel.from_frames(frame.assign(promotion=np.tile(promotion, series), closed=np.tile(shut, series)))
+    return panel, np.broadcast_to(mean, y.shape)
+
+
+def test_a_promotions_lift_is_known_by_weekday_and_a_closing_by_its_neighbours():
+    panel, mean = offers()
+    x, _ = features(history(panel.cut(500)), 500, 28)
+    ds, on = panel.ds[500:528], np.broadcast_to(panel.known["promotion"], panel.y.shape)[0, 500:528] > 0
+    shut = np.broadcast_to(panel.known["closed"], panel.y.shape)[0]
+    by_weekday = np.broadcast_to(x["promotion.lift_weekday8"], (12, 28))
+    assert (by_weekday[:, ~on] == 0).all()
+    assert by_weekday[:, on & (ds.dayofweek == 0)].min() > by_weekday[:, on & (ds.dayofweek == 3)].max() + 0.2
+    for name, step in (("before", -1), ("after", 1), ("after2", 2)):
+        inside = np.arange(500, 526)
+        assert np.array_equal(x[f"closed.{name}"][0, :26], shut[inside + step]), name
+    out = Ridge().fit(panel.cut(500), 500).predict(panel.cut(500), 500, 28)
+    assert np.sqrt(((out - mean[:, 500:528]) ** 2).mean()) < 0.06 * mean.mean()
+
+
 def test_fit_all_forecasts_as_separate_fits(panel):
     together = fit_all(panel, 380, SMALL | {name: MODELS[name] for name in ("average", "linear", "ridge", "fast")})
     for name, model in together.items():
