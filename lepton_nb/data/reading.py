@@ -58,9 +58,12 @@ def limit_mb() -> float:
     """Give the limit on the size of text files, in megabytes."""
     told = os.environ.get("LEPTON_NB_MAX_MB", "").strip() or LIMIT_MB
     try:
-        return float(told)
+        limit = float(told)
     except ValueError:
-        raise UserError(f"LEPTON_NB_MAX_MB is {told!r}. Write a number of megabytes, such as 2000.") from None
+        limit = np.nan
+    if not 0 < limit < np.inf:
+        raise UserError(f"LEPTON_NB_MAX_MB is {told!r}. Write a number of megabytes, such as 2000.")
+    return limit
 
 
 def opened(path: Path):
