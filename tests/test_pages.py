@@ -137,3 +137,115 @@ def test_captions_and_titles_make_sense(small):
     ):
         assert write(small) and not NONSENSE.search(write(small)), write(small)
     assert (pages.tonight_of(small)["reason"].str.len() > 10).all()
+
+
+def cell_with(page: str, words: str) -> str:
+    """The prose cell of a page in which some words stand."""
+    (found,) = [cell for cell in prose_cells(PAGES / f"{page}.ipynb") if words in cell]
+    return found
+
+
+def read_both_ways(page: str, words: str, names: dict, *changes: dict) -> list[str]:
+    """Render a prose cell with every change of its names; fails on a side that none of them reads, and on nonsense."""
+    cell, examples = cell_with(page, words), [names | change for change in ({}, *changes)]
+    assert unread(cell, examples) == []
+    said = [render(cell, example) for example in examples]
+    assert not [text for text in said if NONSENSE.search(text)], said
+    assert not [text for text in said if re.search(r"(earns|gains|loses|earn|cost|costs) \*{0,2}−", text)], said
+    return said
+
+
+def test_prices_are_read_both_ways():
+    prices = SimpleNamespace(elasticities=range(9), movable=3, inside=0.9, inside_naive=0.5, promotions=range(4))
+    names = {"clear": pd.Series([-2.0, -1.0]), "prices": prices, "middle": 4.0, "losing": 1, "currency": "EUR"}
+    blind = SimpleNamespace(**vars(prices) | {"inside": None})
+    none = SimpleNamespace(**vars(prices) | {"promotions": []})
+    said = read_both_ways(
+        "prices",
+        "can be told",
+        names,
+        {"clear": pd.Series(dtype=float)},
+        {"middle": -4.0},
+        {"prices": blind},
+        {"prices": none},
+    )
+    assert "So no price is moved" in said[1] and "No promotion is on record" in said[4]
+    prices = SimpleNamespace(low=1.0, high=9.0, measured=True, gain=5.0)
+    priced = SimpleNamespace(labels=[3, 9], earned=[5.0, 2.0])
+    names = {"prices": prices, "priced": priced, "currency": "EUR"}
+    both = SimpleNamespace(labels=[3, 9], earned=[-5.0, -2.0])
+    said = read_both_ways(
+        "prices",
+        "fixed markup does better",
+        names,
+        {"prices": SimpleNamespace(**vars(prices) | {"gain": -5.0}), "priced": both},
+        {"prices": SimpleNamespace(**vars(prices) | {"measured": False})},
+        {"prices": SimpleNamespace(**vars(prices) | {"measured": False, "gain": -5.0})},
+        {"priced": SimpleNamespace(labels=[3, 9], earned=[5.0, 8.0])},
+    )
+    assert "leave the labels as they are" in said[1] and "beats" not in said[1] and "take it instead" in said[4]
+
+
+def test_letters_are_read_both_ways():
+    letters = SimpleNamespace(sent=3, consented=True, gain=50.0, response=0.05, break_even=0.01)
+    names = {"letters": letters, "lists": None, "currency": "EUR"}
+    said = read_both_ways(
+        "people",
+        "A letter that pays",
+        names,
+        {"letters": SimpleNamespace(**vars(letters) | {"sent": 0, "break_even": None}), "lists": 1},
+        {"letters": SimpleNamespace(**vars(letters) | {"consented": False})},
+        {"letters": None},
+    )
+    assert "No letter pays" in said[1] and "0 customers" not in said[1]
+
+
+def test_ways_near_to_turning_and_subscriptions_are_read_both_ways():
+    deals = SimpleNamespace(pool=0.1, stopping=0.02, deals=range(4), gain=60.0, best="milk")
+    modes = SimpleNamespace(
+        profile=pd.DataFrame({"break_even": [0.1, -0.2]}, index=["fish", "tea"]), subscriptions=deals
+    )
+    names = {"modes": modes, "currency": "EUR", "s": None, "exhibits": SimpleNamespace(paying=lambda s: 2)}
+    names["p"] = SimpleNamespace(van_fee=50.0, premium=0.2, handling=0.1, singles_fee=4.0)
+    far = SimpleNamespace(profile=modes.profile - 0.5, subscriptions=SimpleNamespace(**vars(deals) | {"gain": 0.0}))
+    said = read_both_ways(
+        "ways",
+        "nearest to turning",
+        names,
+        {"modes": far},
+        {"modes": SimpleNamespace(profile=modes.profile, subscriptions=None)},
+    )
+    assert "No whole group is near" in said[1] and "At no discount" in said[1]
+
+
+def test_the_method_is_read_both_ways(small):
+    at = small.decision.standing
+    weeks = SimpleNamespace(low=-1.0, high=2.0)
+
+    def decided(**changes):
+        return SimpleNamespace(**{"over_rule": weeks, "redeciding": 3.0} | changes)
+
+    names = {
+        "at": replace(at, over_rule=4.0, closed=0.1, over_point=2.0, over_today=9.0),
+        "d": decided(),
+        "currency": "EUR",
+    }
+    said = read_both_ways(
+        "method",
+        "value of the stochastic solution",
+        names,
+        {
+            "at": replace(at, over_rule=-4.0, closed=None, over_point=-2.0, over_today=900.0),
+            "d": decided(redeciding=-3.0),
+        },
+        {"d": decided(over_rule=SimpleNamespace(low=1.0, high=2.0))},
+    )
+    assert "loses" in said[1] and "would have done as well" in said[1]
+    names = {"f": SimpleNamespace(chosen="fast", by_parameter=False), "error": 0.3, "naive": 0.4, "truth": 0.29}
+    read_both_ways(
+        "method",
+        "repeating last week has",
+        names,
+        {"truth": None, "f": SimpleNamespace(chosen="fast", by_parameter=True)},
+        {"truth": 0.1},
+    )

@@ -278,7 +278,9 @@ def csv_link(
     """
     text, rows = csv_text(data, max_rows, max_bytes)
     name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "data"
-    size = plural(len(data), "row") if rows == len(data) else f"first {rows:,} of {len(data):,} rows"
+    size = (
+        f"{len(data):,} row{'s' * (len(data) != 1)}" if rows == len(data) else f"first {rows:,} of {len(data):,} rows"
+    )
     address = "data:text/csv;charset=utf-8," + quote(text, safe=",.:;-_()/+!*~@")
     return (
         f'<a class="lnb-csv" download="{name}.csv" href="{address}" '
