@@ -81,9 +81,11 @@ def test_a_mistyped_amount_that_was_booked_back_leaves_no_trace(own, later):
     assert not data.tables["sales"].returns.any()
 
 
-def test_an_ordinary_return_stays_a_return(own):
+@pytest.mark.parametrize("later", [0, 1])
+def test_an_ordinary_return_stays_a_return(own, later):
     sales = daily()
-    back = sales.iloc[[100]].assign(units=-1, date=sales["date"].iloc[101])
+    sales.loc[100, "units"] = 1
+    back = sales.iloc[[100]].assign(units=-1, date=sales["date"].iloc[100 + later])
     data = own(sales=pd.concat([sales, back]))
     assert data.tables["sales"].returns.sum() == 1 and data.tables["sales"].units.sum() == sales.units.sum()
 
