@@ -7,10 +7,11 @@ import pytest
 from lepton_nb.cases.retail.chain.replenishment import chain_from_tables
 from lepton_nb.cases.retail.cleaning import by_day
 from lepton_nb.cases.retail.pricing import market_from_tables
-from lepton_nb.cases.retail.setting import from_tables
+from lepton_nb.cases.retail.setting import build_panel, from_tables
 from lepton_nb.cases.retail.sources import SOURCES
 from lepton_nb.data.catalog import SourceError
 from lepton_nb.data.findings import DataError
+from lepton_nb.workbook.parameters import UserError
 
 DAYS = pd.date_range("2024-01-01", periods=200)
 
@@ -253,6 +254,13 @@ def test_years_of_parquet_dates_do_not_wrap(own, tmp_path):
     far.to_parquet(tmp_path / "sales.parquet")
     with pytest.raises(DataError, match="lies outside the years 1980 to 2100"):
         own()
+
+
+@pytest.mark.parametrize("freq, word", [("7D", "weekly"), ("MS", "monthly")])
+def test_weeks_and_months_are_refused_with_what_would_be_needed(own, freq, word):
+    data = own(sales=daily(pd.date_range("2019-01-01", periods=70, freq=freq)))
+    with pytest.raises(UserError, match=f"its sales are {word}.*Export the sales by day"):
+        build_panel(data)
 
 
 # ---- prices and money

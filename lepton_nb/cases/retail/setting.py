@@ -112,7 +112,8 @@ def build_panel(
     if data.card.get("frequency", "daily") != "daily":
         raise UserError(
             f"source {data.name}: its sales are {data.card['frequency']}, and this case orders by the day. "
-            "Take a source with daily sales."
+            "Export the sales by day, at least 56 days and the weeks kept for choosing and judging; "
+            "the forecasts of `demand` take weeks and months as they are."
         )
     panel = from_tables(data.tables, horizon=28)
     price, promotion = last_known(panel.known["price"]), np.nan_to_num(panel.known["promotion"])

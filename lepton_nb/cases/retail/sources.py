@@ -281,7 +281,7 @@ def _extent(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
     series = len(sales[["store", "item"]].drop_duplicates())
     told = ", ".join(f"{n:,} {name}{'s' * (n != 1)}" for name, n in count.items())
     return {
-        "frequency": "weekly" if spacing(sales) >= 7 else "daily",
+        "frequency": "monthly" if spacing(sales) >= 28 else "weekly" if spacing(sales) >= 7 else "daily",
         "period": f"{sales.date.min():%Y-%m-%d} to {sales.date.max():%Y-%m-%d}",
         "size": f"{len(sales):,} rows, {told}, {series:,} series",
     }
