@@ -118,6 +118,7 @@ def test_every_side_of_the_answer_is_read(small):
         {"pays": True, "rule_pays": True, "share": 0.9, "over_rule": 9.0, "plan_net": 2.0, "rule_net": 1.0},
         {"pays": True, "rule_pays": True, "share": 0.9, "over_rule": 9.0, "plan_net": 1.0, "rule_net": 2.0},
         {"pays": True, "rule_pays": True, "share": 0.4},
+        {"pays": True, "rule_pays": True, "share": 1.13, "over_rule": -1.0},
     )
     assert unread(pages.ANSWER, [names | change for change in changes]) == []
     assert all(not NONSENSE.search(render(pages.ANSWER, names | change)) for change in changes)

@@ -122,7 +122,7 @@ def plain(text: object) -> str:
 
 def inline(text: object) -> str:
     """Turn a line of plain text into HTML; only **bold** and `code` have a meaning."""
-    text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(text))
+    text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(str(text).replace(r"\$", "$")))
     return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-014

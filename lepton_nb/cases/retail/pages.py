@@ -27,8 +27,9 @@ ANSWER = """
 {% if not pays and not rule_pays %}
 Keep ordering as today: neither the {{ rule }} rule nor the plan earns its upkeep here.
 {% elif share >= 0.8 %}
-Order by the **{{ rule }}** rule on the new forecast first: it brings {{ share | percent(0) }} of the gain,
-{{ rule_gain | money(currency) }} a week, for an upkeep of {{ rule_cost | money(currency) }}.
+Order by the **{{ rule }}** rule on the new forecast first: it brings
+{% if share < 1 %}{{ share | percent(0) }} of the gain, {% endif %}{{ rule_gain | money(currency) }} a week,
+for an upkeep of {{ rule_cost | money(currency) }}.
 {% if over_rule <= 0 %}
 The full plan adds nothing to it.
 {% elif plan_net > rule_net %}
@@ -186,7 +187,9 @@ def against(s: Study) -> str:
     at, names = s.decision.standing, answer_names(s)
     way = f"the {at.best_rule} rule" if names["rule_net"] >= names["plan_net"] else "the full plan"
     zero = at.today if at.recorded else f"the rule {at.today}; what was really ordered is not known"
-    return f"{way} against {zero}"
+    _, low, high = best_interval(s)
+    doubt = ". These weeks cannot tell it from nothing" if low < 0 < high else ""
+    return f"{way} against {zero}{doubt}"
 
 
 def tonight_of(s: Study) -> pd.DataFrame:
@@ -207,6 +210,8 @@ def gains_read(s: Study) -> str:
     share = (
         ""
         if at.rule_share is None
+        else f" The best rule of thumb, {at.best_rule}, brings more than the plan."
+        if at.rule_share > 1
         else f" The best rule of thumb, {at.best_rule}, alone brings {percent(at.rule_share, 0)} of the plan's."
     )
     return f"Zero is {at.today}; the thin line is the 95% interval over the judged weeks.{share}"
