@@ -5,7 +5,6 @@ import subprocess
 import sys
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -234,7 +233,7 @@ def test_linear_algebra_keeps_to_one_thread_whatever_was_set(monkeypatch):
     def threads(*_):
         seen.append({library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"})
 
-    monkeypatch.setattr("lepton_nb.cases.retail.study.whole.SOURCES", SimpleNamespace(load=lambda *_, **__: None))
+    monkeypatch.setattr("lepton_nb.cases.retail.study.whole.data_of", lambda *_: None)
     monkeypatch.setattr("lepton_nb.cases.retail.study.whole.study_of", threads)
     with threadpool_limits(2, "blas"):
         threads()

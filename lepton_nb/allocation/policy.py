@@ -335,7 +335,7 @@ def value_of_information(
     uninformed: str,
     level: float = 0.95,
 ) -> Gain:
-    """Return what knowing more earns, period by period, on the same events.
+    """Return what knowing more earns, period by period, on the same events; raise `PolicyError` where that is less.
 
     Parameters
     ----------
@@ -355,7 +355,13 @@ def value_of_information(
     missing = [name for name in (informed, uninformed) if name not in books]
     if missing:
         raise PolicyError(f"no book of {', '.join(missing)}; there are {', '.join(books)}.")
-    return gain_by_period(books[informed], books[uninformed], level)
+    gain = gain_by_period(books[informed], books[uninformed], level)
+    if gain.mean < 0:
+        raise PolicyError(
+            f"{informed} earns {-gain.mean:,.2f} a period less than {uninformed}: what is known cannot be worth less "
+            "than nothing, so it does not make the best of what it knows. Compare the two by gain_by_period."
+        )
+    return gain
 
 
 def check_bound(

@@ -151,6 +151,7 @@ class Stream:
     ...     Estimate("prices", 60, 20, 120, counted=0.5, overlap="half of it is waste that better orders avoid too"),
     ... ]
     >>> assert gain_bounds(separate).tolist() == [100, 130, 160]
+    >>> assert gain_bounds([*separate, Estimate("letters", -30, -40, -20)]).tolist() == [70, 100, 130]  # a loss is added too
     >>> gain_table(separate)
     """
 
@@ -314,6 +315,7 @@ def gain_table(
     ...     Estimate("prices", 60, 20, 120, counted=0.5, overlap="half of it is waste that better orders avoid too"),
     ... ]
     >>> assert gain_bounds(separate).tolist() == [100, 130, 160]
+    >>> assert gain_bounds([*separate, Estimate("letters", -30, -40, -20)]).tolist() == [70, 100, 130]  # a loss is added too
     >>> gain_table(separate)
     """
 
@@ -348,17 +350,18 @@ def gain_table(
 def gain_bounds(
     streams: Sequence[Stream | Estimate],
 ) -> pd.Series:
-    """Return the weekly gain if everything is shared, as counted, and if nothing is.
+    """Return the weekly gain if everything is shared, as counted, and if nothing is; a loss is shared with no gain.
 
     Returns
     -------
     pd.Series
         money per week: all_shared, counted, nothing_shared
     """
-    means = np.array([s.mean for s in streams])
+    means = np.array([s.mean for s in streams], float)
+    gains, losses = np.maximum(means, 0), np.minimum(means, 0)
     return pd.Series(
         {
-            "all_shared": means.max() if len(means) else 0.0,
+            "all_shared": gains.max(initial=0.0) + losses.sum(),
             "counted": sum(s.counted * s.mean for s in streams),
             "nothing_shared": means.sum(),
         },

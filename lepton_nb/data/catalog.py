@@ -247,8 +247,8 @@ class Sources:
     ----------
     case : str
     contract : Contract
-    embedded : Callable[[], tuple[dict, dict, str, Any]]
-        gives tables, card, currency, truth
+    embedded : Callable[..., tuple[dict, dict, str, Any]]
+        gives tables, card, currency, truth; may take `world_seed`
     public : tuple[PublicSet, ...]
     unusable : Callable[[Tables], list[dict]]
         problems of a user's tables that each cell alone does not show
@@ -260,20 +260,20 @@ class Sources:
         frequency, period and size for the card
     simulated : str
         what the embedded data are, in a line
-    stated : dict[str, dict[str, float]]
-        source -> parameter of the case -> number
+    stated : Callable[[str, dict], dict[str, float]]
+        parameter -> number in no table
     """
 
     case: str
     contract: Contract
-    embedded: Callable[[], tuple[dict, dict, str, Any]]  # gives tables, card, currency, truth
+    embedded: Callable[..., tuple[dict, dict, str, Any]]  # gives tables, card, currency, truth; may take `world_seed`
     public: tuple[PublicSet, ...]
     unusable: Callable[[Tables], list[dict]]  # problems of a user's tables that each cell alone does not show
     own: Callable[[Tables, str], tuple[dict, pd.DataFrame, list[str]]]  # as read, currency; tables, log, assumed
     complete: Callable[[dict], tuple[dict, list[str]]]  # adds tables that every source must have, in words
     extent: Callable[[dict], dict[str, str]]  # frequency, period and size for the card
     simulated: str  # what the embedded data are, in a line
-    stated: dict[str, dict[str, float]] = field(default_factory=dict)  # source -> parameter of the case -> number
+    stated: Callable[[str, dict], dict[str, float]] = lambda source, tables: {}  # parameter -> number in no table
 
     def available(self) -> pd.DataFrame:
         """List the sources that `load` knows, with their licence and whether they are at hand."""
@@ -309,6 +309,7 @@ class Sources:
         progress: bool = True,
         currency: str = "",
         zone: str = "",
+        world_seed: int | None = None,
     ) -> Dataset:
         """Load the data from a source; raise SourceError or DataError with what to do.
 
@@ -322,6 +323,8 @@ class Sources:
             of own data: ISO code; empty: as the files say
         zone : str, default ''
             of own data: as for `check`
+        world_seed : int | None, default None
+            of embedded data: which simulated world; None: the one that is kept
         """
         kind, _, rest = source.partition(":")
         if kind == "public" and rest:
@@ -329,7 +332,8 @@ class Sources:
         if kind == "own" and rest:
             return _load_own(self, rest, currency, zone)
         if source == "embedded":
-            tables, card, known_currency, truth = self.embedded()
+            made = self.embedded() if world_seed is None else self.embedded(world_seed=world_seed)
+            tables, card, known_currency, truth = made
             return _assemble(self, source, tables, card, log_table([]), known_currency, [], truth)
         raise SourceError(
             f"source {source!r} is not understood. Write embedded, own:FOLDER, or one of "
@@ -369,7 +373,7 @@ def _assemble(
         raise DataError(problems)
     digest = content_hash(tables)
     card = {**card, **sources.extent(tables), "sha256": digest}
-    stated = sources.stated.get(name, {})
+    stated = sources.stated(name, tables)
     return Dataset(name, sources.case, tables, card, log, digest, currency, [*assumed, *words], truth, stated)
 
 

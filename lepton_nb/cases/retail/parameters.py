@@ -8,6 +8,8 @@ __all__ = ['Parameters']
 # %% ../../../nbs/cases/retail/00_parameters.ipynb #e1bbc820
 from typing import Literal
 
+from pydantic import model_validator
+
 from ...workbook.parameters import CaseParameters, param
 
 # %% ../../../nbs/cases/retail/00_parameters.ipynb #1006380d
@@ -19,6 +21,9 @@ class Parameters(CaseParameters):
     >>> parameter_table(Parameters())
     """
 
+    world_seed: int = param(
+        7, ge=0, le=2**32 - 1, meaning="which simulated chain `embedded` is; 7 is the one that comes with the package"
+    )
     currency: str = param(
         "", pattern="^([A-Z]{3})?$", meaning="of own data, such as EUR; empty: as the files say, else EUR"
     )
@@ -115,3 +120,9 @@ class Parameters(CaseParameters):
     half_months: float = param(3.0, ge=0, le=60, unit="months", meaning="from then until half of those orders follow")
     discount_rate: float = param(0.08, ge=0, le=1, unit="share per year", meaning="cost of capital")
     years: int = param(3, ge=1, le=30, unit="years", meaning="length of the case in money, from the start")
+
+    @model_validator(mode="after")
+    def _one_world(self) -> "Parameters":
+        if self.source != "embedded" and self.world_seed != type(self).model_fields["world_seed"].default:
+            raise ValueError(f"world_seed makes another simulated chain; leave it out with source {self.source}")
+        return self

@@ -308,8 +308,8 @@ def opening_state(
     tuple[np.ndarray, np.ndarray]
         stock by days left (N, A), under way (N, L)
     """
-    longest = int(chain.lead_time.max())
-    if "deliveries" in data.tables and data.tables["sales"]["stock_on_hand"].notna().any():
+    longest, sales = int(chain.lead_time.max()), data.tables["sales"]
+    if "deliveries" in data.tables and "stock_on_hand" in sales and sales["stock_on_hand"].notna().any():
         return opening_position(data.tables, panel.ids, panel.ds[start])
     days = min(28, start)
     history = np.nan_to_num(panel.y)

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from lepton_nb.cases.retail.chain.replenishment import (
     Chain,
+    ChainError,
     State,
     nights_to_next_order,
     opening,
@@ -412,7 +413,8 @@ def tonight_budget(
 ) -> float:
     """Return tonight's share of the week's money: what tonight covers against what is still to be ordered this week.
 
-    It is never less than tonight's dearest pack, if the week's money has that: a small shop could else buy nothing.
+    It is never less than the dearest smallest order of tonight, if the week's money has that: a small shop could else
+    buy nothing.
 
     Parameters
     ----------
@@ -424,8 +426,8 @@ def tonight_budget(
     need = [(chain.cost * mean * gaps[:, day] * chain.may_order[:, day]).sum() for day in range(state.weekday, 7)]
     if not np.isfinite(state.budget):
         return np.inf
-    pack = (chain.cost * chain.pack * chain.may_order[:, state.weekday]).max(initial=0.0)
-    return max(state.budget * (need[0] / sum(need) if sum(need) > 0 else 1.0), min(pack, state.budget))
+    least = (chain.cost * smallest_order(chain) * chain.may_order[:, state.weekday]).max(initial=0.0)
+    return max(state.budget * (need[0] / sum(need) if sum(need) > 0 else 1.0), min(least, state.budget))
 
 
 def tonight_limits(
@@ -639,6 +641,49 @@ def evening_prices(
     ).rename_axis("limit")
 
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-030
+def _already_bought(
+    chain: Chain,
+    demand: np.ndarray,
+    margin: np.ndarray,
+    by_age: np.ndarray,
+    under_way: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what stock on hand and under way can earn at most.
+
+    Parameters
+    ----------
+    chain : Chain
+    demand : np.ndarray
+        units (N, D)
+    margin : np.ndarray
+        money per unit (N, D)
+    by_age : np.ndarray
+        units on hand by days left (N, A)
+    under_way : np.ndarray
+        units by day of arrival (N, L)
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        most that it can earn, money (N,); units sold of it (N, D)
+    """
+
+    def outcome(due: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        state = State(-1, 0, by_age, due, None, np.inf, chain)
+        sold, waste = (part.T for part in run_down(state, demand.T))
+        arrived = np.zeros(demand.shape)
+        arrived[:, : due.shape[1]] = due[:, : demand.shape[1]]
+        stock = by_age.sum(1)[:, None] + np.cumsum(arrived - sold - waste, 1)
+        return sold, waste * chain.cost[:, None] + stock * chain.holding[:, None]
+
+    (sold, lost), (certain, surely_lost) = outcome(under_way), outcome(np.zeros_like(under_way))
+    full = np.isfinite(chain.store_capacity)[chain.store][:, None]  # may refuse what is under way, at no cost
+    at_most = certain * margin + (sold - certain) * np.maximum(margin, 0) - surely_lost
+    earned = np.where(full, at_most, sold * margin - lost)
+    lines = chain.order_line_cost * (under_way[:, : demand.shape[1]] > 0).sum(1)
+    return earned.sum(1) - lines, sold
+
+
 def foresight_bound(
     chain: Chain,
     demand: np.ndarray,
@@ -676,17 +721,8 @@ def foresight_bound(
         + np.zeros(demand.shape)
     )
     by_age, under_way = opening(chain, days, start_stock, start_on_order)
-    sold, waste = (part.T for part in run_down(State(-1, 0, by_age, under_way, None, np.inf, chain), demand.T))
-    arrived = np.zeros(demand.shape)
-    arrived[:, : under_way.shape[1]] = under_way[:, :days]
-    stock = by_age.sum(1)[:, None] + np.cumsum(arrived - sold - waste, 1)
-    fixed = (
-        sold * margin
-        - waste * chain.cost[:, None]
-        - stock * chain.holding[:, None]
-        - chain.order_line_cost * (arrived > 0)
-    ).sum(1)
-    left, value = demand - sold, np.zeros((days + 1, n))
+    fixed, sold = _already_bought(chain, np.maximum(demand, 0), margin, by_age, under_way)
+    left, value = np.maximum(demand, 0) - sold, np.zeros((days + 1, n))
     for d in range(days - 1, -1, -1):
         evening, gain, best = d - chain.lead_time, np.zeros(n), value[d + 1].copy()
         taken = (evening >= 0) & chain.may_order[each, (dates[0].weekday() + evening) % 7]
@@ -695,7 +731,7 @@ def foresight_bound(
             gain = gain + left[:, end - 1] * earns * (end - 1 - d < chain.shelf_life)
             best = np.where(taken, np.maximum(best, gain - chain.order_line_cost + value[end]), best)
         value[d] = best
-    return fixed + value[0] - chain.goodwill * left.sum(1)
+    return fixed + value[0] - chain.goodwill * (demand - sold).sum(1)
 
 
 def perfect_foresight(
@@ -729,7 +765,7 @@ def information_value(
     stochastic : float
         profit of the plan on sample paths
     foresight : float
-        profit of perfect foresight: the bound, or the plan
+        profit that nothing can exceed, of `foresight_bound`
     rule : float | None, default None
         profit of the best rule of thumb
 
@@ -738,6 +774,9 @@ def information_value(
     pd.Series
         VSS, EVPI, and the share of the way from rule to foresight
     """
+    best = max(point, stochastic, stochastic if rule is None else rule)
+    if best > foresight + 1e-9 * abs(foresight):
+        raise ChainError(f"foresight is {foresight:,.2f}, and {best:,.2f} was earned without it: give the bound")
     values = {"VSS": stochastic - point, "EVPI": foresight - stochastic}
     if rule is not None:
         values |= {"gain_over_rule": stochastic - rule, "gap_of_rule": foresight - rule}

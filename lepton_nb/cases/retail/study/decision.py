@@ -129,7 +129,7 @@ class Standing:
     rule_share : float | None
         part of the gain over today that the best rule brings alone
     closed : float | None
-        part of the way from the best rule to that bound; None where there is none
+        part of the way from the best rule to that bound; None where it goes none of it
     """
 
     today: str  # what the chain did where it is on record, else the better rule without a forecast
@@ -144,7 +144,7 @@ class Standing:
     rule_to_foresight: float  # what it can add to the best rule at most
     rule_over_today: float  # gain of the best rule over today
     rule_share: float | None  # part of the gain over today that the best rule brings alone
-    closed: float | None  # part of the way from the best rule to that bound; None where there is none
+    closed: float | None  # part of the way from the best rule to that bound; None where it goes none of it
 
 
 def standing_of(
@@ -190,8 +190,8 @@ def standing_of(
         to_foresight=(most - profit[PLAN]) * per_week,
         rule_to_foresight=distance * per_week,
         rule_over_today=(profit[best] - profit[today]) * per_week,
-        rule_share=(profit[best] - profit[today]) / over_today if over_today > 0 else None,
-        closed=over_rule / distance if distance > 0 else None,
+        rule_share=min(1.0, (profit[best] - profit[today]) / over_today) if over_today > 0 else None,
+        closed=over_rule / distance if distance > 0 and over_rule >= 0 else None,
     )
 
 # %% ../../../../nbs/cases/retail/study/03_decision.ipynb #7b77882b
@@ -281,12 +281,12 @@ def cheapest_way(
     Returns
     -------
     pd.DataFrame
-        a row a step: gain, share, running, net (a week), build (once), payback in years of its own
+        a row a step: gain, running, net (a week), build (once)
 
     Examples
     --------
     >>> cheap = cheapest_way(Parameters(running_cost=520.0, project_cost=1000.0, rule_cost_share=0.5), hand)
-    >>> assert cheap["gain"].tolist() == [10, 5] and cheap["net"].tolist() == [5, 0] and np.isinf(cheap["years"].iloc[1])
+    >>> assert cheap["gain"].tolist() == [10, 5] and cheap["net"].tolist() == [5, 0]
     >>> cheap
     """
     part = params.rule_cost_share * (standing.best_rule != standing.today)
@@ -294,17 +294,13 @@ def cheapest_way(
     running = np.array([part, 1 - part]) * params.running_cost / 52
     build = np.array([part, 1 - part]) * params.project_cost
     net = gains - running
-    with np.errstate(divide="ignore", invalid="ignore"):
-        years = np.where(net > 0, build / (52 * net), np.inf)
     return pd.DataFrame(
         {
             "way": [f"{standing.best_rule} alone", f"{PLAN} on top of it"],
             "gain": gains,
-            "share": gains / gains.sum() if gains.sum() > 0 else np.nan,
             "running": running,
             "net": net,
             "build": build,
-            "years": years,
         }
     )
 

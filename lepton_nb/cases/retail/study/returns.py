@@ -213,8 +213,8 @@ class Return:
 
     @property
     def on_top(self) -> float:
-        """What steps 4 and 5 would add if every assumption held, money a week."""
-        return float(self.beyond["per_week"].clip(lower=0).sum())
+        """What steps 4 and 5 would add if every assumption held, losses among them, money a week."""
+        return float(self.beyond["per_week"].sum())
 
     @property
     def beyond(self) -> pd.DataFrame:

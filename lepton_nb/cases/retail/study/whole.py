@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from threadpoolctl import threadpool_limits
 
 from ..parameters import Parameters
-from ..sources import SOURCES
 from .business import Business, business_of
 from .decision import Decision, decision_of
 from .forecast import Forecast, forecast_of
-from .known import Known, known_of
+from .known import Known, data_of, known_of
 from .people import People, people_of
 from .returns import Return, return_of
 from ....data.catalog import Dataset
@@ -203,7 +202,7 @@ class Study:
 # what the steps up to the decision use; other parameters change nothing before the money is counted
 USED_EARLY = frozenset(
     {
-        *("source", "seed", "currency", "zone", "evaluation_weeks", "validation_weeks", "model", "paths"),
+        *("source", "seed", "world_seed", "currency", "zone", "evaluation_weeks", "validation_weeks", "model", "paths"),
         *("service_level", "holding_rate", "order_line_cost", "goodwill", "weekly_budget", "dock_capacity"),
     }
 )
@@ -214,13 +213,15 @@ def _known_without_data(params: Parameters, data: Dataset) -> Known:
     return replace(known_of(params, data), data=None)
 
 
-def with_costs(params: Parameters, data: Dataset) -> Parameters:
-    """Give the costs of the project that nobody gave in proportion to a year's sales."""
+def with_costs(params: Parameters, data: Dataset) -> tuple[Parameters, list[str]]:
+    """Give the costs of the project that nobody gave in proportion to a year's sales, and say so in words."""
     sales = data.tables["sales"]
     yearly = float((sales["units"] * sales["price"]).sum()) / sales["date"].nunique() * 365
     assumed = {"project_cost": min(40_000.0, 0.008 * yearly), "running_cost": min(12_000.0, 0.0024 * yearly)}
     missing = {name: float(value) for name, value in assumed.items() if getattr(params, name) is None}
-    return params.model_copy(update=missing)
+    what = {"project_cost": "Cost of building, once", "running_cost": "Cost of running, a year"}
+    words = [f"{what[name]}: {data.currency} {value:,.0f}, by the sales of a year." for name, value in missing.items()]
+    return params.model_copy(update=missing), words
 
 
 def _only(params: Parameters, names: frozenset[str]) -> Parameters:
@@ -231,7 +232,8 @@ def _only(params: Parameters, names: frozenset[str]) -> Parameters:
 
 def study_of(params: Parameters, data: Dataset) -> Study:
     """Make every part from data at hand, or take it from disk where nothing it rests on has changed."""
-    content, params = Kept(data, data.sha256, False), with_costs(params, data)
+    params, words = with_costs(params, data)
+    content, data = Kept(data, data.sha256, False), replace(data, assumed=[*data.assumed, *words])
     early = _only(params, USED_EARLY)
     bare = remembered(_known_without_data, early, content)
     known = Kept(replace(bare.value, data=data), bare.key, bare.reused)
@@ -258,4 +260,4 @@ def study(
     # one thread for linear algebra: sums in another order would give other last digits, and small matrices no speed
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*at or below cost")  # `known.notes` says it once
-        return study_of(params, SOURCES.load(params.source, currency=params.currency, zone=params.zone))
+        return study_of(params, data_of(params))
