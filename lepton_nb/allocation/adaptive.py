@@ -71,6 +71,8 @@ def capped_order_up_to(
     >>> assert abs(exact_cost(system, capped_order_up_to(shop, *setting)).cost / rules["capped base stock"].cost - 1) < 0.005
     >>> setting, rules["capped base stock"].setting
     """
+    InventoryError.require_finite(level=level)
+    InventoryError.require_finite(cap=0 if cap is None else cap)
     return lambda state: np.clip(level - state[: item.goods].sum(axis=0), 0, cap)
 
 
@@ -105,6 +107,7 @@ def coordinate_search(
     >>> assert abs(exact_cost(system, capped_order_up_to(shop, *setting)).cost / rules["capped base stock"].cost - 1) < 0.005
     >>> setting, rules["capped base stock"].setting
     """
+    InventoryError.require_finite(setting=setting, seed=seed)
     seen = {}
 
     def cost(at: tuple[int, ...]) -> float:
@@ -181,6 +184,8 @@ def q_learning(
     >>> assert q_regret[-1] < q_regret[0] and q_regret[-1] < 5
     >>> pd.DataFrame({"days simulated": tabular.history["days"], "regret (%)": q_regret}).round(3)
     """
+    InventoryError.require_finite(days=days, replications=replications, discount=discount)
+    InventoryError.require_finite(explore=explore, looks=looks, seed=seed)
     rng, table = np.random.default_rng(seed), empty_table(item)
     flat, visits, weights = table.ravel(), np.zeros(table.size, np.float32), place_values(item)[:-1]
     state, kept, stages = reset(item, rng, replications), {days // 2**k for k in range(looks)}, []
@@ -243,6 +248,7 @@ def rollouts(
     np.ndarray
         money over the horizon, summed over scenarios (A, S)
     """
+    InventoryError.require_finite(state=state, orders=orders, scenarios=scenarios, horizon=horizon, columns=columns)
     count, total = len(orders), np.zeros(orders.shape)
     size = max(1, columns // (count * scenarios))
     for first in range(0, state.shape[1], size):
@@ -286,6 +292,7 @@ def candidate_orders(
     tuple[np.ndarray, np.ndarray]
         orders (A, S), ascending; True where allowed and not yet listed
     """
+    InventoryError.require_finite(state=state, reach=reach)
     top = largest_order(item, state).astype(int)
     middle = np.minimum(policy(state), top).astype(int)
     low = np.clip(middle - reach, 0, np.maximum(top - 2 * reach, 0))
@@ -321,6 +328,7 @@ def best_orders(
     np.ndarray
         units (S,)
     """
+    InventoryError.require_finite(state=state, reach=reach, scenarios=scenarios, horizon=horizon)
     orders, open_ = candidate_orders(item, policy, state, reach)
     alive, total = np.arange(len(orders))[:, None] * np.ones(state.shape[1], int), np.zeros(orders.shape)
     while len(alive) > 1:
@@ -367,6 +375,7 @@ def visit(
     np.ndarray
         (K, S)
     """
+    InventoryError.require_finite(count=count, explore=explore, reach=reach, warm_up=warm_up, apart=apart, each=each)
     n, days, found = -(-count // each), warm_up + apart * each, []
     state = reset(item, rng, n)
     noise = draw(item, rng, days, state)
@@ -437,6 +446,7 @@ def classify(
     epochs : int
     seed : int
     """
+    InventoryError.require_finite(state=state, label=label, layers=layers, epochs=epochs, seed=seed)
     if len(np.unique(label)) == 1:
         return lambda state: np.minimum(label[0], largest_order(item, state))
     x = observe(item, state)
@@ -511,11 +521,9 @@ class Effort:
     trials: int = 4000  # replications of the final comparison
 
     def __post_init__(self):
-        wrong = [
-            name
-            for name in ("states", "scenarios", "horizon", "reach", "generations", "epochs", "trial_days", "trials")
-            if getattr(self, name) < 1
-        ]
+        InventoryError.require_finite(**vars(self))
+        whole = ("states", "scenarios", "horizon", "reach", "generations", "epochs", "trial_days", "trials")
+        wrong = [name for name in whole if getattr(self, name) < 1]
         InventoryError.require(not wrong, f"{', '.join(wrong)} of Effort must be 1 or more")
         InventoryError.require(0 <= self.explore <= 1, f"explore is {self.explore}; it is a share between 0 and 1")
 
@@ -538,6 +546,7 @@ def learn(
     effort : Effort, default Effort()
     seed : int, default 0
     """
+    InventoryError.require_finite(seed=seed)
     rng, stages, days = np.random.default_rng(seed), [tabulate(item, begin)], [0]
     for _ in range(effort.generations):
         policy = stages[-1]
@@ -568,6 +577,7 @@ def learn_order(
     seed: int = 0,
 ) -> Learned:
     """Tune a capped base stock by simulation and improve it by deep controlled learning."""
+    InventoryError.require_finite(seed=seed)
     item = item_of(system)
     guess = (int(0.8 * item.most_units), int(np.ceil(item.demand.mean)) + 2)
     setting, _ = coordinate_search(
@@ -604,6 +614,7 @@ def compare_costs(
     ...     digits={"cost": 4, "regret": 4, "percent": 3, "regret a year": 1},
     ... )
     """
+    InventoryError.require_finite(seed=seed)
     costs = {
         "optimal": value_iteration(system).cost,
         "deep controlled learning": exact_cost(system, learn_order(system, effort, seed).policy).cost,

@@ -48,6 +48,9 @@ class LostSales:
 
     def __post_init__(self):
         object.__setattr__(self, "demand", check_probability(self.demand))
+        InventoryError.require_finite(
+            lead_time=self.lead_time, holding_cost=self.holding_cost, stockout_cost=self.stockout_cost
+        )
         InventoryError.require(
             self.lead_time >= 1 and self.lead_time == int(self.lead_time),
             f"lead_time is {self.lead_time}; it must be 1, 2, 3, .. periods",
@@ -83,6 +86,7 @@ def geometric(
     >>> assert (np.diff(bounds) > 0).all() and within < whole
     >>> print(f"bounds {bounds}: {within:,} of {whole:,} pipelines, {within * (bounds[-1] + 1):,} states")
     """
+    InventoryError.require_finite(mean=mean, tail=tail)
     ratio = mean / (1 + mean)
     return (weights := ratio ** np.arange(int(np.log(tail) / np.log(ratio)) + 2)) / weights.sum()
 
@@ -104,6 +108,7 @@ def leftover(
     np.ndarray
         probability that j of x units are left (size, size), lower triangular
     """
+    InventoryError.require_finite(size=size)
     demand = np.concatenate([system.demand, np.zeros(size)])
     left = np.array([np.concatenate([demand[x::-1], np.zeros(size - 1 - x)]) for x in range(size)])
     left[:, 0] = 1 - left[:, 1:].sum(axis=1)
@@ -127,6 +132,7 @@ def period_cost(
     np.ndarray
         expected money in a period that starts with 0, 1, 2, .. units (size,)
     """
+    InventoryError.require_finite(size=size)
     units = np.arange(size)
     over = leftover(system, size) @ units
     lost = system.demand @ np.arange(len(system.demand)) - (units - over)
@@ -158,6 +164,7 @@ def order_bounds(
     >>> assert (np.diff(bounds) > 0).all() and within < whole
     >>> print(f"bounds {bounds}: {within:,} of {whole:,} pipelines, {within * (bounds[-1] + 1):,} states")
     """
+    InventoryError.require_finite(slack=slack)
     total, bounds = np.ones(1), []
     for _ in range(system.lead_time + 1):
         total = np.convolve(total, system.demand)
@@ -191,6 +198,7 @@ def pipelines(
     >>> assert (np.diff(bounds) > 0).all() and within < whole
     >>> print(f"bounds {bounds}: {within:,} of {whole:,} pipelines, {within * (bounds[-1] + 1):,} states")
     """
+    InventoryError.require_finite(bounds=bounds, length=length)
     rows = np.zeros((1, 0), int)
     for _ in range(length):
         rows = np.hstack(
@@ -247,6 +255,7 @@ def lattice(
     slack : int, default 0
         units added to each bound
     """
+    InventoryError.require_finite(slack=slack)
     bounds, length = order_bounds(system, slack), system.lead_time
     tails, moves = pipelines(bounds, length - 1), pipelines(bounds, length)
     places = (bounds[0] + 1) ** np.arange(length - 1)[::-1]
@@ -331,6 +340,7 @@ def value_iteration(
     >>> assert abs(judged.share @ period_cost(middle, 40)[judged.states[0]] - best.cost) < 1e-6
     >>> judged.cost, judged.states.shape[1]
     """
+    InventoryError.require_finite(tolerance=tolerance, most_sweeps=most_sweeps, slack=slack)
     grid = lattice(system, slack)
     size, columns = grid.bounds[-1] + 1, len(grid.tails)
     left, cost, hand = leftover(system, size), period_cost(system, size)[:, None], np.arange(size)[:, None]
@@ -362,6 +372,7 @@ def value_iteration(
 
 def best_moves(grid: Lattice, ahead: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Return the smallest order of least expected value for every state (X, T)."""
+    InventoryError.require_finite(starts=starts)
     least = np.minimum.reduceat(ahead, starts, axis=1)[:, grid.before]
     return np.minimum.reduceat(np.where(ahead <= least + 1e-12, grid.order, np.iinfo(int).max), starts, axis=1)
 
@@ -410,6 +421,7 @@ def reachable_states(
     tuple[np.ndarray, np.ndarray]
         codes of the states (n,), sorted; orders there (n,)
     """
+    InventoryError.require_finite(lead_time=lead_time, limit=limit)
     base = limit + 1
     InventoryError.require(
         base**lead_time <= 2e8,
@@ -434,11 +446,13 @@ def reachable_states(
 
 def decode(code: np.ndarray, length: int, base: int) -> np.ndarray:
     """Return the states (length, n) behind numbers in a base."""
+    InventoryError.require_finite(code=code, length=length, base=base)
     return code // (base ** np.arange(length)[::-1])[:, None] % base
 
 
 def next_states(state: np.ndarray, order: np.ndarray, base: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the code of the next state, the row of the state and the units left, for each state and number left."""
+    InventoryError.require_finite(state=state, order=order, base=base)
     ahead = np.vstack([state[1:], order])
     places = base ** np.arange(len(ahead))[::-1]
     row = np.repeat(np.arange(state.shape[1]), state[0] + 1)
@@ -473,7 +487,9 @@ def exact_cost(
     >>> assert abs(judged.share @ period_cost(middle, 40)[judged.states[0]] - best.cost) < 1e-6
     >>> judged.cost, judged.states.shape[1]
     """
-    limit = int(order_bounds(system)[-1] if limit is None else limit)
+    limit = order_bounds(system)[-1] if limit is None else limit
+    InventoryError.require_finite(limit=limit, tolerance=tolerance, most_sweeps=most_sweeps)
+    limit = int(limit)
     codes, orders = reachable_states(policy, system.lead_time, limit)
     states = decode(codes, system.lead_time, limit + 1)
     ahead, row, left = next_states(states, orders, limit + 1)
@@ -524,6 +540,7 @@ def capped_base_stock(
     >>> assert min(grid, key=grid.get) == found.setting and abs(min(grid.values()) - found.cost) < 2e-5
     >>> found.setting, round(found.cost, 4)
     """
+    InventoryError.require_finite(level=level, cap=0 if cap is None else cap)
 
     def policy(state: np.ndarray) -> np.ndarray:
         return np.clip(level - state.sum(axis=0), 0, cap)
@@ -551,6 +568,7 @@ def constant_order_cost(
     float
         money per period, whatever the lead time
     """
+    InventoryError.require_finite(units=units, size=size)
     mean = system.demand @ np.arange(len(system.demand))
     InventoryError.require(
         units < mean,
@@ -618,6 +636,7 @@ def downhill(
     tuple[int, float]
         where the cost is least, and the cost
     """
+    InventoryError.require_finite(start=start)
     here, best = start, cost(start)
     for step in (1, -1):
         while (ahead := cost(here + step)) < best:

@@ -118,6 +118,7 @@ class Forecast:
     whole: bool = False
 
     def __post_init__(self):
+        InventoryError.require_finite(profile=self.profile, news=self.news)
         profile, news = np.asarray(self.profile, float), np.asarray(self.news, float)
         InventoryError.require(
             profile.shape == (7,) and bool((profile >= 0).all()) and profile.sum() > 0,
@@ -212,6 +213,10 @@ class Item:
     most_units: int | None = None  # units on hand and under way after ordering at most
 
     def __post_init__(self):
+        costs = {name: getattr(self, name) for name in ("holding_cost", "stockout_cost", "waste_cost")}
+        InventoryError.require_finite(lead_time=self.lead_time, most_order=self.most_order, **costs)
+        given = {"shelf_life": self.shelf_life, "most_units": self.most_units}
+        InventoryError.require_finite(**{name: value for name, value in given.items() if value is not None})
         InventoryError.require(
             self.lead_time >= 0 and self.lead_time == int(self.lead_time),
             f"lead_time is {self.lead_time}; it must be 0, 1, 2, .. mornings",
@@ -221,7 +226,7 @@ class Item:
             f"shelf_life is {self.shelf_life}; it must be 1 or more days, or None",
         )
         InventoryError.require(
-            min(self.holding_cost, self.stockout_cost, self.waste_cost) >= 0,
+            min(costs.values()) >= 0,
             "holding_cost, stockout_cost and waste_cost must be 0 or more",
         )
         InventoryError.require(self.most_order >= 1, f"most_order is {self.most_order}; it must be 1 or more units")
@@ -249,17 +254,20 @@ class Item:
 # %% ../../nbs/allocation/04_environment.ipynb #cell-017
 def reset(item: Item, rng: np.random.Generator, n: int) -> np.ndarray:
     """Return n empty stores on a first morning (K, n)."""
+    InventoryError.require_finite(n=n)
     rows = item.demand.start(rng, n)
     return np.concatenate([np.zeros((item.goods, n), np.int16 if item.demand.whole else np.float32), rows])
 
 
 def draw(item: Item, rng: np.random.Generator, days: int, state: np.ndarray) -> np.ndarray:
     """Return the randomness of the days to come, from the states on (days, 1 + R, n)."""
+    InventoryError.require_finite(days=days, state=state)
     return item.demand.draw(rng, days, state[item.goods :])
 
 
 def sell(item: Item, stock: np.ndarray, need: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Serve demand from the oldest units; return what is left by age (A, n) and the units lost (n,)."""
+    InventoryError.require_finite(stock=stock, need=need)
     left = np.empty_like(stock)
     for age in range(len(stock)):
         gap = stock[age] - need
@@ -302,6 +310,7 @@ def step(
     >>> evening, cost = step(dairy, morning, np.array([3]), np.array([[9]], np.int16))
     >>> assert evening.T.tolist() == [[0, 0, 5, 3]] and np.isclose(cost, 2 * 2)
     """
+    InventoryError.require_finite(state=state, order=order, noise=noise)
     ages, goods = item.ages, item.goods
     stock, fresh = state[:ages], np.empty_like(state)
     if item.lead_time == 0:
@@ -327,11 +336,13 @@ def step(
 # %% ../../nbs/allocation/04_environment.ipynb #cell-023
 def largest_order(item: Item, state: np.ndarray) -> np.ndarray:
     """Return the largest order that each state permits (n,)."""
+    InventoryError.require_finite(state=state)
     return np.clip(item.most_units - state[: item.goods].sum(axis=0), 0, item.most_order).astype(np.int16)
 
 
 def observe(item: Item, state: np.ndarray) -> np.ndarray:
     """Return what a learner sees: units by age and under way, their total, then the process (n, F)."""
+    InventoryError.require_finite(state=state)
     goods = state[: item.goods].T.astype(np.float32)
     return np.hstack([goods, goods.sum(axis=1, keepdims=True), item.demand.features(state[item.goods :])])
 
@@ -349,6 +360,7 @@ def place_values(item: Item) -> np.ndarray | None:
 
 def state_number(item: Item, state: np.ndarray) -> np.ndarray:
     """Return the number of each state (n,)."""
+    InventoryError.require_finite(state=state)
     return place_values(item)[:-1] @ state
 
 # %% ../../nbs/allocation/04_environment.ipynb #cell-026
@@ -376,6 +388,7 @@ def tabulate(
     ...     f"+- {np.hypot(seen.error, other.error):.4f} without"
     ... )
     """
+    InventoryError.require_finite(chunk=chunk)
     values = place_values(item)
     if values is None:
         return policy
@@ -468,6 +481,7 @@ def rollout(
     ...     f"+- {np.hypot(seen.error, other.error):.4f} without"
     ... )
     """
+    InventoryError.require_finite(replications=replications, days=days, warm_up=warm_up, seed=seed, block=block)
     rng = np.random.default_rng(seed)
     state, total = reset(item, rng, replications), np.zeros(replications)
     for day in range(warm_up + days):
@@ -481,6 +495,7 @@ def rollout(
 # %% ../../nbs/allocation/04_environment.ipynb #cell-035
 def observation_space(item: Item, n: int | None = None) -> gymnasium.spaces.Box:
     """Return the box of observations: goods up to the most allowed, the process unbounded."""
+    InventoryError.require_finite(n=0 if n is None else n)
     sample = observe(item, reset(item, np.random.default_rng(0), 1))[0]
     high = np.where(np.arange(len(sample)) <= item.goods, item.most_units, np.inf).astype(np.float32)
     low = np.where(np.arange(len(sample)) <= item.goods, 0, -np.inf).astype(np.float32)
@@ -506,6 +521,7 @@ class ItemEnv(gymnasium.Env):
     metadata = {"render_modes": []}
 
     def __init__(self, item: Item, days: int = 200):
+        InventoryError.require_finite(days=days)
         self.item, self.days = item, days
         self.observation_space, self.action_space = observation_space(item), gymnasium.spaces.Discrete(item.orders)
 
@@ -535,6 +551,7 @@ class ItemVectorEnv(VectorEnv):
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}
 
     def __init__(self, item: Item, num_envs: int, days: int = 200, block: int = 50):
+        InventoryError.require_finite(num_envs=num_envs, days=days, block=block)
         self.item, self.num_envs, self.days, self.block = item, num_envs, days, block
         self.single_observation_space, self.observation_space = (
             observation_space(item),

@@ -21,16 +21,6 @@ class InventoryError(UserError):
     """A parameter of an inventory model that makes no sense."""
 
 
-def _finite(**numbers: object) -> None:
-    """Refuse what is no finite number, by the name of the parameter."""
-    for name, value in numbers.items():
-        try:
-            good = bool(np.isfinite(np.asarray(value, float)).all())
-        except (TypeError, ValueError):
-            good = False
-        InventoryError.require(good, f"{name} is {value}; it must be a finite number")
-
-
 def economic_order_quantity(
     order_cost: float,
     holding_cost: float,
@@ -58,7 +48,7 @@ def economic_order_quantity(
     >>> assert round(lot, 4) == 304.0468 and round(cost, 4) == 68.4105
     >>> lot, cost
     """
-    _finite(order_cost=order_cost, holding_cost=holding_cost, demand=demand)
+    InventoryError.require_finite(order_cost=order_cost, holding_cost=holding_cost, demand=demand)
     InventoryError.require(holding_cost > 0, f"holding_cost is {holding_cost}; it must be above 0")
     InventoryError.require(
         order_cost >= 0 and demand >= 0, f"order_cost and demand must be 0 or more; they are {order_cost} and {demand}"
@@ -81,7 +71,7 @@ def critical_ratio(
     stockout_cost : float
         money per unit short, $p$
     """
-    _finite(holding_cost=holding_cost, stockout_cost=stockout_cost)
+    InventoryError.require_finite(holding_cost=holding_cost, stockout_cost=stockout_cost)
     InventoryError.require(holding_cost > 0, f"holding_cost is {holding_cost}; it must be above 0")
     InventoryError.require(stockout_cost > 0, f"stockout_cost is {stockout_cost}; it must be above 0")
     return stockout_cost / (stockout_cost + holding_cost)
@@ -117,7 +107,9 @@ def newsvendor_normal(
     >>> assert round(level, 4) == 56.6040 and round(cost, 4) == 1.9976
     >>> level, cost
     """
-    _finite(holding_cost=holding_cost, stockout_cost=stockout_cost, mean=mean, deviation=deviation)
+    InventoryError.require_finite(
+        holding_cost=holding_cost, stockout_cost=stockout_cost, mean=mean, deviation=deviation
+    )
     InventoryError.require(deviation >= 0, f"deviation is {deviation}; it must be 0 or more")
     z = norm.ppf(critical_ratio(holding_cost, stockout_cost))
     return float(mean + z * deviation), float((holding_cost + stockout_cost) * norm.pdf(z) * deviation)
@@ -147,7 +139,9 @@ def expected_cost(
     np.ndarray
         money per period, $G(y)$ (L,)
     """
-    _finite(holding_cost=holding_cost, stockout_cost=stockout_cost, probability=probability, levels=levels)
+    InventoryError.require_finite(
+        holding_cost=holding_cost, stockout_cost=stockout_cost, probability=probability, levels=levels
+    )
     probability, levels = check_probability(probability), np.asarray(levels)
     units, top = np.arange(len(probability)), len(probability) - 1
     below, part = np.cumsum(probability), np.cumsum(probability * units)
@@ -166,7 +160,7 @@ def check_probability(
     probability : np.ndarray
         of demand 0, 1, 2, .. units (J,)
     """
-    _finite(probability=probability)
+    InventoryError.require_finite(probability=probability)
     probability = np.asarray(probability, float)
     InventoryError.require(
         probability.ndim == 1 and len(probability) > 0,
@@ -210,7 +204,7 @@ def newsvendor_discrete(
     >>> assert np.allclose(expected_cost(0.18, 0.70, pmf, np.arange(100)), by_hand)
     >>> level, cost
     """
-    _finite(holding_cost=holding_cost, stockout_cost=stockout_cost, probability=probability)
+    InventoryError.require_finite(holding_cost=holding_cost, stockout_cost=stockout_cost, probability=probability)
     ratio = critical_ratio(holding_cost, stockout_cost)
     level = int(np.searchsorted(np.cumsum(check_probability(probability)), ratio - 1e-12))
     return level, float(expected_cost(holding_cost, stockout_cost, probability, np.array([level]))[0])
@@ -266,7 +260,10 @@ def base_stock_normal(
     level : float | None, default None
         a level to judge; the best one if None
     """
-    _finite(holding_cost=holding_cost, stockout_cost=stockout_cost, mean=mean, deviation=deviation, lead_time=lead_time)
+    InventoryError.require_finite(
+        holding_cost=holding_cost, stockout_cost=stockout_cost, mean=mean, deviation=deviation, lead_time=lead_time
+    )
+    InventoryError.require_finite(level=0.0 if level is None else level)
     InventoryError.require(lead_time >= 0, f"lead_time is {lead_time}; it must be 0 or more periods")
     InventoryError.require(
         mean > 0 and deviation > 0, f"mean and deviation must be above 0; they are {mean} and {deviation}"
@@ -305,7 +302,8 @@ def renewal_density(
     np.ndarray
         expected periods spent j units below S in a cycle, $m_j$ (size,)
     """
-    _finite(probability=probability, size=size)
+    InventoryError.require_finite(size=size)
+    probability = check_probability(probability)
     InventoryError.require(probability[0] < 1 - 1e-12, "demand is always 0: nothing needs ordering")
     start = 1 / (1 - probability[0])
     return lfilter([start], np.concatenate([[1.0], -start * probability[1:]]), np.eye(1, size)[0])
@@ -332,7 +330,7 @@ def s_S_costs(
     np.ndarray
         money per period for s = S-1, S-2, .. (J,)
     """
-    _finite(order_cost=order_cost, cost=cost, density=density)
+    InventoryError.require_finite(order_cost=order_cost, cost=cost, density=density)
     return (order_cost + np.cumsum(density * cost)) / np.cumsum(density)
 
 # %% ../../nbs/allocation/01_inventory.ipynb #cell-025
@@ -383,7 +381,9 @@ def s_S_policy(
     >>> assert (policy.s, policy.S) == (4, 10) and round(policy.cost, 3) == 8.034
     >>> policy
     """
-    _finite(holding_cost=holding_cost, stockout_cost=stockout_cost, order_cost=order_cost, probability=probability)
+    InventoryError.require_finite(
+        holding_cost=holding_cost, stockout_cost=stockout_cost, order_cost=order_cost, probability=probability
+    )
     probability = check_probability(probability)
     wait = probability if wait is None else check_probability(wait)
     InventoryError.require(order_cost >= 0, f"order_cost is {order_cost}; it must be 0 or more")

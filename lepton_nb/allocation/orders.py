@@ -57,6 +57,10 @@ def newsvendor(
     ... )
     >>> newsvendor(bread, underage=2.10, overage=1.10)
     """
+    OrderError.require_finite(underage=underage, overage=overage)
+    OrderError.require(
+        min(underage, overage) > 0, f"underage is {underage} and overage {overage}; both must be above 0"
+    )
     missing = [name for name in ("unique_id", "ds", "yhat") if name not in forecast]
     OrderError.require(not missing, f"forecast: column {missing[:1]} is missing; give what `forecast` returns")
     levels = _quantiles(forecast)

@@ -117,6 +117,7 @@ def profit_by_period(
     np.ndarray
         money (P,)
     """
+    PolicyError.require_finite(profit=profit, period=period)
     steps = np.shape(profit)[-1]
     if period < 1 or steps % period:
         raise PolicyError(
@@ -132,7 +133,7 @@ def run_policy(
     policy: Policy[_State, _Decision],
     name: str = "policy",
 ) -> Book:
-    """Let one policy decide through a window; raise `PolicyError` where a step tells no profit."""
+    """Let one policy decide through a window; raise `PolicyError` where a step tells no profit, or no number."""
     state, told = simulator.opening(window), []
     for event in window.events:
         state, entries = simulator.step(state, policy(state), event)
@@ -141,6 +142,7 @@ def run_policy(
         found = f"its steps tell {sorted(told[0])}" if told else "the window has no event"
         raise PolicyError(f"{name}: no profit to judge by; {found}. A step must tell `profit`.")
     entries = {part: np.ascontiguousarray(np.stack([one[part] for one in told], -1)) for part in told[0]}
+    PolicyError.require_finite(**{f"profit of {name}": entries["profit"]})
     return Book(name, entries, window.period)
 
 
@@ -217,6 +219,7 @@ def gain_by_period(
     level : float, default 0.95
         probability that the interval holds the mean
     """
+    PolicyError.require_finite(level=level)
     ours, theirs = mine.by_period(), other.by_period()
     if ours.shape != theirs.shape:
         raise PolicyError(f"books of {len(ours)} and {len(theirs)} periods cannot be paired; judge both on one window.")
@@ -325,6 +328,7 @@ def what_ifs(
     >>> moves
     """
     values = side_by_side(measure, [one for pair in variants.values() for one in pair])
+    PolicyError.require_finite(measure=values)
     moves = pd.DataFrame({"assumption": list(variants), "less": values[::2], "more": values[1::2]})
     return moves.assign(swing=(moves["more"] - moves["less"]).abs()).sort_values("swing")
 
@@ -388,6 +392,7 @@ def check_bound(
     if isinstance(bound, str) and bound not in profit:
         raise PolicyError(f"no book of {bound}; there are {', '.join(profit)}.")
     name, most = (bound, profit[bound]) if isinstance(bound, str) else ("the bound", bound)
+    PolicyError.require_finite(bound=most, tolerance=tolerance, **{f"profit of {one}": p for one, p in profit.items()})
     limit = most + tolerance * max(abs(most), 1.0)
     above = [f"{other} ({value:,.2f})" for other, value in profit.items() if value > limit]
     if above:

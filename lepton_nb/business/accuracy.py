@@ -77,6 +77,7 @@ def cost_line(
     >>> assert errors["good"] < bears.wape < errors["poor"] and bears.measured
     >>> bears
     """
+    ReturnError.require_finite(block=block, n=n, seed=seed)
     names = [name for name in wape if name in gains]
     error = np.array([wape[name] for name in names], float)
     ReturnError.require(
@@ -145,6 +146,7 @@ def break_even(
     >>> assert errors["good"] < bears.wape < errors["poor"] and bears.measured
     >>> bears
     """
+    ReturnError.require_finite(needed=needed)
 
     def at(level, slope):
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -42,6 +42,7 @@ def npv(
     np.ndarray | float
         money of today (...)
     """
+    ReturnError.require_finite(rate=rate, flows=flows)
     ReturnError.require(rate > -1, f"rate is {rate}; it must be above -1")
     flows = np.asarray(flows, float)
     total = flows @ (1 + rate) ** -np.arange(flows.shape[-1], dtype=float)
@@ -97,6 +98,7 @@ def per_month(
     float
         per month
     """
+    ReturnError.require_finite(rate=rate)
     ReturnError.require(rate > -1, f"rate is {rate}; it must be above -1")
     return (1 + rate) ** (1 / 12) - 1
 
@@ -119,6 +121,7 @@ def payback(
     np.ndarray | float
         periods (...), a number for one row of flows; inf where it never pays back
     """
+    ReturnError.require_finite(flows=flows, rate=rate)
     flows = np.atleast_2d(np.asarray(flows, float))
     total = np.cumsum(flows * (1 + rate) ** -np.arange(flows.shape[-1], dtype=float), -1)
     red = total < -1e-9
@@ -243,6 +246,7 @@ def shared_part(
     float
         share of the second that the first already brings; below 0 where they help each other
     """
+    ReturnError.require_finite(first=first, second=second, both=both)
     alone = float(np.mean(second))
     return 1 - float(np.mean(both) - np.mean(first)) / alone if alone != 0 else np.nan
 
@@ -279,6 +283,7 @@ class Estimate:
     overlap: str = ""  # what it shares with which gain, in words
 
     def __post_init__(self):
+        ReturnError.require_finite(mean=self.mean, low=self.low, high=self.high, counted=self.counted)
         ReturnError.require(
             self.low <= self.mean <= self.high,
             f"estimate {self.name!r}: low <= mean <= high is needed; found {self.low:g}, {self.mean:g}, {self.high:g}",
@@ -394,6 +399,7 @@ def resample_means(
     np.ndarray
         means that other weeks like these might have had (n,) or (n, K)
     """
+    ReturnError.require_finite(weekly=weekly, n=n, block=block, seed=seed)
     values = np.atleast_2d(np.asarray(weekly, float))
     weeks, rng = values.shape[1], np.random.default_rng(seed)
     ReturnError.require(
@@ -430,6 +436,7 @@ def adoption(
     np.ndarray
         share of the gain that is collected
     """
+    ReturnError.require_finite(months=months, half=half, reach=reach)
     months, half = np.asarray(months, float), np.asarray(half, float)
     share = 1 / (1 + 19.0 ** np.clip(1 - months / np.maximum(half, 1e-9), -50, 50))
     return np.where(months < 0, 0.0, reach * np.where(half > 0, share, 1.0))
@@ -691,6 +698,7 @@ class Range:
     high: float
 
     def __post_init__(self):
+        ReturnError.require_finite(**vars(self))
         ReturnError.require(
             self.low <= self.likely <= self.high,
             f"a range needs low <= likely <= high; found {self.low:g}, {self.likely:g}, {self.high:g}",
@@ -777,6 +785,7 @@ def monte_carlo(
     pd.DataFrame
         a row a draw: every input, npv, payback_months (discounted), pays
     """
+    ReturnError.require_finite(n=n, block=block, seed=seed)
     check_fields(ranges)
     ReturnError.require("weekly_gain" not in ranges, "ranges: weekly_gain comes from the streams; leave it out")
     ReturnError.require(n >= 1, f"n is {n}; at least 1 draw is needed")
@@ -876,6 +885,7 @@ def money_by_month(
     pd.DataFrame
         month, low, middle, high: money of today, cumulated
     """
+    ReturnError.require_finite(inside=inside)
     inputs = {name: draws[name].to_numpy() for name in draws if name in Investment.__dataclass_fields__}
     many = replace(case, **inputs)
     net = monthly_flows(many)["net"]

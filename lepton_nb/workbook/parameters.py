@@ -21,6 +21,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import numpy as np
 import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
@@ -28,6 +29,15 @@ from pydantic.fields import FieldInfo
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-005
 TO_MEND = "To mend"  # how the rendered form of a UserError begins, by which a runner recognises one in a notebook
+
+
+@np.vectorize(otypes=[bool])
+def _are_finite(value: Any) -> bool:
+    """Say of each entry whether it is a finite number."""
+    try:
+        return bool(np.isfinite(float(value)))
+    except (TypeError, ValueError):
+        return False
 
 
 class UserError(Exception):
@@ -41,6 +51,18 @@ class UserError(Exception):
         """Refuse with a message unless the condition holds."""
         if not condition:
             raise cls(message)
+
+    @classmethod
+    def require_finite(cls, **numbers: Any) -> None:
+        """Refuse what is no finite number, and arrays that hold such a one, by the name of the parameter."""
+        for name, value in numbers.items():
+            values = np.asarray(value)
+            if values.dtype.kind in "iub":
+                continue
+            bad = ~(np.isfinite(values) if values.dtype.kind == "f" else _are_finite(values))
+            if bad.any():
+                found = f"{values[bad][0]} in entry {np.flatnonzero(bad)[0]}" if values.ndim else repr(value)
+                raise cls(f"{name} is {found}; it must be a finite number")
 
 
 class ParameterError(UserError):

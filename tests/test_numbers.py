@@ -1,0 +1,231 @@
+"""Every public function of allocation, and of returns and accuracy, that takes numbers refuses those that are none.
+
+A function is found by its annotations. One that is new has to be given an example here, or a reason why it needs none.
+"""
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lepton_nb.allocation
+from lepton_nb.allocation.dynamic import LostSales, capped_base_stock, lattice
+from lepton_nb.allocation.environment import Item, Steady, reset
+from lepton_nb.allocation.policy import Book, gain_by_period, run_policy, value_of_information, what_ifs
+from lepton_nb.business.accuracy import CostLine
+from lepton_nb.business.returns import Investment, Range, Stream
+from lepton_nb.workbook.parameters import UserError
+
+MODULES = [f"lepton_nb.allocation.{module.name}" for module in pkgutil.iter_modules(lepton_nb.allocation.__path__)]
+MODULES += ["lepton_nb.business.returns", "lepton_nb.business.accuracy"]
+
+PMF = np.array([0.25, 0.5, 0.25])
+SYSTEM = LostSales(PMF, lead_time=2)
+STORE = Item(Steady(PMF), lead_time=2, most_order=3, most_units=6)
+EMPTY = reset(STORE, np.random.default_rng(0), 4)
+RNG = np.random.default_rng(1)
+CASE = Investment(build=1000.0, running=100.0, weekly_gain=50.0)
+BOOKS = {name: Book(name, {"profit": np.array(weeks)}) for name, weeks in (("a", [1.0, 2]), ("b", [1.0, 3]))}
+FRAME = pd.DataFrame({"unique_id": ["x"], "ds": [1], "yhat": [5.0], "yhat-lo-80": [3.0], "yhat-hi-80": [7.0]})
+LINE = CostLine(pd.DataFrame({"wape": [0.1, 0.3]}), 100.0, 50.0, np.array([[100.0, 50.0]]))
+WAYS = {"item": STORE, "policy": capped_base_stock(4)}
+COSTS = {"holding_cost": 1.0, "stockout_cost": 4.0}
+THREE = np.array([1.0, 2, 3])
+
+
+def same(level: int, cap: int = 3):
+    """Return a rule by its settings."""
+    return capped_base_stock(level, cap)
+
+
+# what each function is given where nothing is wrong
+GIVEN = {
+    "economic_order_quantity": {"order_cost": 8.0, "holding_cost": 0.2, "demand": 1300.0},
+    "critical_ratio": COSTS,
+    "newsvendor_normal": COSTS | {"mean": 50.0, "deviation": 8.0},
+    "expected_cost": COSTS | {"probability": PMF, "levels": np.array([0, 1])},
+    "check_probability": {"probability": PMF},
+    "newsvendor_discrete": COSTS | {"probability": PMF},
+    "base_stock_normal": COSTS | {"mean": 5.0, "deviation": 2.0, "lead_time": 3.0, "level": 20.0},
+    "renewal_density": {"probability": PMF, "size": 4},
+    "s_S_costs": {"order_cost": 4.0, "cost": THREE, "density": THREE},
+    "s_S_policy": COSTS | {"order_cost": 6.0, "probability": PMF, "wait": PMF},
+    "profit_by_period": {"profit": np.ones(4), "period": 2},
+    "gain_by_period": {"mine": BOOKS["b"], "other": BOOKS["a"], "level": 0.9},
+    "value_of_information": {"books": BOOKS, "informed": "b", "uninformed": "a", "level": 0.9},
+    "check_bound": {"books": BOOKS, "bound": 9.0, "tolerance": 1e-9},
+    "newsvendor": {"forecast": FRAME, "underage": 2.0, "overage": 1.0},
+    "LostSales": COSTS | {"demand": PMF, "lead_time": 2},
+    "geometric": {"mean": 5.0, "tail": 1e-9},
+    "leftover": {"system": SYSTEM, "size": 5},
+    "period_cost": {"system": SYSTEM, "size": 5},
+    "order_bounds": {"system": SYSTEM, "slack": 1},
+    "pipelines": {"bounds": np.array([2, 3]), "length": 2},
+    "lattice": {"system": SYSTEM, "slack": 1},
+    "value_iteration": {"system": SYSTEM, "tolerance": 1e-4, "most_sweeps": 500, "slack": 0},
+    "reachable_states": {"policy": capped_base_stock(3), "lead_time": 2, "limit": 4},
+    "decode": {"code": np.array([4, 5]), "length": 2, "base": 5},
+    "next_states": {"state": np.array([[1], [2]]), "order": np.array([1]), "base": 5},
+    "exact_cost": {"system": SYSTEM, "policy": same(3), "limit": 6, "tolerance": 1e-4, "most_sweeps": 900},
+    "capped_base_stock": {"level": 4, "cap": 2},
+    "constant_order_cost": {"system": SYSTEM, "units": 0, "size": 20},
+    "downhill": {"cost": lambda at: (at - 3) ** 2, "start": 0},
+    "Steady": {"probability": PMF},
+    "Forecast": {"profile": np.ones(7), "news": np.array([0.1, 0.1])},
+    "Item": COSTS
+    | {"demand": Steady(PMF), "lead_time": 2, "shelf_life": 3, "waste_cost": 0.5, "most_order": 3, "most_units": 9},
+    "reset": {"item": STORE, "rng": RNG, "n": 4},
+    "draw": {"item": STORE, "rng": RNG, "days": 3, "state": EMPTY},
+    "sell": {"item": STORE, "stock": EMPTY[:1], "need": np.ones(4)},
+    "step": {"item": STORE, "state": EMPTY, "order": np.ones(4), "noise": np.ones((1, 4))},
+    "largest_order": {"item": STORE, "state": EMPTY},
+    "observe": {"item": STORE, "state": EMPTY},
+    "state_number": {"item": STORE, "state": EMPTY},
+    "tabulate": WAYS | {"chunk": 1000},
+    "rollout": WAYS | {"replications": 5, "days": 4, "warm_up": 1, "seed": 1, "block": 2},
+    "observation_space": {"item": STORE, "n": 2},
+    "ItemEnv": {"item": STORE, "days": 5},
+    "ItemVectorEnv": {"item": STORE, "num_envs": 2, "days": 5, "block": 2},
+    "capped_order_up_to": {"item": STORE, "level": 4, "cap": 2},
+    "coordinate_search": {"item": STORE, "make": lambda at: same(max(at, 0)), "setting": (3,), "seed": 1},
+    "q_learning": {
+        **{"item": STORE, "days": 16, "replications": 4, "discount": 0.9, "explore": 0.5, "looks": 2, "seed": 1}
+    },
+    "rollouts": WAYS
+    | {"state": EMPTY, "orders": np.ones((2, 4)), "scenarios": 2, "horizon": 2, "rng": RNG, "columns": 50},
+    "candidate_orders": WAYS | {"state": EMPTY, "reach": 1},
+    "best_orders": WAYS | {"state": EMPTY, "reach": 1, "scenarios": 2, "horizon": 2, "rng": RNG},
+    "visit": WAYS | {"count": 4, "explore": 0.2, "reach": 1, "rng": RNG, "warm_up": 2, "apart": 1, "each": 2},
+    "classify": {"item": STORE, "state": EMPTY, "label": np.ones(4), "layers": (4,), "epochs": 1, "seed": 1},
+    "Effort": {
+        **{"states": 9, "scenarios": 2, "horizon": 2, "reach": 1, "generations": 1, "explore": 0.2, "layers": (4,)},
+        **{"epochs": 2, "trial_days": 3, "trials": 4},
+    },
+    "npv": {"rate": 0.1, "flows": np.array([-1.0, 2])},
+    "irr": {"flows": np.array([-1.0, 2])},
+    "per_month": {"rate": 0.1},
+    "payback": {"flows": np.array([-1.0, 2]), "rate": 0.1},
+    "Stream": {"name": "a", "weekly": THREE, "counted": 1.0},
+    "in_steps": {"profits": {"today": THREE, "plan": 2 * THREE}},
+    "shared_part": {"first": THREE, "second": THREE, "both": THREE},
+    "Estimate": {"name": "a", "mean": 2.0, "low": 1.0, "high": 3.0, "counted": 1.0},
+    "resample_means": {"weekly": THREE, "n": 9, "block": 1, "seed": 1},
+    "adoption": {"months": THREE, "half": 3.0, "reach": 0.9},
+    "Investment": {"build": 9.0, "running": 1.0, "weekly_gain": 3.0, "rate": 0.1, "build_months": 1.0, "half": 1.0}
+    | {"reach": 0.9, "fade": 0.1, "season": 1.0, "years": 3},
+    "Range": {"low": 1.0, "likely": 2.0, "high": 3.0},
+    "monte_carlo": {"case": CASE, "streams": [Stream("a", THREE)], "ranges": {"fade": Range(0, 0.1, 0.2)}}
+    | {"n": 9, "block": 1, "seed": 1},
+    "money_by_month": {"case": CASE, "draws": pd.DataFrame({"fade": [0.1, 0.2]}), "inside": 0.9},
+    "cost_line": {"wape": {"a": 0.1, "b": 0.2, "c": 0.3}, "gains": {"a": THREE, "b": THREE, "c": THREE}}
+    | {"block": 1, "n": 9, "seed": 1},
+    "break_even": {"line": LINE, "needed": 90.0},
+}
+NOT_CALLED = {
+    "best_moves": "works on a lattice of value_iteration, in which infinity bars a move",
+    "greedy": "works on a table in which infinity bars an order",
+    "learn": "takes minutes; its seed is refused before anything is simulated, see below",
+    "learn_order": "the same",
+    "compare_costs": "the same",
+}
+MAY_BE_INFINITE = {("Forecast", "size")}  # the Poisson distribution
+RESULTS = {  # made by the library, not by a user
+    *("BaseStock", "ReorderPolicy", "Book", "Gain", "Lattice", "Optimum", "ExactCost", "Rule", "Tabulated", "Rollout"),
+    *("Learned", "Classifier", "CostLine", "BreakEven"),
+}
+
+
+def numbers_of(function) -> list[str]:
+    """Name the parameters of a function or class that are numbers, or arrays or tuples of them."""
+    hints = {name: str(each.annotation) for name, each in inspect.signature(function).parameters.items()}
+    return [
+        name for name, hint in hints.items() if re.search(r"\b(float|int|ndarray)\b", hint) and "Callable" not in hint
+    ]
+
+
+def public() -> dict[str, object]:
+    """Find what takes numbers, by name."""
+    found = {}
+    for module in map(importlib.import_module, MODULES):
+        for name in module.__all__:
+            what = getattr(module, name)
+            ours = inspect.isfunction(what) or (inspect.isclass(what) and not issubclass(what, Exception))
+            if ours and not getattr(what, "_is_protocol", False) and name not in RESULTS and numbers_of(what):
+                found[name] = what
+    return found
+
+
+def bad_ones(given: object) -> list:
+    """Put what is no number in place of a number, or into a copy of an array or tuple."""
+    if isinstance(given, dict):
+        first = next(iter(given))
+        return [given | {first: one} for one in bad_ones(given[first])]
+    if isinstance(given, tuple):
+        return [(*given[:-1], one) for one in (np.nan, np.inf, -np.inf)]
+    if np.ndim(given):
+        copies = [np.array(given, float) for _ in range(3)]
+        for copy, one in zip(copies, (np.nan, np.inf, -np.inf)):
+            copy.flat[copy.size - 1] = one
+        return copies
+    return [np.nan, np.inf, -np.inf]
+
+
+def test_nothing_that_takes_numbers_is_forgotten():
+    assert set(public()) == GIVEN.keys() | NOT_CALLED.keys()
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_numbers_that_are_none_are_refused_in_the_words_of_the_module(name):
+    function, given = public()[name], GIVEN[name]
+    function(**given)
+    asked = [one for one in numbers_of(function) if one in given]
+    assert asked
+    for parameter in asked:
+        for bad in bad_ones(given[parameter]):
+            if (name, parameter) not in MAY_BE_INFINITE:
+                with pytest.raises(UserError) as refused:
+                    function(**given | {parameter: bad})
+                assert type(refused.value).__module__ in MODULES, (parameter, refused.value)
+
+
+@pytest.mark.parametrize("name", ["learn", "learn_order", "compare_costs"])
+def test_a_seed_that_is_none_is_refused_before_anything_is_simulated(name):
+    given = {"item": STORE, "begin": same(3)} if name == "learn" else {"system": SYSTEM}
+    with pytest.raises(UserError, match="seed is nan"):
+        public()[name](**given, seed=np.nan)
+
+
+def test_a_forecast_may_be_poisson_and_nothing_else_without_a_number():
+    forecast = public()["Forecast"]
+    assert forecast(np.ones(7), np.array([0.1]), np.inf).size == np.inf
+    for bad in (np.nan, -np.inf):
+        with pytest.raises(UserError, match="size"):
+            forecast(np.ones(7), np.array([0.1]), bad)
+
+
+def test_profit_that_is_no_number_is_named_with_its_policy():
+    class Broken(SimpleNamespace):
+        def opening(self, window):
+            return 0
+
+        def step(self, state, decision, event):
+            return state, {"profit": np.nan if event == 2 else 1.0}
+
+    with pytest.raises(UserError, match="profit of rule is nan in entry 1"):
+        run_policy(Broken(), SimpleNamespace(events=(1, 2), period=1), lambda state: 0, "rule")
+    lost = {**BOOKS, "c": Book("c", {"profit": np.array([1.0, np.nan])})}
+    for call in (
+        lambda: gain_by_period(lost["c"], lost["a"]),
+        lambda: value_of_information(lost, "c", "a"),
+        lambda: public()["check_bound"](lost, 9.0),
+        lambda: what_ifs({"price": (1.0, 2.0)}, lambda one: np.nan),
+    ):
+        with pytest.raises(UserError, match="nan"):
+            call()
+    assert dataclasses.is_dataclass(lattice(SYSTEM))
