@@ -205,3 +205,19 @@ def test_groups_are_named_by_the_case():
     panel = Panel.from_frames(sales(), static=static, groups=Groups(means=("plant|line",)))
     assert panel.key("plant|line").tolist() == ["p|1", "q|1"] and panel.key("nobody") is None
     assert panel.places().tolist() == [0, 1] and panel.grouping().means == ("plant|line",)
+
+
+@pytest.mark.parametrize(
+    "one, other, columns",
+    [
+        ("Harvest Fest", "harvest fest", 1),
+        ("Buyer's Day", "Buyers Day", 1),
+        ("Sale -20%", "Sale +20%", 2),
+        ("A/B", "A B", 2),
+    ],
+)
+def test_spellings_of_one_label_share_a_column_and_no_two_labels_do(one, other, columns):
+    events = pd.DataFrame({"ds": ["2026-01-02", "2026-01-05"], "event": [one, other]})
+    known = Panel.from_frames(sales(), known=events, horizon=1).known
+    marked = {name: values.sum() for name, values in known.items() if name.startswith("event_")}
+    assert len(marked) == columns and sum(marked.values()) == 2
