@@ -221,3 +221,9 @@ def test_spellings_of_one_label_share_a_column_and_no_two_labels_do(one, other, 
     known = Panel.from_frames(sales(), known=events, horizon=1).known
     marked = {name: values.sum() for name, values in known.items() if name.startswith("event_")}
     assert len(marked) == columns and sum(marked.values()) == 2
+
+
+@pytest.mark.parametrize("y", ["1e4294967297", "1e2147483648"])
+def test_an_exponent_beyond_all_numbers_is_infinite_and_refused(y):
+    with pytest.raises(PanelError, match="an infinite value"):
+        Panel.from_frames(sales().astype({"y": object}).assign(y=lambda t: [y, *t["y"][1:]]))

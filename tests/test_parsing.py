@@ -536,3 +536,8 @@ def test_no_cell_breaks_a_parser(cells, semicolon, zone):
         if kind == "number":
             endless = texts[np.isinf(parsed.values)].str.lower()
             assert endless.str.contains("inf").all() and np.isnan(parsed.values[parsed.bad]).all()
+
+
+def test_an_exponent_beyond_all_numbers_is_no_small_number():
+    parsed = parse_number(pd.Series(["1e4294967297", "1e2147483648", "5"]))
+    assert parsed.bad.tolist() == [True, True, False] and parsed.values[2] == 5

@@ -241,7 +241,7 @@ def _why_no(texts: pd.Series, patterns: dict[str, str], otherwise: str) -> np.nd
 # %% ../../nbs/data/02_parsing.ipynb #cell-022
 def _as_float(bare: pd.Series, fits: pd.Series, sign: pd.Series) -> pd.Series:
     """Convert texts that fit; a number beyond all floats is none."""
-    digits = pd.to_numeric(bare.where(fits), errors="coerce").astype(float)
+    digits = bare.where(fits).astype(float)  # pandas.to_numeric reads 1e4294967297 as 10 and dies of 1e2147483648
     return (digits * sign).where(np.isfinite(digits) | bare.str.contains("inf", case=False))
 
 

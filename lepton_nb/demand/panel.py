@@ -185,6 +185,14 @@ def _dates(frame: pd.DataFrame, what: str) -> pd.Series:
     return ds
 
 # %% ../../nbs/demand/01_panel.ipynb #b755f330
+def _number(value: object) -> float:
+    """Read a number, written or not; NaN for what is none. pandas.to_numeric reads 1e4294967297 as 10."""
+    try:
+        return np.nan if "_" in str(value) else float(value)
+    except (TypeError, ValueError):
+        return np.nan
+
+
 def _checked(
     table: pd.DataFrame,
     freq: str | None,
@@ -206,7 +214,7 @@ def _checked(
     table = table.assign(unique_id=table["unique_id"].astype(str), ds=on_grid(ds, freq, "demand table"))
     if told:
         check_spacing(table["unique_id"], table["ds"], freq)
-    y = pd.to_numeric(table["y"], errors="coerce")
+    y = table["y"] if pd.api.types.is_numeric_dtype(table["y"]) else table["y"].map(_number)
     _refuse(table, (y.isna() & table["y"].notna()).to_numpy(), "no number")
     with np.errstate(over="ignore"):  # what single precision cannot hold is infinite to all that follows
         y = y.to_numpy(float, na_value=np.nan).astype(np.float32)
@@ -257,11 +265,12 @@ def _slug(text: object) -> str:
 
 def _labels(values: Iterable[str], name: str) -> dict[str, str]:
     """Give each label its column; spellings of one label share one, and no two labels do."""
+    keys = {value: spelling_key(value, loose=True) for value in sorted(values)}
     columns: dict[str, str] = {}
-    for value in sorted(values):
-        key, column = spelling_key(value, loose=True), f"{name}_{_slug(value)}"
+    for value, key in keys.items():
+        column = f"{name}_{_slug(value)}"
         columns.setdefault(key, column if column not in columns.values() else f"{column}_{len(columns) + 1}")
-    return {value: columns[spelling_key(value, loose=True)] for value in sorted(values)}
+    return {value: columns[key] for value, key in keys.items()}
 
 
 def _falls(ds: pd.Series, freq: str) -> pd.Series:
