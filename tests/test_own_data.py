@@ -229,6 +229,17 @@ def test_moments_in_utc_need_the_zone_of_the_shop(own):
     assert not data.log.why.str.contains("the local one").any(), "nobody said that it is"
 
 
+def test_moments_of_parquet_in_utc_need_the_zone_as_well(own, tmp_path):
+    own(sales=daily())
+    (tmp_path / "sales.csv").unlink()
+    late = (daily()["date"] + pd.Timedelta("20h")).dt.tz_localize("America/Chicago")
+    daily(date=late.dt.tz_convert("UTC")).to_parquet(tmp_path / "sales.parquet")
+    for zone, word in (("", "the zone of the place is not given"), ("Chicago", "but America/Chicago is")):
+        with pytest.raises(DataError, match=f"{word}; moments are in UTC"):
+            own(zone=zone)
+    assert own(zone="America/Chicago").tables["sales"].units.tolist() == daily().units.tolist()
+
+
 @pytest.mark.parametrize(
     "wrong, word",
     [
@@ -319,6 +330,14 @@ def test_a_purchase_without_a_price_takes_that_of_its_item(own):
     data = own(sales=daily(), purchases=bought, contacts=contacts)
     assert (data.tables["purchases"].price == 3.0).all() and len(data.tables["purchases"]) == 40
     assert data.log[(data.log.table == "purchases") & (data.log.rule == "missing prices")].rows.item() == 1
+
+
+def test_a_purchase_without_a_price_takes_what_was_paid_across_channels(own):
+    sales = pd.concat([daily(units=6, channel="store"), daily(units=1, price=6.0, channel="online")])
+    bought = daily().iloc[:2].assign(receipt=["r1", "r2"], channel="till", record="1", units=1, price=[np.nan, 3.0])
+    contacts = pd.DataFrame({"channel": ["till"], "record": ["1"], "name": ["P Q"]})
+    tables = own(sales=sales, purchases=bought, contacts=contacts).tables
+    assert tables["purchases"].price.tolist() == [pytest.approx(24 / 7), 3.0]
 
 
 def test_a_header_may_run_over_lines(own):

@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from zoneinfo import available_timezones
 
 import charset_normalizer
 import numpy as np
@@ -32,7 +31,7 @@ import pyarrow.parquet
 from .contract import KINDS, Contract, check_tables, describe
 from .findings import DataError, grouped, log_table, note, problem, show
 from .names import respelled, respellings
-from .parsing import PARSERS, Parsed
+from .parsing import PARSERS, ZONE_MEND, Parsed, unknown_zone
 from ..workbook.parameters import UserError
 
 # %% ../../nbs/data/03_reading.ipynb #cell-007
@@ -344,10 +343,11 @@ def _typed_dates(values: pd.Series, earliest: int, zone: str) -> Parsed:
     what, mend = f"lies outside the years {earliest} to 2100", "Write dates as YYYY-MM-DD, such as 2025-12-31."
     said, there = [], values.dt.tz
     if there is not None and str(there) in ("UTC", "+00:00") and (values.dt.normalize() != values).any():
-        if zone not in available_timezones():
-            found = "moments are in UTC, and the day depends on the place"
-            ask = "Name the zone of the shop, -p zone Europe/Berlin, or write its own time without a zone."
-            return Parsed(np.full(len(values), np.datetime64("NaT", "ns")), far, what, mend, refused=(found, ask))
+        strange = unknown_zone(zone) if zone else "the zone of the place is not given"
+        if strange:
+            found = f"{strange}; moments are in UTC, and the day depends on the place"
+            none = np.full(len(values), np.datetime64("NaT", "ns"))
+            return Parsed(none, far, what, mend, refused=(found, ZONE_MEND))
         said, values = (
             [("time zone", str(there), f"moments are put on the clock of {zone}")],
             values.dt.tz_convert(zone),

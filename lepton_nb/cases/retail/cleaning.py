@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['FAR', 'LARGE', 'BACK', 'FACTOR', 'SPREADS', 'STANDS', 'DELISTED_AFTER', 'WRITES_ZEROS', 'NO_EVENT', 'drop_repeated',
-           'drop_copies', 'add_scans', 'cancel_bookings', 'split_returns', 'closing_stock', 'add_up',
-           'impossible_prices', 'mend_prices', 'span', 'missing_days', 'fill_days', 'plain_days', 'price_purchases',
-           'by_day', 'remarks', 'clean']
+           'drop_copies', 'add_scans', 'cancel_bookings', 'split_returns', 'closing_stock', 'add_rows', 'add_up',
+           'impossible_prices', 'mend_prices', 'span', 'missing_days', 'fill_days', 'by_day', 'plain_days',
+           'price_purchases', 'remarks', 'clean']
 
 # %% ../../../nbs/cases/retail/01_cleaning.ipynb #cell-003
 import numpy as np
@@ -113,19 +113,21 @@ def _usual(sales: pd.DataFrame) -> pd.Series:
 
 def _opposites(sales: pd.DataFrame) -> np.ndarray:
     """Mark large rows of one day, series and price that undo each other exactly."""
-    size = sales["units"].abs()
+    large = (sales["units"].abs() > LARGE * _usual(sales)).to_numpy()
+    rows = sales[large]
+    back = rows["units"] < 0
     keys = [
-        sales["date"].dt.normalize(),
-        sales["store"],
-        sales["item"],
-        sales["channel"],
-        sales["price"].fillna(-1),
-        size,
+        rows["date"].dt.normalize(),
+        rows["store"],
+        rows["item"],
+        rows["channel"],
+        rows["price"].fillna(-1),
+        rows["units"].abs(),
     ]
-    back = sales["units"] < 0
     turn = back.groupby([*keys, back], sort=False).cumcount()
-    both = back.groupby([*keys, turn], sort=False).transform("nunique") == 2
-    return (both & (size > LARGE * _usual(sales))).to_numpy()
+    both = large.copy()
+    both[large] = back.groupby([*keys, turn], sort=False).transform("nunique").to_numpy() == 2
+    return both
 
 
 def _far_beyond(sales: pd.DataFrame) -> np.ndarray:
@@ -155,6 +157,8 @@ def cancel_bookings(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     >>> void = once.iloc[[2, 2, 2]].assign(units=[9999.0, -9999.0, 2.0], date=pd.Timestamp("2025-03-04"))
     >>> log_table(cancel_bookings(pd.concat([once, void], ignore_index=True))[1])
     """
+    if not (sales["units"] < 0).any():
+        return sales, []
     both = _opposites(sales)
     rest = sales[~both].reset_index(drop=True)
     units = _taken_back(rest)
@@ -199,7 +203,7 @@ def closing_stock(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     """Give every row of a store, item and day the stock of its last hour; the time of day has then done its work."""
     days, said = sales["date"].dt.normalize(), []
     plain = sales.assign(date=days)
-    if "stock_on_hand" not in sales:
+    if "stock_on_hand" not in sales or not plain.duplicated(["store", "item", "date"]).any():
         return plain.drop(columns="hour", errors="ignore"), said
     keys = [sales["store"], sales["item"], days]
     known = sales["stock_on_hand"].notna()
@@ -207,9 +211,8 @@ def closing_stock(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     moment = sales["date"] + hours
     last = moment.where(known).groupby(keys, sort=False).transform("max")
     closing = sales["stock_on_hand"].where(moment == last)
-    by_day = closing.groupby(keys, sort=False)
-    stock, unsure = by_day.transform("max"), by_day.transform("min") != by_day.transform("max")
-    unsure &= stock.notna()
+    told = closing.groupby(keys, sort=False)
+    stock, unsure = told.transform("max"), told.transform("min") < told.transform("max")
     if unsure.any():
         count = int(days[unsure].groupby([key[unsure] for key in keys]).ngroups)
         why = "two rows of one hour state different stock, so the closing stock of that day is unknown"
@@ -217,6 +220,37 @@ def closing_stock(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     return plain.assign(stock_on_hand=stock.mask(unsure)).drop(columns="hour", errors="ignore"), said
 
 # %% ../../../nbs/cases/retail/01_cleaning.ipynb #cell-016
+_ADDED = {
+    "units": "sum",
+    "returns": "sum",
+    "promotion": "max",
+    "filled": "min",
+    "stock_on_hand": "first",
+    "price": "mean",
+}
+
+
+def add_rows(
+    rows: pd.DataFrame,
+    keys: list[str],
+) -> pd.DataFrame:
+    """Add up rows that agree in `keys`; their price is what was paid in all over what was sold in all.
+
+    Parameters
+    ----------
+    rows : pd.DataFrame
+        units, price and, where there are, promotion, returns, ...
+    keys : list[str]
+    """
+    weight = rows["units"].where(rows["price"].notna(), 0.0)
+    rows = rows.assign(paid=rows["price"].fillna(0.0) * weight, weight=weight)
+    how = {name: rule for name, rule in _ADDED.items() if name in rows} | {"paid": "sum", "weight": "sum"}
+    joint = rows.groupby(keys, sort=False, observed=True).agg(how).reset_index()
+    paid = (joint["paid"] / joint["weight"].where(joint["weight"] > 0)).fillna(joint["price"])
+    equal = np.isclose(paid, joint["price"], rtol=1e-12)  # a quotient would move the last digit of an equal price
+    return joint.assign(price=joint["price"].where(equal, paid)).drop(columns=["paid", "weight"])
+
+
 def add_up(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     """Give each day, store, item and channel one row: units added, price averaged by units.
 
@@ -233,21 +267,8 @@ def add_up(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     again = sales.duplicated(CONTRACT.keys["sales"], keep=False).to_numpy()
     if not again.any():
         return sales, said
-    several = sales[again].assign(paid=lambda t: t.price * t.units, weight=lambda t: t.units.where(t.price.notna()))
-    how = {
-        "units": "sum",
-        "returns": "sum",
-        "promotion": "max",
-        "filled": "min",
-        "paid": "sum",
-        "weight": "sum",
-        "price": "mean",
-        "stock_on_hand": "first",
-    }
-    joint = several.groupby(CONTRACT.keys["sales"], sort=False, as_index=False).agg(
-        {name: rule for name, rule in how.items() if name in several}
-    )
-    joint["price"] = (joint.paid / joint.weight.where(joint.weight > 0)).fillna(joint.price)
+    several = sales[again]
+    joint = add_rows(several, CONTRACT.keys["sales"])
     result = pd.concat([sales[~again], joint[sales.columns.intersection(joint.columns)]], ignore_index=True)
     why = "rows of one day, store, item and channel are parts of that day"
     said.append(
@@ -398,6 +419,21 @@ def fill_days(sales: pd.DataFrame, delisted_after: int = DELISTED_AFTER) -> tupl
     told = note("sales", "days without sales", len(gaps), f"{len(sales):,} rows", f"{len(marked):,} rows", why)
     return _still_sold_out(marked).astype({"promotion": bool, "filled": bool}), [told] * bool(len(gaps))
 
+# %% ../../../nbs/cases/retail/01_cleaning.ipynb #80cd08ab
+def by_day(sales: pd.DataFrame) -> pd.DataFrame:
+    """Add up the channels: one row for date, store and item, with the price that was paid on average.
+
+    Examples
+    --------
+    >>> both = pd.DataFrame({"date": pd.Timestamp("2025-03-01"), "store": "S1", "item": "007", "channel": ["store", "online"]})
+    >>> by_day(both.assign(units=[6.0, 1.0], price=[3.0, 6.0], promotion=False))
+    """
+    keys, one = ["date", "store", "item"], sales["channel"].nunique() == 1 if "channel" in sales else False
+    kept = [name for name in ("units", "price", "promotion", "stock_on_hand") if name in sales]
+    if one or not sales.duplicated(keys).any():
+        return sales[keys + kept]
+    return add_rows(sales, keys)[keys + kept]
+
 # %% ../../../nbs/cases/retail/01_cleaning.ipynb #16ccb4ab
 NO_EVENT = frozenset(
     {"none", "no", "0", "0.0", "false", "n", "n/a", "na", "nan", "null", "-", "kein", "keine", "aucun", "ninguno"}
@@ -423,7 +459,7 @@ def price_purchases(purchases: pd.DataFrame, sales: pd.DataFrame) -> tuple[pd.Da
         return purchases, []
     keys = ["date", "store", "item"]
     day = purchases[keys].assign(date=purchases["date"].dt.normalize())
-    sold = sales.groupby(keys, sort=False)["price"].mean().rename("sold").reset_index()
+    sold = by_day(sales)[[*keys, "price"]].rename(columns={"price": "sold"})
     price = day.merge(sold, on=keys, how="left")["sold"].set_axis(purchases.index)
     usual = purchases.groupby("item")["price"].transform("median")
     price = (
@@ -450,35 +486,6 @@ def price_purchases(purchases: pd.DataFrame, sales: pd.DataFrame) -> tuple[pd.Da
         lost.any()
     )
     return purchases.assign(price=price)[~lost].reset_index(drop=True), said
-
-# %% ../../../nbs/cases/retail/01_cleaning.ipynb #80cd08ab
-def by_day(sales: pd.DataFrame) -> pd.DataFrame:
-    """Add up the channels: one row for date, store and item, with the price that was paid on average.
-
-    Examples
-    --------
-    >>> both = pd.DataFrame({"date": pd.Timestamp("2025-03-01"), "store": "S1", "item": "007", "channel": ["store", "online"]})
-    >>> by_day(both.assign(units=[6.0, 1.0], price=[3.0, 6.0], promotion=False))
-    """
-    keys, one = ["date", "store", "item"], sales["channel"].nunique() == 1 if "channel" in sales else False
-    kept = [name for name in ("units", "price", "promotion", "stock_on_hand") if name in sales]
-    if one or not sales.duplicated(keys).any():
-        return sales[keys + kept]
-    weight = sales["units"].where(sales["price"].notna(), 0.0)
-    paid = sales.assign(paid=sales["price"].fillna(0.0) * weight, weight=weight)
-    how = {
-        "units": "sum",
-        "price": "mean",
-        "promotion": "max",
-        "stock_on_hand": "first",
-        "paid": "sum",
-        "weight": "sum",
-    }
-    day = paid.groupby(keys, sort=False, observed=True).agg({k: v for k, v in how.items() if k in paid}).reset_index()
-    several = day["weight"] > 0
-    exact = (day["paid"] / day["weight"].where(several)).where(several, day["price"])
-    same = np.isclose(exact, day["price"], rtol=1e-12)
-    return day.assign(price=day["price"].where(same, exact))[keys + kept]
 
 # %% ../../../nbs/cases/retail/01_cleaning.ipynb #cell-031
 def remarks(sales: pd.DataFrame) -> list[dict]:

@@ -211,7 +211,7 @@ def gains_read(s: Study) -> str:
         ""
         if at.rule_share is None
         else f" The best rule of thumb, {at.best_rule}, brings more than the plan."
-        if at.rule_share > 1
+        if at.over_rule < 0
         else f" The best rule of thumb, {at.best_rule}, alone brings {percent(at.rule_share, 0)} of the plan's."
     )
     return f"Zero is {at.today}; the thin line is the 95% interval over the judged weeks.{share}"

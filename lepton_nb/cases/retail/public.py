@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from .cleaning import clean, drop_repeated
+from .cleaning import add_rows, clean, drop_repeated
 from ...data.findings import log_table, note
 
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-005
@@ -62,10 +62,8 @@ class Logistics:
 def speed(sales: pd.DataFrame, period: int = 1) -> pd.DataFrame:
     """Measure each item: units per store and day it was on sale (all channels), and the mean price paid."""
     days = sales.drop_duplicates(["date", "store", "item"]).groupby("item").size()
-    paid = sales.assign(paid=sales["units"] * sales["price"]).groupby("item")
-    measured = paid.agg(units=("units", "sum"), price=("price", "mean"), paid=("paid", "sum"))
-    price = (measured["paid"] / measured["units"].where(measured["units"] > 0)).fillna(measured["price"])
-    return measured.assign(price=price, daily=measured.units / days / period).drop(columns="paid")
+    measured = add_rows(sales, ["item"]).set_index("item")[["units", "price"]].sort_index()
+    return measured.assign(daily=measured.units / days / period)
 
 
 def by_speed(daily: pd.Series, classes: tuple) -> np.ndarray:
