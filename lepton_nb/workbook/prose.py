@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SYMBOLS', 'MATH', 'number', 'money', 'percent', 'escape', 'plain', 'inline', 'show', 'slot', 'fill', 'literal', 'say',
-           'csv_text', 'csv_link', 'ProseError', 'plural', 'day', 'render', 'prose', 'load_ipython_extension',
+           'csv_text', 'csv_link', 'ProseError', 'plural', 'earns', 'day', 'render', 'prose', 'load_ipython_extension',
            'prose_cells', 'unread']
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-003
@@ -342,6 +342,34 @@ def plural(
     return f"{number(count, 0)} {one if count == 1 else many or one + 's'}"
 
 
+def earns(
+    x: float,
+    currency: str,
+    more: str = "earns",
+    less: str = "loses",
+    per: str = "a week",
+) -> str:
+    """Say a gain or a loss in its own word, such as earns €5.00 a week, loses €3.00 a week, or earns nothing.
+
+    Parameters
+    ----------
+    x : float
+        amount
+    currency : str
+        ISO code
+    more : str, default 'earns'
+        word for a gain
+    less : str, default 'loses'
+        word for a loss
+    per : str, default 'a week'
+        what the amount belongs to; empty: nothing
+    """
+    amount = money(abs(x), currency)
+    if not number(abs(x), 2).strip("0."):
+        return f"{more} nothing"
+    return f"{more if x > 0 else less} {amount} {per}".rstrip()
+
+
 def day(when: date, form: str = "%A %d %B %Y") -> str:
     """Write a date in words."""
     return pd.Timestamp(when).strftime(form).replace(" 0", " ")
@@ -359,6 +387,7 @@ _environment.filters |= {
     "number": number,
     "percent": percent,
     "plural": plural,
+    "earns": earns,
     "day": day,
     "markdown": _Markdown,
 }
