@@ -37,7 +37,8 @@ Order by the **full plan**: it brings {{ gain | money(currency) }} a week
 {% if rule == today %}
 No rule of thumb earns more than {% if recorded %}what is done today{% else %}{{ today }}{% endif %}.
 {% else %}
-The {{ rule }} rule alone brings {{ rule_gain | money(currency) }} of it, and the rest pays for what the plan costs more.
+The {{ rule }} rule alone brings {{ rule_gain | money(currency) }} of it,
+and the rest pays for what the plan costs more.
 {% endif %}
 {% else %}
 Order by the **{{ rule }}** rule{% if rule == "newsvendor" %} on the new forecast{% endif %}
@@ -47,7 +48,8 @@ Order by the **{{ rule }}** rule{% if rule == "newsvendor" %} on the new forecas
 {% if over_rule <= 0 %}
 The full plan adds nothing to it.
 {% elif plan_net > rule_net %}
-The full plan adds {{ over_rule | money(currency) }}{% if plan_cost > 0 %} for {{ plan_cost | money(currency) }} more{% endif %}, so it comes second.
+The full plan adds {{ over_rule | money(currency) }}
+{%- if plan_cost > 0 %} for {{ plan_cost | money(currency) }} more{% endif %}, so it comes second.
 {% else %}
 The full plan adds {{ over_rule | money(currency) }} and costs {{ plan_cost | money(currency) }} more, so leave it.
 {% endif %}
@@ -275,7 +277,7 @@ def tornado_read(s: Study) -> str:
 
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-014
 def steps_of(s: Study) -> list[dict[str, Any]]:
-    """List the rule, where it is not today's, and the plan on top of it: gain, upkeep and what is left, money a week."""
+    """List the rule, where it is not today's, and the plan on top of it: gain, upkeep, what is left, money a week."""
     at, (rule, plan) = s.decision.standing, s.returns.cheapest.to_dict("records")
     forecast = " on the new forecast" if at.best_rule == "newsvendor" else ""
     alone = [] if at.best_rule == at.today else [rule | {"way": f"The {at.best_rule} rule{forecast}"}]

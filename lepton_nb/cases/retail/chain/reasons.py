@@ -428,10 +428,11 @@ def _need_told(row: pd.Series) -> str:
     there = [f"{_n(row['on_hand'])} on the shelf"] if _n(row["on_hand"]) != "0" else []
     there += [f"{_n(row['on_order'])} under way"] if _n(row["on_order"]) != "0" else []
     text = f"{_n(row['expected'])} {are} expected to be asked for until a later order can arrive ({span})"
-    if row["ordered"] > 0 and row["on_hand"] + row["on_order"] >= row["expected"]:
-        reason = f"saves later order lines at {row['order_line_cost']:.2f} each" if _saves_lines(row) else "is for safety"
-        return f"{text}, which {' and '.join(there) or 'nothing'} would just serve; the order {reason}. It"
-    return f"{text} and there {'is' if there else 'is nothing yet'} {' and '.join(there)}".rstrip() + "; this"
+    if row["ordered"] > 0 and there and row["on_hand"] + row["on_order"] >= row["expected"]:
+        saves = f"saves later order lines at {row['order_line_cost']:.2f} each"
+        reason = saves if _saves_lines(row) else "is for safety"
+        return f"{text}, which the {' and '.join(there)} would serve; the order {reason}, "
+    return f"{text}, with {' and '.join(there) or 'nothing on the shelf or under way'}; this "
 
 
 def _left_told(row: pd.Series) -> str:
@@ -467,7 +468,7 @@ def why(
     packs = f" ({_n(row['ordered'] / row['pack'])} {'packs' if several else 'pack'} of {_n(row['pack'])})"
     what = f"{_n(row['ordered'])} {unit}{packs if row['pack'] > 1 else ''}" if row["ordered"] > 0 else "nothing"
     where = item[1] if len(item) > 1 else "the store"
-    text = f"{day:%A %d %B}, {item[0]} in {where}: {what}, because {_need_told(row)} {_left_told(row)}"
+    text = f"{day:%A %d %B}, {item[0]} in {where}: {what}, because {_need_told(row)}{_left_told(row)}"
     wasted, there = row["wish"] - row["first"] - row["later"] - row["rest"], row["on_hand"] + row["on_order"]
     if _saves_lines(row) and there < row["expected"]:
         text += f"; the part beyond that saves later order lines at {row['order_line_cost']:.2f} each"
