@@ -288,6 +288,21 @@ def test_every_side_of_every_page_is_read_and_makes_sense(small, page):
             sane(render(cell, names))
 
 
+@pytest.mark.parametrize("page", NAMES)
+def test_no_code_stands_on_a_page(page):
+    cells = nbformat.read(PAGES / f"{page}.ipynb", 4).cells
+    shown = [c.source[:60] for c in cells if c.cell_type == "code" and "hide_input" not in c.metadata.get("tags", [])]
+    assert shown == []
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_every_page_with_money_says_that_it_is_simulated(small, page):
+    for names in globals()[f"{page}_sides"](small):
+        if names["s"].known.kind == "simulated":
+            said = said_on(page, names).lower()
+            assert page == "data" or "simulated" in said or "invented" in said
+
+
 def said_on(page: str, names: dict) -> str:
     """Everything that the prose of a page says."""
     return "\n".join(" ".join(sane(render(cell, names)).split()) for cell in prose_cells(PAGES / f"{page}.ipynb"))

@@ -120,10 +120,15 @@ def plain(text: object) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+!|<>$~&])", r"\\\1", str(text).replace("\n", " "))
 
 
+def _tied(text: str) -> str:
+    """Keep a minus sign and the sign of its currency on one line, where a loss would else read as a gain."""
+    return re.sub(r"−(?=\\?[€$£¥])", "−\u2060", text)
+
+
 def inline(text: object) -> str:
     """Turn a line of plain text into HTML; only **bold** and `code` have a meaning."""
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(str(text).replace(r"\$", "$")))
-    return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
+    return _tied(re.sub(r"`(.+?)`", r"<code>\1</code>", text))
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-014
 def show(
@@ -189,7 +194,7 @@ def literal(text: str) -> str:
     for found in kept.finditer(text):
         parts += [mute(text[last : found.start()]), found.group()]
         last = found.end()
-    return "".join(parts) + mute(text[last:])
+    return _tied("".join(parts) + mute(text[last:]))
 
 
 def say(

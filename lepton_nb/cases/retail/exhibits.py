@@ -179,11 +179,11 @@ def modes_interval(found: Sourcing) -> tuple[float, float]:
 
 _PROFILE = {
     "season": "season",
-    "swing": "swing (times)",
+    "swing": "swing",
     "wape": "forecast error",
-    "relative": "error, last week repeated is 1",
-    "break_even": "break-even premium (share of cost)",
-    "patient_needed": "who must wait (share)",
+    "relative": "against last week's",
+    "break_even": "break-even premium",
+    "patient_needed": "must wait",
     "mode": "mode",
 }
 
