@@ -452,6 +452,15 @@ def test_the_verdict_counts_years_and_months(small, years, month, said):
     assert said in pages.verdict_of(replace(small, returns=replace(small.returns, likely=likely, venture=venture)))
 
 
+def test_a_single_year_and_a_free_upkeep_are_said_as_such(small):
+    one = replace(small, params=small.params.model_copy(update={"years": 1}))
+    assert pages.worth_unit(one) == "EUR in 1 year" and pages.worth_unit(small) == "EUR in 3 years"
+    line = small.returns.line.assign(per_week=0.0)
+    steps = pages.next_steps(replace(small, returns=replace(small.returns, line=line)))
+    assert {step["told"] for step in steps} == {"adds nothing", "costs nothing"}
+    assert all("of this" not in step["what"] for step in steps)
+
+
 def test_sliders_hold_the_numbers_of_the_case(small):
     for gain in (-1234.0, -1.23, 0.0, 0.4, 1492.0):
         s = replace(small, returns=replace(small.returns, venture=replace(small.returns.venture, weekly_gain=gain)))

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['ANSWER', 'answer_names', 'answer_of', 'rests_on', 'way_told', 'best_interval', 'gains', 'weekly_gains', 'fans_shown',
-           'sliders_of', 'verdict_of', 'tornado_of', 'data_in_words', 'signed_money', 'against', 'tonight_of',
-           'order_title', 'gains_read', 'weeks_read', 'fans_read', 'payback_read', 'tornado_read', 'steps_of',
-           'digits_of', 'errors_of', 'flows_of', 'next_steps']
+           'sliders_of', 'verdict_of', 'worth_unit', 'tornado_of', 'data_in_words', 'signed_money', 'against',
+           'tonight_of', 'order_title', 'gains_read', 'weeks_read', 'fans_read', 'payback_read', 'tornado_read',
+           'steps_of', 'digits_of', 'errors_of', 'flows_of', 'next_steps']
 
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-002
 from dataclasses import replace
@@ -186,6 +186,11 @@ def _month_told(what: str, month: float) -> str:
     return f"{what} in month {np.ceil(month):.0f}" if month > 0 else f"{what} at once"
 
 
+def worth_unit(s: Study) -> str:
+    """Name the unit of what the years of the case are worth."""
+    return f"{s.known.data.currency} in {plural(s.params.years, 'year')}"
+
+
 def tornado_of(s: Study) -> pd.DataFrame:
     """Name what moves the value of the return, and how far."""
     moved = s.returns.tornado
@@ -309,6 +314,6 @@ def next_steps(s: Study) -> list[dict[str, Any]]:
     rows = line[~line["what"].str.startswith("of this")].to_dict("records")
     for row in rows:
         row["page"] = "prices.html" if "price" in row["what"] else _PAGES.get(row["step"][0], "")
-        words = ("saves", "costs") if row["step"] == "run" else ("adds", "loses")
+        words = ("costs", "costs") if row["step"] == "run" else ("adds", "loses")
         row["told"] = earns(row["per_week"], currency, *words)
     return rows
