@@ -552,7 +552,7 @@ def _told_of_prices(params: Parameters, known: Known) -> Pricing:
     try:
         (labels, movable), why = _labels(params, known, market, estimated), {}
     except (ElasticityError, PricingError) as error:
-        labels, movable, why = None, 0, {"labels": f"No price is moved: {str(error)}"}
+        labels, movable, why = None, 0, {"labels": f"No price is moved: {error}"}
     inside, inside_naive = _inside(known, estimated.table, naive_elasticities(market))
     cost = tables["items"].set_index("item")["cost"]
     return Pricing(
