@@ -231,3 +231,61 @@ def test_limits_are_charged_to_those_who_use_them():
 def test_hashes_do_not_hang_on_the_order_of_names():
     assert hash_of({"a": 1, "b": 2}) == hash_of({"b": 2, "a": 1}) != hash_of({"a": 1, "b": 3})
     assert hash_of(np.arange(3)) == hash_of(np.arange(6)[:3])
+
+
+def reason(runs, **numbers) -> str:
+    """The reason of a line, with some of its numbers otherwise."""
+    plan, ledger = runs["none"]
+    row = audit_log(plan, ledger.dates).iloc[0].copy()
+    base = {"ordered": 12.0, "asked": 12.0, "wish": 12.0, "best_lot": 12.0, "pack": 12.0, "covered_days": 2.0}
+    base |= {"expected": 30.0, "on_hand": 10.0, "on_order": 0.0, "safety": -8.0, "lasts": 0.4, "daily_mean": 5.0}
+    base |= {"first": 12.0, "later": 0.0, "rest": 0.0, "order_line_cost": 0.3}
+    for name, value in (base | numbers).items():
+        row[name] = value
+    return why(row)
+
+
+@pytest.mark.parametrize(
+    "numbers, said",
+    [
+        ({}, ": 12 units (1 pack of 12), because 30 are expected to be asked for"),
+        ({}, "(2 days), with 10 on the shelf; this falls 8 short of them and lasts in 40% of the sampled futures"),
+        (
+            {"on_hand": 0.0, "lasts": 0.0},
+            "with nothing on the shelf or under way; this falls 8 short of them and lasts in none of",
+        ),
+        (
+            {"expected": 1.0, "covered_days": 1.0},
+            "1 is expected to be asked for until a later order can arrive (1 day)",
+        ),
+        (
+            {"expected": 122.0, "on_hand": 123.0, "safety": 13.0, "lasts": 0.97},
+            "122 are expected to be asked for until a later order can arrive (2 days), which the 123 on the shelf "
+            "would serve; the order is for safety, leaves a safety stock of 13 and lasts in 97%",
+        ),
+        (
+            {"expected": 17.0, "on_hand": 10.0, "on_order": 9.0, "safety": 14.0, "lasts": 1.0},
+            "which the 10 on the shelf and 9 under way would serve; the order saves later order lines at 0.30 each",
+        ),
+        ({"safety": -0.01}, "this leaves no safety stock and"),
+        (
+            {"ordered": 0.0, "wish": 0.0, "asked": 0.0, "best_lot": 0.0, "first": 0.0, "safety": 40.0},
+            ": nothing, because 30 are",
+        ),
+        ({"ordered": 1.0, "pack": 1.0}, ": 1 unit, because"),
+        ({"first": 11.0}, "1 of it is likely to be thrown away"),
+    ],
+)
+def test_a_reason_fits_what_is_there(runs, numbers, said):
+    assert said in reason(runs, **numbers)
+
+
+def test_no_reason_says_nonsense(runs):
+    for plan, ledger in runs.values():
+        for _, row in audit_log(plan, ledger.dates, lines_only=False).iterrows():
+            told = why(row)
+            assert not any(
+                words in told for words in (" 0 on the shelf", " 0 under way", "stock of 0 ", "-0 ", "(1 packs", " 0%")
+            ), told
+            covered = row["ordered"] > 0 and 0 < row["on_hand"] + row["on_order"] >= row["expected"]
+            assert ("would serve" in told) == covered, told

@@ -175,7 +175,9 @@ def test_one_item_in_one_store_without_deliveries_is_a_chain(embedded):
     assert told.decision.standing.today in ("ordering up to average", "base stock")
     assert told.decision.replayed is None and RECORD not in told.decision.books
     assert "profit.what_the_chain_did" not in [result.name for result in told.results]
-    assert told.business.pricing is None and told.missing["pricing"].startswith("No price plan for these data")
+    assert told.business.pricing.labels is None and len(told.business.pricing.elasticities) == 1
+    assert told.missing["labels"].startswith("No price is moved: 1 of 1 effects can be told; at least 3")
+    assert "pricing.gain_per_week" not in [result.name for result in told.results]
 
 
 def test_purchases_without_contacts_take_every_account_for_a_person(embedded):

@@ -333,7 +333,7 @@ def shrink(
     seen, code = np.isfinite(value) & (se > 0), np.unique(groups, return_inverse=True)[1]
     if seen.sum() < 3:
         raise ElasticityError(
-            f"{int(seen.sum())} estimates were found; at least 3 are needed to borrow strength from each other."
+            f"{int(seen.sum())} of {len(seen)} effects can be told; at least 3 are needed to learn from each other."
         )
     v, s, g = np.where(seen, value, 0), np.where(seen, se, 1), code
 

@@ -157,12 +157,16 @@ def page_address(
 
 
 def _mend_links(soup: BeautifulSoup, base: str) -> None:
-    """Mark links to other notebooks, and drop those that lead nowhere."""
+    """Mark links to other notebooks and to pages beside this one, and drop those that lead nowhere."""
     for link in soup.find_all("a", href=True):
         address, _, part = link["href"].partition("#")
         if address.endswith(".ipynb") and ":" not in address:
             page = page_address(posixpath.normpath(posixpath.join(base, address)))
             mark = soup.new_tag("span", attrs={"class": "lnb-term", "data-page": page + (f"#{part}" if part else "")})
+            mark.extend(list(link.contents))
+            link.replace_with(mark)
+        elif re.fullmatch(r"[a-z][a-z0-9_]*[.]html", address):
+            mark = soup.new_tag("span", attrs={"class": "lnb-page", "data-page": link["href"]})
             mark.extend(list(link.contents))
             link.replace_with(mark)
         elif not link["href"].startswith(("http:", "https:", "#", "mailto:", "data:")):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SYMBOLS', 'MATH', 'number', 'money', 'percent', 'escape', 'plain', 'inline', 'show', 'slot', 'fill', 'literal', 'say',
-           'csv_text', 'csv_link', 'ProseError', 'plural', 'day', 'render', 'prose', 'load_ipython_extension',
+           'csv_text', 'csv_link', 'ProseError', 'plural', 'earns', 'day', 'render', 'prose', 'load_ipython_extension',
            'prose_cells', 'unread']
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-003
@@ -120,10 +120,15 @@ def plain(text: object) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+!|<>$~&])", r"\\\1", str(text).replace("\n", " "))
 
 
+def _tied(text: str) -> str:
+    """Keep a minus sign and the sign of its currency on one line, where a loss would else read as a gain."""
+    return re.sub(r"−(?=\\?[€$£¥])", "−\u2060", text)
+
+
 def inline(text: object) -> str:
     """Turn a line of plain text into HTML; only **bold** and `code` have a meaning."""
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(str(text).replace(r"\$", "$")))
-    return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
+    return _tied(re.sub(r"`(.+?)`", r"<code>\1</code>", text))
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-014
 def show(
@@ -189,7 +194,7 @@ def literal(text: str) -> str:
     for found in kept.finditer(text):
         parts += [mute(text[last : found.start()]), found.group()]
         last = found.end()
-    return "".join(parts) + mute(text[last:])
+    return _tied("".join(parts) + mute(text[last:]))
 
 
 def say(
@@ -342,6 +347,34 @@ def plural(
     return f"{number(count, 0)} {one if count == 1 else many or one + 's'}"
 
 
+def earns(
+    x: float,
+    currency: str,
+    more: str = "earns",
+    less: str = "loses",
+    per: str = "a week",
+) -> str:
+    """Say a gain or a loss in its own word, such as earns €5.00 a week, loses €3.00 a week, or earns nothing.
+
+    Parameters
+    ----------
+    x : float
+        amount
+    currency : str
+        ISO code
+    more : str, default 'earns'
+        word for a gain
+    less : str, default 'loses'
+        word for a loss
+    per : str, default 'a week'
+        what the amount belongs to; empty: nothing
+    """
+    amount = money(abs(x), currency)
+    if not number(abs(x), 2).strip("0."):
+        return f"{more} nothing"
+    return f"{more if x > 0 else less} {amount} {per}".rstrip()
+
+
 def day(when: date, form: str = "%A %d %B %Y") -> str:
     """Write a date in words."""
     return pd.Timestamp(when).strftime(form).replace(" 0", " ")
@@ -359,6 +392,7 @@ _environment.filters |= {
     "number": number,
     "percent": percent,
     "plural": plural,
+    "earns": earns,
     "day": day,
     "markdown": _Markdown,
 }

@@ -6,7 +6,7 @@
 __all__ = ['LABELS', 'WORDS_A_MINUTE', 'GLANCE', 'TEMPLATE', 'Part', 'is_hidden', 'cell_parts', 'page_parts', 'answer_first',
            'slug', 'outline', 'distinct', 'spell_date', 'data_names', 'spell_time', 'facts', 'failure_of', 'recorded',
            'value_text', 'results_html', 'download', 'take_title', 'words_only', 'reading_minutes', 'reading_time',
-           'search_words', 'card_of', 'as_json', 'fill_template', 'common', 'render', 'describe_method']
+           'search_words', 'card_of', 'as_json', 'fill_template', 'common', 'link_pages', 'render', 'describe_method']
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-003
 import base64
@@ -14,6 +14,7 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -424,6 +425,26 @@ def common() -> dict:
     return {"style": style, "script": script, "script_hash": code}
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-029
+def link_pages(
+    body: str,
+    known: Collection[str],
+) -> str:
+    """Turn the marks that name a page beside this one into links; of a page that is not there the words stay.
+
+    Parameters
+    ----------
+    body : str
+    known : Collection[str]
+        names of the pages that stand beside this one
+    """
+
+    def led(found: re.Match) -> str:
+        there = found[1].partition(".html")[0] in known
+        return f'<a href="{found[1]}">{found[2]}</a>' if there else found[2]
+
+    return re.sub(r'<span class="lnb-page" data-page="([^"]+)">(.*?)</span>', led, body, flags=re.S)
+
+
 def _describe(notebook: dict, manifest: dict, case: str, folder: Path | None) -> dict:
     """Prepare everything that the template of a report shows."""
     parts = page_parts(notebook, folder, f"cases/{case}")
@@ -446,7 +467,7 @@ def _describe(notebook: dict, manifest: dict, case: str, folder: Path | None) ->
         "title_text": words_only(title),
         "lede": lede,
         "lede_text": words_only(lede),
-        "body": body,
+        "body": link_pages(body, [name for name, _ in manifest.get("siblings", [])]),
         "contents": [e for e in contents if e["level"] <= 3],
         "minutes": reading_minutes(parts),
         "facts": facts(manifest, reading_time(parts)),

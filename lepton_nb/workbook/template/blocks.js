@@ -139,13 +139,14 @@
         input.parentNode.querySelector("output").textContent = (number(c[input.name]) + " " + input.dataset.unit).trim();
       });
       var total = months(c), end = total[total.length - 1], when = turning(total);
+      var years = c.years + (c.years === 1 ? " year" : " years");
       var low = Math.min.apply(null, total), low_ = low < 0 ? -roundUp(-low) : -1, high = roundUp(Math.max.apply(null, total));
       path(box, "middle", line(total, low_, high));
       path(box, "axis", line([0, 0], low_, high));
       box.querySelector(".top").textContent = number(high);
       box.querySelector(".bottom").textContent = number(low_);
-      box.querySelector(".verdict strong").textContent = (isFinite(when) ? "Pays back in month " + number(Math.ceil(when), 0) : "Does not pay back in " + c.years + " years")
-        + "; " + c.years + " years are worth " + number(end, 0) + " " + spec.currency + ".";
+      box.querySelector(".verdict strong").textContent = (when === 0 ? "Pays back at once" : isFinite(when) ? "Pays back in month " + number(Math.ceil(when), 0) : "Does not pay back in " + years)
+        + "; " + years + (c.years === 1 ? " is worth " : " are worth ") + number(end, 0) + " " + spec.currency + ".";
       box.dataset.worth = end;
       box.dataset.when = when;
     }

@@ -410,6 +410,39 @@ def audit_log(
     return log.assign(seal=seals(log))
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-023
+def _n(x: float) -> str:
+    """Write a number of units: whole where it is nearly whole or large."""
+    text = f"{x:,.0f}" if abs(x - round(x)) < 0.05 or abs(x) >= 100 else f"{x:,.1f}"
+    return "0" if text == "-0" else text
+
+
+def _saves_lines(row: pd.Series) -> bool:
+    """Say whether a part of the order is there to save later order lines."""
+    return row["ordered"] > 0 and row["safety"] > row["daily_mean"] and row["lasts"] > 0.99
+
+
+def _need_told(row: pd.Series) -> str:
+    """Say what is expected beside what is there; an order that this does not call for says what it is for."""
+    span = "1 day" if row["covered_days"] == 1 else f"{_n(row['covered_days'])} days"
+    are = "is" if _n(row["expected"]) == "1" else "are"
+    there = [f"{_n(row['on_hand'])} on the shelf"] if _n(row["on_hand"]) != "0" else []
+    there += [f"{_n(row['on_order'])} under way"] if _n(row["on_order"]) != "0" else []
+    text = f"{_n(row['expected'])} {are} expected to be asked for until a later order can arrive ({span})"
+    if row["ordered"] > 0 and there and row["on_hand"] + row["on_order"] >= row["expected"]:
+        saves = f"saves later order lines at {row['order_line_cost']:.2f} each"
+        reason = saves if _saves_lines(row) else "is for safety"
+        return f"{text}, which the {' and '.join(there)} would serve; the order {reason}, "
+    return f"{text}, with {' and '.join(there) or 'nothing on the shelf or under way'}; this "
+
+
+def _left_told(row: pd.Series) -> str:
+    """Say what the order leaves, and how often that is enough."""
+    short = _n(-row["safety"]) != "0" and row["safety"] < 0
+    left = f"falls {_n(-row['safety'])} short of them" if short else f"leaves a safety stock of {_n(row['safety'])}"
+    left = "leaves no safety stock" if _n(row["safety"]) == "0" else left
+    return f"{left} and lasts in {row['lasts']:.0%} of the sampled futures".replace(" in 0% of", " in none of")
+
+# %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #472e012b
 def why(
     row: pd.Series,
 ) -> str:
@@ -430,38 +463,21 @@ def why(
     >>> assert "without shared limits it would be" in why(tight) and tight.limits.rsplit(" ", 1)[0] in why(tight)
     >>> print(why(line), why(tight), why(full[full.ordered == 0].iloc[0]), sep="\n\n")
     """
-
-    def n(x):
-        return f"{x:,.0f}" if abs(x - round(x)) < 0.05 or abs(x) >= 100 else f"{x:,.1f}"
-
     item, day = row["unique_id"].split("/", 1)[::-1], pd.Timestamp(row["evening"])
-    packs = (
-        f" ({n(row['ordered'] / row['pack'])} packs of {n(row['pack'])})"
-        if row["pack"] > 1 and row["ordered"] > 0
-        else ""
-    )
-    what = f"{n(row['ordered'])} units{packs}" if row["ordered"] > 0 else "nothing"
-    span = "1 day" if row["covered_days"] == 1 else f"{n(row['covered_days'])} days"
-    text = (
-        f"{day:%A %d %B}, {item[0]} in {item[1] if len(item) > 1 else 'the store'}: {what}, "
-        f"because {n(row['expected'])} are expected to be asked for until a later order can arrive ({span}) and "
-        f"{n(row['on_hand'])} are on the shelf, {n(row['on_order'])} under way; this "
-    )
-    text += (
-        f"leaves a safety stock of {n(row['safety'])}"
-        if row["safety"] >= 0
-        else f"falls {n(-row['safety'])} short of them"
-    )
-    text += f" and lasts in {row['lasts']:.0%} of the sampled futures"
-    wasted = row["wish"] - row["first"] - row["later"] - row["rest"]
-    if row["ordered"] > 0 and row["safety"] > row["daily_mean"] and row["lasts"] > 0.99:
+    several, unit = row["ordered"] > 1.5 * row["pack"], "unit" if row["ordered"] == 1 else "units"
+    packs = f" ({_n(row['ordered'] / row['pack'])} {'packs' if several else 'pack'} of {_n(row['pack'])})"
+    what = f"{_n(row['ordered'])} {unit}{packs if row['pack'] > 1 else ''}" if row["ordered"] > 0 else "nothing"
+    where = item[1] if len(item) > 1 else "the store"
+    text = f"{day:%A %d %B}, {item[0]} in {where}: {what}, because {_need_told(row)}{_left_told(row)}"
+    wasted, there = row["wish"] - row["first"] - row["later"] - row["rest"], row["on_hand"] + row["on_order"]
+    if _saves_lines(row) and there < row["expected"]:
         text += f"; the part beyond that saves later order lines at {row['order_line_cost']:.2f} each"
     if row["ordered"] > 0 and wasted >= 0.05:
         text += (
-            f"; {n(wasted)} of it are likely to be thrown away, at {row['cost']:.2f} each where a sale earns "
-            f"{row['price'] - row['cost']:.2f}"
+            f"; {_n(wasted)} of it {'is' if _n(wasted) == '1' else 'are'} likely to be thrown away, at "
+            f"{row['cost']:.2f} each where a sale earns {row['price'] - row['cost']:.2f}"
         )
-    return text + limits_told(row, n) + "."
+    return text + limits_told(row, _n) + "."
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-025
 def limits_told(

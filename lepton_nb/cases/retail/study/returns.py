@@ -249,9 +249,10 @@ def _assumed_steps(business: Business, people: People) -> Iterator[tuple]:
     earns = business.sourcing.earns["chosen item by item"]
     ways = "items bought on demand, by subscription or left out"
     yield "4 innovate", ways, earns, "the plan's own books; premium and patience assumed", False
-    if business.pricing:
+    labels = business.pricing and business.pricing.labels
+    if labels:
         basis = {True: "true elasticities", False: "estimated elasticities, no measurement"}
-        yield "4 innovate", "the price plan", business.pricing.gain, basis[business.pricing.measured], False
+        yield "4 innovate", "the price plan", labels.gain, basis[labels.measured], False
     if people.letters:
         yield "5 customer", "one win-back campaign a year", people.letters.gain / 52, "response assumed", False
     if people.lists:

@@ -92,9 +92,9 @@ def _business_results(currency: str, business: Business) -> list[Result]:
     if pricing and pricing.inside is not None:
         meaning = "items whose true elasticity lies in the 95% interval"
         told.append(Result("pricing.truth_inside", pricing.inside, "share of items", meaning))
-    if pricing:
+    if pricing and pricing.labels:
         meaning = "gain of the price plan over the prices charged"
-        told.append(Result("pricing.gain_per_week", pricing.gain, week, meaning))
+        told.append(Result("pricing.gain_per_week", pricing.labels.gain, week, meaning))
     return told
 
 # %% ../../../../nbs/cases/retail/study/07_whole.ipynb #ade4fc2c
