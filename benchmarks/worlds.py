@@ -3,9 +3,10 @@
 Each world has stores, prices, weather, promotions and customers of its own (`world_seed`) and goes through the study
 as it stands: the model is chosen on validation weeks, the rules' settings on practice weeks, and eight weeks judge.
 A world gives one number, the plan's gain a week over a rule on the same customers, and worlds are independent of each
-other, so Student's interval of their mean says what holds beyond one world. Worlds already in the results are kept.
+other, so Student's interval of their mean says what holds beyond one world. A run that was stopped goes on with
+`--keep`, as long as nothing was changed in between.
 
-    python benchmarks/worlds.py [--worlds 20] [--first 7] [--fresh]
+    python benchmarks/worlds.py [--worlds 20] [--first 7] [--keep]
 """
 
 import argparse
@@ -58,10 +59,10 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--worlds", type=int, default=20)
     options.add_argument("--first", type=int, default=7, help="seed of the first world; 7 comes with the package")
-    options.add_argument("--fresh", action="store_true", help="do not keep the worlds already in the results")
+    options.add_argument("--keep", action="store_true", help="keep the worlds that are already in the results")
     asked = options.parse_args()
     warnings.filterwarnings("ignore")
-    rows = pd.read_csv(RESULTS).to_dict("records") if RESULTS.exists() and not asked.fresh else []
+    rows = pd.read_csv(RESULTS).to_dict("records") if RESULTS.exists() and asked.keep else []
     with threadpool_limits(1, "blas"):
         for world in range(asked.first, asked.first + asked.worlds):
             if world not in {row["world"] for row in rows}:

@@ -167,6 +167,18 @@ def test_a_record_with_holes_is_not_taken_for_what_was_ordered(tmp_path, holes):
     assert not known.recorded and any("the record has holes" in note for note in known.notes)
 
 
+def test_stock_counts_after_a_day_off_and_without_a_delivery_that_explains_it(tmp_path):
+    """The evening before the judged weeks was a day off: the stock of the evening before that is still there."""
+    days = pd.date_range("2024-01-01", periods=240)
+    rows = pd.DataFrame({"date": days, "store": "S1", "item": "i1", "units": 4, "price": 3.0, "stock_on_hand": 40})
+    rows = rows[rows["date"] != days[-15]]
+    came = rows[["date", "store", "item", "units"]]
+    rows.to_csv(tmp_path / "sales.csv", index=False)
+    came.to_csv(tmp_path / "deliveries.csv", index=False)
+    known = known_of(Parameters(source=f"own:{tmp_path}", **QUICK))
+    assert known.dates[0] == days[-14] and known.weeks.stock.sum() == 40
+
+
 def test_without_a_record_today_is_a_rule(bare):
     assert not bare.known.recorded and RECORD not in bare.decision.books and not bare.decision.standing.recorded
 

@@ -219,8 +219,11 @@ def with_costs(params: Parameters, data: Dataset) -> tuple[Parameters, list[str]
     yearly = float((sales["units"] * sales["price"]).sum()) / sales["date"].nunique() * 365
     assumed = {"project_cost": min(40_000.0, 0.008 * yearly), "running_cost": min(12_000.0, 0.0024 * yearly)}
     missing = {name: float(value) for name, value in assumed.items() if getattr(params, name) is None}
-    what = {"project_cost": "Cost of building, once", "running_cost": "Cost of running, a year"}
-    words = [f"{what[name]}: {data.currency} {value:,.0f}, by the sales of a year." for name, value in missing.items()]
+    told = {
+        "project_cost": "Cost of building, once: {}, which is 0.8% of a year's sales, or 40,000 if that is less.",
+        "running_cost": "Cost of running, a year: {}, which is 0.24% of a year's sales, or 12,000 if that is less.",
+    }
+    words = [told[name].format(f"{data.currency} {value:,.0f}") for name, value in missing.items()]
     return params.model_copy(update=missing), words
 
 
