@@ -628,7 +628,7 @@ def parse_date(
     earliest : int, default 1980
         year; one before it is a fault
     zone : str, default ''
-        of the place, such as Europe/Berlin; moments in UTC need it, and others are put on its clock as well
+        of the place, such as Europe/Berlin; moments in UTC need it, others are put on its clock
 
     Examples
     --------

@@ -514,7 +514,7 @@ def understand(
 def complete(contract: Contract, frame: pd.DataFrame, table: str, raw: Raw) -> pd.DataFrame:
     """Fill in columns and cells that have a default, and give every column its type."""
     for name, col in contract.columns[table].items():
-        default, kind = col.metadata["default"], col.metadata["kind"]
+        default = col.metadata["default"]
         if default is None:
             continue
         if name not in frame:
@@ -538,7 +538,9 @@ def complete(contract: Contract, frame: pd.DataFrame, table: str, raw: Raw) -> p
 
 # %% ../../nbs/data/03_reading.ipynb #cell-026
 class Tables(dict):
-    """Tables by name, with `log`: what reading had to interpret, `lines`: numbers that equal rows share, and `currency`.
+    """Tables by name, with `log`.
+
+    What reading had to interpret, `lines`: numbers that equal rows share, and `currency`.
 
     Attributes
     ----------

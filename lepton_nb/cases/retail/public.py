@@ -107,10 +107,12 @@ def in_words(assume: Logistics, made: dict[str, pd.DataFrame], missing: list[str
     """State the assumptions behind the tables in `missing` in words, with their values."""
     told = {
         "items": [
-            f"Unit cost: {assume.cost_share:.0%} of the item's mean price (median {assume.currency} {made['items'].cost.median():.2f}).",
+            f"Unit cost: {assume.cost_share:.0%} of the item's mean price (median {assume.currency} "
+            f"{made['items'].cost.median():.2f}).",
             f"Room: {assume.litres:g} litre{'s' * (assume.litres != 1)} per unit, the same for every item.",
             "Shelf life: " + keeping(assume.shelf_life),
-            f"Packs: the largest of {', '.join(map(str, assume.packs))} units within {assume.pack_days:g} days of sales; one pack is the minimum order.",
+            f"Packs: the largest of {', '.join(map(str, assume.packs))} units within {assume.pack_days:g} days "
+            "of sales; one pack is the minimum order.",
             f"Supplier: {assume.supplier} delivers every item.",
         ],
         "stores": ["Room of a store: not known, so it sets no limit."],
@@ -139,7 +141,9 @@ def assume_logistics(
     assume: Logistics = Logistics(),
     groups: pd.Series | None = None,
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Complete tables by items, stores and suppliers where they are missing; return them and the assumptions in words.
+    """Complete tables by items, stores and suppliers where they are missing.
+
+    Return them and the assumptions in words.
 
     Parameters
     ----------
@@ -163,7 +167,7 @@ def assume_logistics(
 
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-020
 def m5_long(sales: pd.DataFrame, calendar: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
-    """Melt and join the three files of M5 (sales_train_evaluation, calendar, sell_prices) for FOODS_1 in CA_1 and CA_2."""
+    """Melt and join M5's sales_train_evaluation, calendar and sell_prices for FOODS_1 in CA_1 and CA_2."""
     few = sales[(sales.dept_id == "FOODS_1") & sales.store_id.isin(["CA_1", "CA_2"])]
     days = [name for name in few.columns if name.startswith("d_")]
     long = few.melt(["store_id", "item_id", "dept_id"], days, "d", "units")
@@ -173,7 +177,10 @@ def m5_long(sales: pd.DataFrame, calendar: pd.DataFrame, prices: pd.DataFrame) -
 
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-021
 def m5_tables(long: pd.DataFrame) -> tuple[dict, pd.DataFrame, list[str]]:
-    """Make retail tables from the long form of M5: store_id, item_id, dept_id, date, units, sell_price, event names, snap_CA."""
+    """Make retail tables from the long form of M5.
+
+    Store_id, item_id, dept_id, date, units, sell_price, event names, snap_CA.
+    """
     text = {"store": long.store_id.astype(str), "item": long.item_id.astype(str)}
     sales = pd.DataFrame(
         {
@@ -418,7 +425,10 @@ JUICE = Logistics(shelf_life=((0.0, 35),), period=7)
 
 
 def dominicks_tables(weeks: pd.DataFrame) -> tuple[dict, pd.DataFrame, list[str]]:
-    """Make retail tables from store-weeks: store, brand, week, logmove, price1 to price11 (per ounce), deal, feat, profit (margin in percent)."""
+    """Make retail tables from store-weeks.
+
+    Store, brand, week, logmove, price1 to price11 (per ounce), deal, feat, profit (margin in percent).
+    """
     size = weeks.brand.map({brand: ounces for brand, (_, ounces) in BRANDS.items()}).to_numpy()
     names = {brand: f"{maker} {ounces} oz" for brand, (maker, ounces) in BRANDS.items()}
     prices = weeks[[f"price{brand}" for brand in BRANDS]].to_numpy()
@@ -446,7 +456,8 @@ def juice_terms(tables, cost, volume, words, log) -> tuple[dict, pd.DataFrame, l
     items = tables["items"].assign(cost=lambda t: t.item.map(cost), volume=lambda t: t.item.map(volume))
     words = [word for word in words if not word.startswith(("Unit cost", "Room: "))]
     words += [
-        "Unit cost: from the recorded margin (median over stores and weeks), not assumed. Room: the size of the carton.",
+        "Unit cost: from the recorded margin (median over stores and weeks), not assumed. Room: the size of the "
+        "carton.",
         "Rows are weeks, dated by their first day (Thursday).",
     ]
     return {**tables, "items": items}, log, words

@@ -12,13 +12,20 @@ import numpy as np
 import pandas as pd
 
 # %% ../../../../nbs/cases/retail/world/05_contacts.ipynb #cell-008
-GIVEN = """Anna Marie Sophie Clara Emma Hanna Lena Laura Julia Katharina Elisabeth Margarete Johanna Theresa Helene Ingrid Ursula Monika Barbara Christina Susanne Andrea Stefanie Nicole
-Martin Thomas Michael Stefan Andreas Alexander Maximilian Johannes Friedrich Wilhelm Heinrich Robert Richard Matthias Christian Daniel Benjamin Sebastian Florian Jakob Paul Oskar Emil Anton
-Aylin Fatima Leila Yasmin Mehmet Emre Karim Olga Svetlana Natalia Ivan Dmitri Piotr Agnieszka Marta Luca Giulia Matteo Carmen Diego Elena Nora Ingmar Astrid Jean-Luc Amélie Zoë Siobhán""".split()
-FAMILY = """Berger Lindner Hartwig Mohr Steiner Brandt Falk Winter Sommer Keller Kramer Vogel Fuchs Wolter Seidel Engel Ahrens Thoma Reimann Dorn Haas Kern Lang Busch Petersen Hansen Jansen Claasen
-Nowak Kowalski Wisniewski Horvat Novotny Dvorak Petrov Sokolov Ivanova Demir Yilmaz Kaya Arslan Aydin Haddad Mansour Rossi Ferrari Moretti Garcia Navarro Ortega Silva Moreau Laurent Dubois
-O'Brien Walsh McKenna Lindqvist Bergström Nyström Virtanen Korhonen Kühn Schröder Müller-Lüdenau Grünwald Böhm Jäger Köster Weiß Großmann Schäfer Zeller Rademacher Ostermann Feldmann Bachmann
-Kirchner Stadler Pichler Gruber Huber Moser Eder Leitner Aigner Wallner Thaler Egger Auer Brunner Wieser Ziegler Kessler Sander Lorenz Arndt Paulsen Thomsen Carstens Ehlers Behrens Harms Ullrich""".split()
+GIVEN = """Anna Marie Sophie Clara Emma Hanna Lena Laura Julia Katharina Elisabeth Margarete Johanna Theresa Helene
+Ingrid Ursula Monika Barbara Christina Susanne Andrea Stefanie Nicole Martin Thomas Michael Stefan Andreas
+Alexander Maximilian Johannes Friedrich Wilhelm Heinrich Robert Richard Matthias Christian Daniel Benjamin
+Sebastian Florian Jakob Paul Oskar Emil Anton Aylin Fatima Leila Yasmin Mehmet Emre Karim Olga Svetlana
+Natalia Ivan Dmitri Piotr Agnieszka Marta Luca Giulia Matteo Carmen Diego Elena Nora Ingmar Astrid Jean-Luc
+Amélie Zoë Siobhán""".split()
+FAMILY = """Berger Lindner Hartwig Mohr Steiner Brandt Falk Winter Sommer Keller Kramer Vogel Fuchs Wolter Seidel Engel
+Ahrens Thoma Reimann Dorn Haas Kern Lang Busch Petersen Hansen Jansen Claasen Nowak Kowalski Wisniewski
+Horvat Novotny Dvorak Petrov Sokolov Ivanova Demir Yilmaz Kaya Arslan Aydin Haddad Mansour Rossi Ferrari
+Moretti Garcia Navarro Ortega Silva Moreau Laurent Dubois O'Brien Walsh McKenna Lindqvist Bergström Nyström
+Virtanen Korhonen Kühn Schröder Müller-Lüdenau Grünwald Böhm Jäger Köster Weiß Großmann Schäfer Zeller
+Rademacher Ostermann Feldmann Bachmann Kirchner Stadler Pichler Gruber Huber Moser Eder Leitner Aigner
+Wallner Thaler Egger Auer Brunner Wieser Ziegler Kessler Sander Lorenz Arndt Paulsen Thomsen Carstens Ehlers
+Behrens Harms Ullrich""".split()
 CHINESE = [
     ("王", "Wang"),
     ("李", "Li"),
@@ -41,10 +48,10 @@ CHINESE_GIVEN = [
     ("婷", "Ting"),
     ("浩然", "Haoran"),
 ]
-STREETS = """Harbour Road;Station Street;Mill Lane;Church Street;Garden Street;Lime Avenue;Chestnut Road;Birch Lane;Rose Street;School Lane;Bridge Street;Market Square;Castle Hill;Meadow Lane;Forest Road;Lake Street;
-North Street;South Street;Bakers Row;Weavers Lane;Orchard Road;Vineyard Hill;Old Post Road;Canal Street;Ring Road;Swan Lane;Poplar Street;Quarry Road;Linden Square;Tanner Street""".replace(
-    "\n", ""
-).split(";")
+STREETS = """Harbour Road;Station Street;Mill Lane;Church Street;Garden Street;Lime Avenue;Chestnut Road;Birch Lane;
+Rose Street;School Lane;Bridge Street;Market Square;Castle Hill;Meadow Lane;Forest Road;Lake Street;
+North Street;South Street;Bakers Row;Weavers Lane;Orchard Road;Vineyard Hill;Old Post Road;Canal Street;
+Ring Road;Swan Lane;Poplar Street;Quarry Road;Linden Square;Tanner Street""".replace("\n", "").split(";")
 TOWNS = [
     ("Havenbrook", 20100),
     ("Havenbrook", 20200),
@@ -55,8 +62,10 @@ TOWNS = [
 ]
 NICKNAMES = dict(
     pair.split(":")
-    for pair in """Katharina:Kathi Elisabeth:Lisa Margarete:Gretel Johanna:Hanni Theresa:Resi Helene:Leni Christina:Tina Susanne:Susi Stefanie:Steffi Johannes:Hannes Maximilian:Max
-Alexander:Alex Friedrich:Fritz Wilhelm:Willi Heinrich:Heinz Robert:Bob Richard:Rick Matthias:Matze Michael:Micha Thomas:Tom Sebastian:Basti Benjamin:Ben Andreas:Andi Daniel:Dani Natalia:Natascha Agnieszka:Aga""".split()
+    for pair in """Katharina:Kathi Elisabeth:Lisa Margarete:Gretel Johanna:Hanni Theresa:Resi Helene:Leni Christina:Tina
+Susanne:Susi Stefanie:Steffi Johannes:Hannes Maximilian:Max Alexander:Alex Friedrich:Fritz Wilhelm:Willi
+Heinrich:Heinz Robert:Bob Richard:Rick Matthias:Matze Michael:Micha Thomas:Tom Sebastian:Basti
+Benjamin:Ben Andreas:Andi Daniel:Dani Natalia:Natascha Agnieszka:Aga""".split()
 )
 PICTURES = ("🌻", "🐝", "🎸", "☕", "🦊", "✨")
 TAGS = (
@@ -70,7 +79,9 @@ TAGS = (
 
 # %% ../../../../nbs/cases/retail/world/05_contacts.ipynb #cell-009
 def draw_names(persons: pd.DataFrame, start: pd.Timestamp, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw what identifies each person: given and family name (twice for Chinese names), e-mail, phone, address, earlier address, birth date.
+    """Draw what identifies each person.
+
+    That is: given and family name (twice for Chinese names), e-mail, phone, address, earlier address, birth date.
 
     Examples
     --------
@@ -157,7 +168,9 @@ FORGOTTEN = 0.05  # share of visits to a store without the card
 
 
 def draw_accounts(persons: pd.DataFrame, visits: pd.DataFrame, days: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Give each person their accounts: person, channel, record, since (day); a second card replaces the first from its day on.
+    """Give each person their accounts.
+
+    Columns: person, channel, record, since (day); a second card replaces the first from its day on.
 
     Examples
     --------
@@ -165,7 +178,8 @@ def draw_accounts(persons: pd.DataFrame, visits: pd.DataFrame, days: int, rng: n
     >>> bought = known_by(visits, accounts, np.array([5]), rng)
     >>> both = accounts.groupby("record")["person"].nunique()
     >>> say(
-    ...     f"{len(accounts):,} accounts of {len(members):,} members; {(both > 1).sum():,} numbers mean different people in different channels. {percent(bought['record'].isna().mean())} of the visits are anonymous."
+    ...     f"{len(accounts):,} accounts of {len(members):,} members; {(both > 1).sum():,} numbers mean different people "
+    ...     f"in different channels. {percent(bought['record'].isna().mean())} of the visits are anonymous."
     ... )
     """
     n, count = len(persons), visits.groupby("person").size().reindex(persons.index, fill_value=0).to_numpy()
@@ -212,7 +226,8 @@ def known_by(
     >>> bought = known_by(visits, accounts, np.array([5]), rng)
     >>> both = accounts.groupby("record")["person"].nunique()
     >>> say(
-    ...     f"{len(accounts):,} accounts of {len(members):,} members; {(both > 1).sum():,} numbers mean different people in different channels. {percent(bought['record'].isna().mean())} of the visits are anonymous."
+    ...     f"{len(accounts):,} accounts of {len(members):,} members; {(both > 1).sum():,} numbers mean different people "
+    ...     f"in different channels. {percent(bought['record'].isna().mean())} of the visits are anonymous."
     ... )
     """
     u = rng.random(len(visits))
@@ -267,7 +282,9 @@ ERRORS = pd.DataFrame(
 
 
 def typo(text: str, u: float) -> str:
-    """Make one slip of the keyboard: two letters swapped, one left out, doubled, or replaced by the next of the alphabet.
+    """Make one slip of the keyboard.
+
+    Two letters swapped, one left out, doubled, or replaced by the next of the alphabet.
 
     Examples
     --------
@@ -363,7 +380,10 @@ def transposed(born: pd.Series, wrong: np.ndarray) -> pd.Series:
 
 
 def strange(contacts: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Put pictures into a few names and HTML into a few fields, as people and pranksters do; leave a few contacts with a name alone or with nothing."""
+    """Put pictures into a few names and HTML into a few fields, as people and pranksters do.
+
+    Leave a few contacts with a name alone or with nothing.
+    """
     place = np.argsort(rng.random(len(contacts)), kind="stable")
     k = max(len(contacts) // 400, 1)
     pictures, tags, bare = place[:k], place[k : k + len(TAGS)], place[k + len(TAGS) : 2 * k + len(TAGS)]

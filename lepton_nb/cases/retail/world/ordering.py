@@ -69,7 +69,9 @@ class Planner:
 
 # %% ../../../../nbs/cases/retail/world/03_ordering.ipynb #cell-009
 def cover_table(suppliers: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Count by weekday of ordering which weekdays lie before the next order's arrival, (7, suppliers, 7); and the order days, (7, suppliers).
+    """Count by weekday of ordering which weekdays lie before the next order's arrival.
+
+    The counts (7, suppliers, 7), and the order days (7, suppliers).
 
     Examples
     --------
@@ -201,7 +203,9 @@ def run_chain(
     extra: np.ndarray,
     weekday: int,
 ) -> dict[str, np.ndarray]:
-    """Play the days: delivered, sold, stock (at closing time, before waste is taken away), waste, refused; units, each (N, T).
+    """Play the days.
+
+    Out come, in units (N, T): delivered, sold, stock (at closing time, before waste is taken away), waste, refused.
 
     Parameters
     ----------

@@ -91,17 +91,6 @@ def draw_persons(
     days : int
         T
     rng : np.random.Generator
-
-    Examples
-    --------
-    >>> rngs, year = people_streams(1), pd.date_range("2024-01-01", periods=364)
-    >>> weekdays, never = year.dayofweek.to_numpy(), np.zeros(364, bool)
-    >>> loyal = draw_persons(1000, np.array([2.0, 1.0]), 364, rngs["persons"]).assign(joined=0, rate=1.0, drop=0.0)
-    >>> stayed, _ = draw_visits(loyal, weekdays, never, rngs)
-    >>> left, gone = draw_visits(loyal.assign(drop=0.1), weekdays, never, rngs)
-    >>> say(
-    ...     f"Visits in a year of 52 weeks: {number(len(stayed) / 1000, 1)} by those who stay, {number(len(left) / 1000, 1)} by those who leave after one visit in ten; {percent((gone >= 0).mean())} of these have left."
-    ... )
     """
     first = rng.random(count) < HEAD
     first[0] = True
@@ -138,7 +127,9 @@ def draw_visits(
     closed: np.ndarray,
     rngs: dict[str, np.random.Generator],
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Give visits (person, day), sorted by person and day, and each person's day of dropping out, -1 for those who have not within the data.
+    """Give visits (person, day), sorted by both, and each person's day of dropping out.
+
+    The day is -1 for those who have not left within the data.
 
     Parameters
     ----------
@@ -148,17 +139,6 @@ def draw_visits(
     closed : np.ndarray
         bool, (T,)
     rngs : dict[str, np.random.Generator]
-
-    Examples
-    --------
-    >>> rngs, year = people_streams(1), pd.date_range("2024-01-01", periods=364)
-    >>> weekdays, never = year.dayofweek.to_numpy(), np.zeros(364, bool)
-    >>> loyal = draw_persons(1000, np.array([2.0, 1.0]), 364, rngs["persons"]).assign(joined=0, rate=1.0, drop=0.0)
-    >>> stayed, _ = draw_visits(loyal, weekdays, never, rngs)
-    >>> left, gone = draw_visits(loyal.assign(drop=0.1), weekdays, never, rngs)
-    >>> say(
-    ...     f"Visits in a year of 52 weeks: {number(len(stayed) / 1000, 1)} by those who stay, {number(len(left) / 1000, 1)} by those who leave after one visit in ten; {percent((gone >= 0).mean())} of these have left."
-    ... )
     """
     clock = np.round(
         np.cumsum(np.where(closed, 0.0, WEEKDAYS[weekday])), 6
@@ -201,7 +181,9 @@ def draw_tastes(
     group: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the attraction of every item to every person, (P, I), and that of the clusters alone, (C, I), both logs on a grid of 1e-4.
+    """Give the attraction of every item to every person (P, I), and to the clusters alone (C, I).
+
+    Both are logarithms on a grid of 1e-4.
 
     Parameters
     ----------
@@ -323,7 +305,9 @@ ONLY_RETURNS = 0.004  # share of members known by a return alone
 def bring_back(
     lines: pd.DataFrame, visits: pd.DataFrame, days: int, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Give returns as further visits and lines (negative units), and the visits of members who showed their card at the return only.
+    """Give returns as further visits and lines of negative units.
+
+    Also the visits of members who showed their card at the return only.
 
     Examples
     --------
@@ -413,7 +397,10 @@ def loyalty_programme(
 def purchase_table(
     lines: pd.DataFrame, visits: pd.DataFrame, ds: pd.DatetimeIndex, stores: pd.Series, items: pd.Series
 ) -> pd.DataFrame:
-    """Lay purchases out as rows in the order of the tills: by day, store and hour; receipts are numbered in that order."""
+    """Lay purchases out as rows in the order of the tills.
+
+    By day, store and hour; receipts are numbered in that order.
+    """
     at = visits.loc[lines["visit"]]
     order = np.lexsort((lines["item"], lines["visit"], at["hour"], at["store"], at["day"]))
     at, lines = at.iloc[order], lines.iloc[order]

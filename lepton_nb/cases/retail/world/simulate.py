@@ -403,7 +403,8 @@ def embedded(
         found = hashlib.sha256((folder / name).read_bytes()).hexdigest() if (folder / name).exists() else "no file"
         if found != wanted:
             raise UserError(
-                f"{folder / name}: SHA-256 is {found[:12]}, {wanted[:12]} was expected. Delete {folder} and write it again with write_embedded."
+                f"{folder / name}: SHA-256 is {found[:12]}, {wanted[:12]} was expected. Delete {folder} and "
+                "write it again with write_embedded."
             )
         frames[name.removesuffix(".parquet")] = read_small(folder / name)
     return assemble(frames)
@@ -415,7 +416,8 @@ def stated(file: Path) -> dict[str, str]:
         return dict(json.loads(file.read_text(encoding="utf-8"))["files"])
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise UserError(
-            f"{file}: cannot be read as a list of checksums ({type(error).__name__}). Delete {file.parent} and write it again with write_embedded."
+            f"{file}: cannot be read as a list of checksums ({type(error).__name__}). Delete {file.parent} and "
+            "write it again with write_embedded."
         ) from error
 
 
@@ -425,7 +427,8 @@ def regenerate(folder: Path) -> tuple[dict[str, pd.DataFrame], Truth]:
     found = checksum(frames_of(tables, truth))
     if found != CONTENT:
         raise UserError(
-            f"The simulated data have checksum {found[:12]}, {CONTENT[:12]} was expected: numpy or scipy of this machine give other numbers. Use a checkout with data/retail."
+            f"The simulated data have checksum {found[:12]}, {CONTENT[:12]} was expected: numpy or scipy of this "
+            "machine give other numbers. Use a checkout with data/retail."
         )
     try:
         write_embedded(folder, tables, truth)

@@ -71,13 +71,16 @@ class Truth:
         return self.items.set_index("item")["elasticity"]
 
     def factors(self) -> dict[str, np.ndarray]:
-        """The logarithm of each factor, (N, T): exp of their sum is `expected` where the store is open and the item listed."""
+        """Return the logarithm of each factor (N, T).
+
+        The exponential of their sum is `expected` where the store is open and the item listed.
+        """
         shape = self.known.price.shape
         parts = log_factors(self.known, self.items, self.effects)
         return {name: np.broadcast_to(part, shape).reshape(self.expected.shape) for name, part in parts.items()}
 
     def deviation(self) -> np.ndarray:
-        """Standard deviation of demand round `expected` (counting noise, dispersion, store-day shock), units, (N, T)."""
+        """Return the deviation of demand round `expected` (N, T): counting, dispersion, shock of a store's day."""
         stores = self.known.price.shape[0]
         shock = np.var(np.exp(effect(self.effects, "shock")))
         inverse = np.tile(1 / self.items["dispersion"].to_numpy(), stores)[:, None]
@@ -115,15 +118,14 @@ class People:
     person_of : pd.DataFrame
         channel, record, person: one row an account
     persons : pd.DataFrame
-        person, household, home_store, joined, rate (visits a week), drop (chance to leave after a visit), lost
-        (day of the last visit; NaT: still a customer), taste, web (share of visits online), usual_hour, basket
-        (lines)
     tastes : pd.DataFrame
         taste, item, attraction (log): what the members of a taste have in common
     """
 
     person_of: pd.DataFrame  # channel, record, person: one row an account
-    persons: pd.DataFrame  # person, household, home_store, joined, rate (visits a week), drop (chance to leave after a visit), lost (day of the last visit; NaT: still a customer), taste, web (share of visits online), usual_hour, basket (lines)
+    # person, household, home_store, joined, rate (visits a week), drop (chance to leave after a visit), lost (day of
+    # the last visit; NaT: still a customer), taste, web (share of visits online), usual_hour, basket (lines)
+    persons: pd.DataFrame
     tastes: pd.DataFrame  # taste, item, attraction (log): what the members of a taste have in common
 
 # %% ../../../../nbs/cases/retail/world/04_truth.ipynb #cell-011
@@ -133,7 +135,9 @@ def best_possible(
     last: int | None = None,
     against: str = "demand",
 ) -> pd.Series:
-    """Score expected demand as a forecast: WAPE, RMSSE (mean over series, scaled by one-day differences before `first`), bias.
+    """Score expected demand as a forecast.
+
+    The scores are WAPE, RMSSE (mean over series, scaled by one-day differences before `first`), bias.
 
     Parameters
     ----------
@@ -243,7 +247,9 @@ def opening_position(
     ids: pd.Index,
     date: str | pd.Timestamp,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the stock by days it can still be sold, (N, A), column j for j + 1 days (the last one: keeps), and the units under way by day of arrival, (N, L).
+    """Give the stock by days it can still be sold, and the units under way by day of arrival.
+
+    Stock is (N, A), column j for j + 1 days, the last one for what keeps; units under way are (N, L).
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ snacks and sweets: potato crisps 1.79 15 0 3.0 .1; tortilla chips 1.99 7.5 0 3.0
 drinks: mineral water .69 44 0 1.7 .25; cola 1.49 24 0 1.7 .2; orange juice 2.29 16 30 1.2 0; apple juice 1.59 11 0 1.2 0; lager .99 34 0 .6 .3; red wine 5.99 6.8 0 1.1 -.3; white wine 5.49 6 0 1.1 .2; ground coffee 5.49 10 0 1.1 -.1; black tea 2.29 5.2 0 .7 -.3; sparkling wine 7.99 1.9 0 1.3 0; tonic water 1.29 2.2 0 1.2 .4; mulled wine 3.99 .19 0 1.1 -2
 household: toilet paper 4.49 10 0 14 0; kitchen roll 2.49 7.5 0 8 0; dish soap 1.49 6 0 .7 0; washing powder 7.99 3.4 0 3.5 0; dishwasher tablets 6.99 3 0 1.5 0; bin bags 1.99 4.5 0 .8 0; sponges 1.29 3 0 .6 0; candles 2.99 .56 0 .9 -.6; light bulbs 3.99 .16 0 .4 -.3; charcoal 4.99 .5 0 9 1.4; shoe polish 3.49 .048 0 .2 0; matches .79 .29 0 .2 0
 personal care: shampoo 2.99 4.5 0 .5 0; shower gel 1.99 6 0 .5 .05; toothpaste 1.79 6.8 0 .2 0; hand soap 1.49 5.2 0 .5 0; deodorant 2.49 4.5 0 .3 .15; tissues 1.99 6.8 0 2.2 -.3; razor blades 8.99 .29 0 .2 0; sun cream 7.99 .29 0 .4 1.8; hand cream 2.79 .37 0 .2 -.5; plasters 2.29 .26 0 .2 0; hair gel 2.69 .16 0 .3 0; nail file 1.99 .063 0 .1 0
-"""
+"""  # noqa: E501  (a table, one group a line)
 
 # %% ../../../../nbs/cases/retail/world/01_world.ipynb #cell-012
 GROUPS = pd.DataFrame(
@@ -114,7 +114,9 @@ VARIANTS = ("", "large ", "organic ", "value ", "regional ", "premium ")
 def goods(
     items: int = 120,
 ) -> pd.DataFrame:
-    """List `items` goods, group by group: item, group, price (EUR), rate (units a day), shelf_life (days, 0 keeps), volume (litres), season.
+    """List `items` goods, group by group.
+
+    Columns: item, group, price (EUR), rate (units a day), shelf_life (days, 0 keeps), volume (litres), season.
 
     Parameters
     ----------
@@ -202,7 +204,7 @@ def event_shapes(
     days: pd.DatetimeIndex,
     calendar: pd.DataFrame,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give each event's weight on each day, (events, T), 1 at its peak and negative in the dip, and the closed days, (T,).
+    """Give each event's weight by day (events, T), 1 at its peak and below 0 in the dip, and the closed days (T,).
 
     Parameters
     ----------
@@ -328,7 +330,9 @@ def store_list(stores: int, rng: np.random.Generator) -> pd.DataFrame:
 
 # %% ../../../../nbs/cases/retail/world/01_world.ipynb #cell-036
 def item_table(listed: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw the items' master data; prices are in `price_cents` (first regular price) until the tables are put together.
+    """Draw the items' master data.
+
+    Prices are in `price_cents` (first regular price) until the tables are put together.
 
     Examples
     --------
