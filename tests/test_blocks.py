@@ -54,6 +54,8 @@ def all_blocks():
         middle,
         middle * 1.5,
         middle * 1.1,
+        middle * 0.9,
+        middle * 1.2,
     )
     flows = cash_flows(CASE)
     nodes = pd.DataFrame({"name": ["A", "B", "C"], "x": [0, 4, 4], "y": [0, 0, 3], "kind": "junction"})
@@ -290,6 +292,12 @@ def test_a_forecast_is_picked(visit, page_of_blocks):
     assert page.locator(".lnb-fan path.middle").get_attribute("d") == before  # the page draws as Python did
     page.locator(".lnb-fan svg").hover()
     assert "middle" in page.locator(".lnb-fan .hover").inner_text()
+    page.locator(".lnb-fan svg").focus()
+    page.keyboard.press("ArrowLeft")
+    before = page.locator(".lnb-fan .hover").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert before != page.locator(".lnb-fan .hover").inner_text() and before.startswith("2026-11-")
+    assert page.locator(".lnb-fan path.inner").get_attribute("d")
 
 
 @pytest.mark.browser

@@ -199,6 +199,9 @@ class Fans:
         upper end of the band (N, H)
     came : np.ndarray | None, default None
         what came (N, H); None where nobody knows yet
+    inner_low : np.ndarray | None, default None
+        ends of a narrower band inside (N, H), where there is one
+    inner_high : np.ndarray | None, default None
 
     Examples
     --------
@@ -218,6 +221,8 @@ class Fans:
     middle: np.ndarray  # (N, H)
     high: np.ndarray  # upper end of the band (N, H)
     came: np.ndarray | None = None  # what came (N, H); None where nobody knows yet
+    inner_low: np.ndarray | None = None  # ends of a narrower band inside (N, H), where there is one
+    inner_high: np.ndarray | None = None
 
 
 def _short(values: np.ndarray) -> list[list[float | None]]:
@@ -257,17 +262,21 @@ def fan(
     ...     "Two days of three came above the middle.",
     ... )
     """
-    parts = {"low": _short(fans.low), "middle": _short(fans.middle), "high": _short(fans.high)}
+    names = ("low", "middle", "high") + ("inner_low", "inner_high") * (fans.inner_low is not None)
+    parts = {name: _short(getattr(fans, name)) for name in names}
     empty = [name for name, rows in zip(fans.ids, zip(*parts.values())) if any(None in row for row in rows)]
     if empty:
         raise ValueError(f"fan: the forecast of {empty[0]!r} has a hole ({len(empty)} such series); leave it out")
     if fans.came is not None:
         parts["came"] = _short(fans.came)
-    low, middle, high = (parts[name][first] for name in ("low", "middle", "high"))
-    top = _round_up(max(v for v in [*high, *parts.get("came", [[]] * len(fans.ids))[first]] if v is not None))
-    shapes = f'<path class="band" d="{_band(low, high, 0, top)}"/><path class="middle" d="{_line(middle, 0, top)}"/>'
-    if "came" in parts:
-        shapes += f'<path class="came" d="{_line(parts["came"][first], 0, top)}"/>'
+    drawn = {name: rows[first] for name, rows in parts.items()}
+    top = _round_up(max(v for v in [*drawn["high"], *drawn.get("came", [])] if v is not None))
+    shapes = f'<path class="band" d="{_band(drawn["low"], drawn["high"], 0, top)}"/>'
+    if "inner_low" in drawn:
+        shapes += f'<path class="band inner" d="{_band(drawn["inner_low"], drawn["inner_high"], 0, top)}"/>'
+    shapes += "".join(
+        f'<path class="{name}" d="{_line(drawn[name], 0, top)}"/>' for name in ("middle", "came") if name in drawn
+    )
     options = "".join(
         f"<option{' selected' if i == first else ''}>{escape(name)}</option>" for i, name in enumerate(fans.ids)
     )

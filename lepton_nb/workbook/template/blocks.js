@@ -89,9 +89,11 @@
 
   each(document, "[data-fan]", function (box) {
     var spec = JSON.parse(box.dataset.fan), pick = box.querySelector("[data-pick]"), hover = box.querySelector(".hover");
+    var plot = box.querySelector("svg"), last = spec.days.length - 1, at = -1;
     function draw() {
       var i = pick.selectedIndex, all = spec.high[i].concat(spec.came ? spec.came[i] : []), top = roundUp(Math.max.apply(null, all));
       path(box, "band", band(spec.low[i], spec.high[i], 0, top));
+      if (spec.inner_low) { path(box, "inner", band(spec.inner_low[i], spec.inner_high[i], 0, top)); }
       path(box, "middle", line(spec.middle[i], 0, top));
       if (spec.came) { path(box, "came", line(spec.came[i], 0, top)); }
       box.querySelector(".top").textContent = number(top);
@@ -99,13 +101,25 @@
       hover.textContent = "";
     }
     function tell(event) {
-      var svg = box.querySelector("svg").getBoundingClientRect(), i = pick.selectedIndex, n = spec.days.length;
-      var t = Math.min(n - 1, Math.max(0, Math.round((event.clientX - svg.left) / svg.width * (n - 1))));
+      var svg = plot.getBoundingClientRect();
+      at = Math.min(last, Math.max(0, Math.round((event.clientX - svg.left) / svg.width * last)));
+      say(at);
+    }
+    function step(event) {
+      if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") { return; }
+      event.preventDefault();
+      at = Math.min(last, Math.max(0, at + (event.key === "ArrowLeft" ? -1 : 1)));
+      say(at);
+    }
+    function say(t) {
+      var i = pick.selectedIndex;
       hover.textContent = spec.days[t] + ": " + number(spec.low[i][t]) + " to " + number(spec.high[i][t]) + ", middle " + number(spec.middle[i][t])
         + (spec.came ? ", came " + number(spec.came[i][t]) : "");
     }
     pick.addEventListener("change", draw);
-    box.querySelector("svg").addEventListener("pointermove", tell);
+    plot.addEventListener("pointermove", tell);
+    plot.setAttribute("tabindex", "0");
+    plot.addEventListener("keydown", step);
     each(box, ".controls", show);
   });
 
