@@ -426,8 +426,10 @@ def render(
         return _environment.from_string(text).render(names).strip()
     except jinja2.TemplateSyntaxError as error:
         raise ProseError(f"prose: line {error.lineno}: {error.message}") from None
-    except (TypeError, AttributeError, ValueError) as error:
+    except (jinja2.TemplateError, TypeError, AttributeError, ValueError, ArithmeticError, LookupError) as error:
         raise ProseError(f"prose: {error}") from None
+    except (RecursionError, MemoryError) as error:
+        raise ProseError(f"prose: needs too much ({type(error).__name__}); write a shorter expression") from None
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-033
 def prose(line: str, cell: str) -> None:
