@@ -3,12 +3,16 @@
 
 VENV   := .venv
 BIN    := $(VENV)/bin
-EXTRAS ?= dev
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # The first Python that is new enough: the one named by PYTHON=, else python3, else a versioned name.
 CHECK_PYTHON = import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 FIND_PYTHON  = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
 	"$$python" -c "$(CHECK_PYTHON)" >/dev/null 2>&1 && { echo "$$python"; break; }; done
+
+# Both locks name every version and the hashes of its files; the benchmarks' peers stand in the second alone.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-emit-index-url \
+	--no-header --no-annotate --generate-hashes --upgrade setup.py
 
 .PHONY: reports test lab bench export lock clean help
 .DEFAULT_GOAL := help
@@ -19,7 +23,7 @@ help:
 	@echo "make lab       open the workbook in JupyterLab"
 	@echo "make bench     measure against the peers, side by side, as ratios"
 	@echo "make export    write lepton_nb/ and README.md from the notebooks, and clean them"
-	@echo "make lock      renew constraints.txt"
+	@echo "make lock      renew the locks, constraints.txt and constraints-bench.txt"
 	@echo "make clean     remove .venv, runs/ and build leftovers"
 
 $(VENV)/ready: constraints.txt setup.py settings.ini
@@ -31,7 +35,8 @@ $(VENV)/ready: constraints.txt setup.py settings.ini
 	fi; \
 	echo "Building $(VENV) with $$("$$python" --version) (once; about two minutes)"; \
 	rm -rf $(VENV) && "$$python" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+	@$(PIP) --require-hashes -r constraints.txt
+	@$(PIP) --no-deps -e .
 	@touch $@
 
 reports: $(VENV)/ready
@@ -49,15 +54,15 @@ lab: $(VENV)/ready
 	$(BIN)/jupyter lab nbs
 
 bench: $(VENV)/ready
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,bench]"
+	@$(PIP) --require-hashes -r constraints-bench.txt
 	@for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit $$?; done
 
 export: $(VENV)/ready
 	$(BIN)/python tests/in_sync.py --write
 
 lock: $(VENV)/ready
-	$(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-emit-index-url --no-header \
-		--upgrade --extra dev --extra bench setup.py -o constraints.txt
+	$(LOCK) --extra dev -o constraints.txt
+	$(LOCK) -c constraints.txt --extra dev --extra bench -o constraints-bench.txt
 
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .hypothesis
