@@ -34,6 +34,7 @@ def _source(module: str) -> Path | None:
     return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
 
 
+@cache  # six steps of a study rest on nearly the same modules
 def _imported(module: str, source: str, is_package: bool) -> set[str]:
     """Name what a module imports of its own package, at the top or inside a function."""
     package, found = module if is_package else module.rpartition(".")[0], set()
