@@ -83,8 +83,14 @@ class File:
 
     Examples
     --------
-    >>> ours = PublicSet("ours", "Ours", "two days", "not open", "the kiosk", ((File("absent.csv"),),), None, "EUR")
-    >>> print(bring(ours).replace(str(Path.home()), "~"))
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "set.csv").write_text("a,b")
+    >>> os.environ["LEPTON_NB_DATA"] = str(folder)
+    >>> try:
+    ...     find(File("set.csv", sha256="0" * 64))
+    >>> except SourceError as error:
+    ...     refusal = str(error)
+    >>> print(refusal.replace(str(folder), "..."))
     """
 
     path: str  # below LEPTON_NB_DATA and below the cache
@@ -122,7 +128,19 @@ def file_hash(path: Path) -> str:
 
 
 def find(file: File) -> Path | None:
-    """Find a file that is already here, and hold it to its checksum."""
+    """Find a file that is already here, and hold it to its checksum.
+
+    Examples
+    --------
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "set.csv").write_text("a,b")
+    >>> os.environ["LEPTON_NB_DATA"] = str(folder)
+    >>> try:
+    ...     find(File("set.csv", sha256="0" * 64))
+    >>> except SourceError as error:
+    ...     refusal = str(error)
+    >>> print(refusal.replace(str(folder), "..."))
+    """
     for folder in places():
         path = folder / file.path
         if path.is_file():
