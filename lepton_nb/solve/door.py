@@ -225,6 +225,7 @@ def solve(
     seed: int = 0,
     fixed_duals: bool = False,
     solver: str = "highs",
+    abs_gap: float = 1e-9,
 ) -> Solution:
     """Solve a problem and say what is true of the result.
 
@@ -244,6 +245,8 @@ def solve(
         shadow prices with the whole numbers fixed at the plan
     solver : str, default 'highs'
         there is one
+    abs_gap : float, default 1e-09
+        the same in units of the objective; 0.999 proves a best plan whose value must be whole
 
     Examples
     --------
@@ -256,7 +259,7 @@ def solve(
             "or hand a PuLP problem to a solver of PuLP's own with problem.solve(...)."
         )
     begin = time.perf_counter()
-    options, a = Options(time_limit, gap, threads, seed), to_arrays(problem)
+    options, a = Options(time_limit, gap, threads, seed, abs_gap), to_arrays(problem)
     highs = load_highs(a, options)
     loaded = time.perf_counter()
     raw = run_highs(highs, a, options)

@@ -37,6 +37,8 @@ class Options:
         relative, for whole numbers
     threads : int, default 1
     seed : int, default 0
+    abs_gap : float, default 1e-09
+        the same in units of the objective; the wider of the two ends the search
 
     Examples
     --------
@@ -52,6 +54,7 @@ class Options:
     gap: float = 1e-4  # relative, for whole numbers
     threads: int = 1
     seed: int = 0
+    abs_gap: float = 1e-9  # the same in units of the objective; the wider of the two ends the search
 
     def __post_init__(self):
         """Refuse what HiGHS would replace by something else without a word."""
@@ -60,6 +63,7 @@ class Options:
             "gap": self.gap >= 0,
             "threads": self.threads >= 1,
             "seed": self.seed >= 0,
+            "abs_gap": self.abs_gap >= 0,
         }
         for name in (name for name, good in right.items() if not good):
             least = "at least 1" if name == "threads" else "positive"
@@ -117,7 +121,7 @@ def load_highs(a: Arrays, options: Options) -> "highspy.Highs":
         raise UserError(f"HiGHS cannot be loaded: {why}.")
     highs = _Silent()
     chosen = {"threads": options.threads, "random_seed": options.seed, "mip_rel_gap": options.gap}
-    for name, value in {"output_flag": False, "mip_abs_gap": 1e-9, **chosen}.items():
+    for name, value in {"output_flag": False, "mip_abs_gap": options.abs_gap, **chosen}.items():
         highs.setOptionValue(name, value)
     rowwise, matrix = int(highspy.MatrixFormat.kRowwise), a.matrix
     ends = (a.cost, a.low, a.up, a.row_low, a.row_up)
