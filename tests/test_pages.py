@@ -226,7 +226,10 @@ def people_sides(small) -> list[dict]:
     who = Made(records=40, persons=30, doubtful=2, saved=4.5, ours=ours, counts=counts)
     clients = Made(best_fifth=0.5, silent=0.2, returned_silent=0.1, returned_others=0.8, model="average")
     clients = changed(clients, miscalibration=0.05, error_ratio=pd.Series({"value_RMSE": 0.9, "visits": 0.8}))
-    letters = Made(sent=3, consented=True, gain=50.0, response=0.05, break_even=0.01)
+    letters = Made(sent=3, consented=True, gain=50.0, response=0.05, break_even=0.01, trial=None, low=None, high=None)
+    trial = Made(persons=500, treated=250, more=0.04, more_low=0.01, more_high=0.07, response=0.08, low=0.02, high=0.14)
+    measured = changed(letters, trial=trial, response=0.08, low=-4.0, high=90.0)
+    none = changed(trial, more=-0.01, more_low=-0.04, more_high=0.02, response=-0.02, low=-0.08, high=0.04)
     lists = Made(
         recall_new=0.1, persons=30, margin=900.0, low=-20.0, high=1800.0, gain=45.0, upkeep=20.0, break_even=0.02
     )
@@ -254,6 +257,9 @@ def people_sides(small) -> list[dict]:
         {"lists": changed(lists, margin=-9.0, gain=-0.5, break_even=np.inf)},
         {"lists": changed(lists, gain=10.0, break_even=0.1)},
         {"lists": changed(lists, gain=10.0, break_even=1.7)},
+        {"letters": measured},
+        {"letters": changed(letters, sent=0, gain=0.0, response=-0.02, break_even=None, trial=none)},
+        {"missing": base["missing"] | {"trial": "The mailing in the data does not tell: nobody came."}},
     )
 
 
@@ -329,6 +335,17 @@ def test_letters_and_lists_that_do_not_pay_are_said_to(small):
     )
     assert "does not pay** at this size: 10.0% would have to" in sides_[9] and "not even if every hit" in sides_[10]
     assert "95%: −€20.00 to €1,800" in sides_[0] and "draws level at 2.0%" in sides_[0]
+
+
+def test_a_response_is_assumed_until_a_trial_has_measured_it(small):
+    sides_ = [said_on("people", names) for names in people_sides(small)]
+    assumed, measured, nothing, why = sides_[0], *sides_[-3:]
+    assert "5% of those who would stay away responding (`letter_response`)" in assumed and "lot" not in assumed
+    assert "of 500 persons 250 got the letter" in measured and "by 4.0 points (95%: 1.0 to 7.0)" in measured
+    assert "estimated response of **8.0%**" in measured and "(95%: 2.0% to 14.0%)" in measured
+    assert "−€4.00 and €90.00" in measured and "only a trial" not in measured and "holds 0" not in measured
+    assert "No letter pays" in nothing and "too small to tell" in nothing and "the same letters" not in nothing
+    assert "nobody came. So the response stays an assumption" in why and "(`letter_response`)" in why
 
 
 def test_ways_that_lose_are_losses(small):

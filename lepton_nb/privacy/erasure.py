@@ -501,7 +501,7 @@ def _named_alike(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _personal_files(contract: Contract, folder: Path) -> dict[str, Path]:
-    """Find the files of contacts and purchases.
+    """Find the files that name people.
 
     Raise ErasureError where there are none, or a file may be a second one.
     """
@@ -512,7 +512,7 @@ def _personal_files(contract: Contract, folder: Path) -> dict[str, Path]:
         raise ErasureError(
             f"{folder / faults[0]['file']}: {faults[0]['found']}. {faults[0]['mend']} Nothing was changed."
         )
-    if not (files := {name: found[name] for name in ("contacts", "purchases") if name in found}):
+    if not (files := {name: found[name] for name in contract.personal if name in found}):
         raise ErasureError(
             f"{folder}: holds neither contacts nor purchases, so there is nobody to erase. Nothing was changed."
         )
@@ -536,7 +536,7 @@ def erase_from_folder(
     contract : Contract
         of the case that reads the folder
     folder : str | Path
-        own data: contacts and purchases as CSV or Parquet
+        own data: contacts, purchases and whatever else names people, as CSV or Parquet
     who : str
         a person, or an account as "channel/record"
     identity : pd.DataFrame

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WORLD', 'M5', 'RETAIL', 'JUICE', 'LONELY', 'STRAY', 'FEW', 'SOURCES', 'read_m5', 'read_online_retail',
-           'invoice_lines', 'read_dominicks', 'unusable', 'misdated', 'beside', 'spacing']
+           'invoice_lines', 'read_dominicks', 'unusable', 'misdated', 'beside', 'no_lot', 'spacing']
 
 # %% ../../../nbs/cases/retail/02_sources.ipynb #326dac5e
 from pathlib import Path
@@ -201,7 +201,7 @@ def unusable(
                 "Write a price in at least one row of each item, or its cost in items.csv.",
             )
         )
-    return faults + misdated(sales.date) + beside(tables)
+    return faults + misdated(sales.date) + beside(tables) + no_lot(tables)
 
 
 def misdated(dates: pd.Series) -> list[dict]:
@@ -247,6 +247,30 @@ def beside(tables: dict[str, pd.DataFrame]) -> list[dict]:
         for name in ("calendar", "weather", "deliveries", "purchases")
         if name in tables and not tables[name]["date"].between(first, last).any()
     ]
+
+
+def no_lot(tables: dict[str, pd.DataFrame]) -> list[dict]:
+    """List why a mailing is no trial: nobody to compare with, both ways at once, or nothing bought afterwards."""
+    if "mailings" not in tables:
+        return []
+    out, drawn = "or take mailings out of the folder.", tables["mailings"]
+    if "purchases" not in tables:
+        return [problem("mailings", "", None, "no table purchases says who came", f"Bring the purchases, {out}")]
+    faults, account = [], ["sent", "channel", "record"]
+    for side, found in ((True, "nobody was left out: no control group"), (False, "nobody got the letter")):
+        if (drawn["treated"] == side).all():
+            mend = f"Write no for those whom the lot left out and yes for the others, {out}"
+            faults.append(problem("mailings", "treated", None, found, mend))
+    both = drawn.drop_duplicates([*account, "treated"]).duplicated(account)
+    if both.any():
+        row = int(drawn.index.get_loc(both.index[both][0])) + 2
+        found = "an earlier row has the same account on the same day, drawn the other way"
+        faults.append(problem("mailings", "treated", row, found, "Keep the row that is true."))
+    first, end = drawn["sent"].min(), tables["purchases"]["date"].max()
+    if end < first:
+        found = f"the mailing is of {first:%Y-%m-%d}, and the last purchase of {end:%Y-%m-%d} came before it"
+        faults.append(problem("mailings", "sent", None, found, f"Bring the purchases that followed, {out}"))
+    return faults
 
 # %% ../../../nbs/cases/retail/02_sources.ipynb #64ca6817
 def _priced_by_cost(read: Tables, share: float) -> tuple[pd.DataFrame, list[str]]:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['HOUR', 'RENAME', 'ONE_SHOP', 'SALES', 'WEEKDAYS', 'ORDER_DAYS', 'ITEMS', 'STORES', 'SUPPLIERS', 'CALENDAR', 'WEATHER',
-           'DELIVERIES', 'FILLED', 'CHANNEL', 'CONTACTS', 'PURCHASES', 'SYNONYMS', 'CONTRACT']
+           'DELIVERIES', 'FILLED', 'CHANNEL', 'CONTACTS', 'PURCHASES', 'MAILINGS', 'SYNONYMS', 'CONTRACT']
 
 # %% ../../../nbs/cases/retail/00_tables.ipynb #649e53e0
 import numpy as np
@@ -317,6 +317,31 @@ PURCHASES = {
     ),
 }
 
+# %% ../../../nbs/cases/retail/00_tables.ipynb #mailings-columns
+MAILINGS = {
+    "sent": column(
+        "date", "day of the mailing, the same for those whom it left out", example=("2025-03-01", "2025-03-01")
+    ),
+    "channel": column(
+        "text",
+        "where the person is registered, as in contacts; without a slash",
+        default="till",
+        example=("till", "web"),
+        check=NO_SLASH,
+        mend=CHANNEL,
+    ),
+    "record": column(
+        "text",
+        "who was drawn, as in contacts",
+        example=("007", "007"),
+        check=FILLED,
+        mend="Write the card, account or reply number.",
+    ),
+    "treated": column(
+        "yes/no", "whether the lot gave the letter (yes) or left the person out (no)", example=("yes", "no")
+    ),
+}
+
 # %% ../../../nbs/cases/retail/00_tables.ipynb #b041a7fc
 SYNONYMS = {
     "date": "day datum tag verkaufsdatum fecha dia jour transaction_date sale_date ds ?week ?month",
@@ -352,6 +377,7 @@ SYNONYMS = {
     "deliveries": "lieferungen arrivals wareneingang entregas livraisons ?receipts",
     "contacts": "customers members kunden clientes clients",
     "purchases": "baskets tickets kaeufe kaufe einkaeufe compras achats",
+    "mailings": "mailing letters ?campaigns briefe anschreiben",
     "record": "customer customer_id customerid card member_id kundennummer kunde cliente client",
     "name": "nombre nom full_name",
     "email": "e_mail mail email_address",
@@ -362,6 +388,8 @@ SYNONYMS = {
     "birth_date": "birthday dob date_of_birth birthdate geburtsdatum",
     "since": "registered customer_since kunde_seit",
     "consent": "opt_in einwilligung",
+    "sent": "mailed mailing_date sent_date versandt versanddatum",
+    "treated": "treatment got_letter ?letter",
     "receipt": "invoice ticket basket invoiceno invoice_no bon bonnummer belegnummer factura facture",
 }
 
@@ -377,6 +405,7 @@ CONTRACT = Contract(
         "deliveries": DELIVERIES,
         "contacts": CONTACTS,
         "purchases": PURCHASES,
+        "mailings": MAILINGS,
     },
     keys={
         "sales": ["date", "store", "item", "channel"],
@@ -388,6 +417,7 @@ CONTRACT = Contract(
         "deliveries": ["date", "store", "item"],
         "contacts": ["channel", "record"],
         "purchases": ["date", "hour", "receipt", "channel", "record", "store", "item", "price"],
+        "mailings": ["sent", "channel", "record", "treated"],
     },
     references=(
         ("sales", "item", "items"),
@@ -403,6 +433,7 @@ CONTRACT = Contract(
     personal={
         "contacts": frozenset(CONTACTS) - {"channel", "consent"},
         "purchases": frozenset({"record", "receipt"}),
+        "mailings": frozenset({"record"}),
     },
     synonyms=SYNONYMS,
     names=("store", "item", "supplier", "channel", "group"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..customers import Customers, know_customers
+from ..mailings import HALF_LIFE, OFFER_WEEKS, LetterTrial, letter_trial
 from ..parameters import Parameters
 from .known import Known
 from lepton_nb.people.identity import (
@@ -35,6 +36,7 @@ from lepton_nb.people.profiles import (
 )
 from ....people.recommend import RecommendError, difference, popularity
 from ....people.segments import value_by
+from ....people.trials import TrialError
 from ....people.worth import calibration, calibration_error, consents, win_back
 from ....privacy.audit import Audit, audit_privacy
 from ....privacy.differential import Budget
@@ -256,31 +258,57 @@ class Letters:
     gain : float
         expected margin less letters, money a campaign
     response : float
-        assumed of those who would stay away, share
+        of those who would stay away, share; assumed, or measured where there is a trial
     break_even : float | None
         response at which it draws level; None where no letter pays
+    trial : LetterTrial | None, default None
+        None where the response is assumed
+    low : float | None, default None
+        gain of the same letters at the ends of the interval of a measured response, money
+    high : float | None, default None
     """
 
     sent: int
     consented: bool  # whether consent is on record; else it must be asked
     gain: float  # expected margin less letters, money a campaign
-    response: float  # assumed of those who would stay away, share
+    response: float  # of those who would stay away, share; assumed, or measured where there is a trial
     break_even: float | None  # response at which it draws level; None where no letter pays
+    trial: LetterTrial | None = None  # None where the response is assumed
+    low: float | None = None  # gain of the same letters at the ends of the interval of a measured response, money
+    high: float | None = None
 
 
-def _letters(params: Parameters, register: Register, customers: Customers) -> Letters:
+def _trial(known: Known, register: Register) -> tuple[LetterTrial | None, str]:
+    """Measure the response to a letter where a mailing was drawn by lot, or say why that cannot be done."""
+    mailings = known.data.tables.get("mailings")
+    if mailings is None or register.purchases is None:
+        return None, ""
+    try:
+        return letter_trial(mailings, register.purchases, register.lines, register.persons), ""
+    except TrialError as error:
+        return None, f"The mailing in the data does not tell: {str(error).rstrip('.')}."
+
+
+def _letters(params: Parameters, register: Register, customers: Customers, trial: LetterTrial | None = None) -> Letters:
     """Choose the customers whose letter pays."""
     may = None if register.persons is None else consents(register.contacts, register.persons)
+    response = params.letter_response if trial is None else min(trial.response, 1.0)
+    if response <= 0:
+        return Letters(0, may is not None, 0.0, response, None, trial)
     chosen = win_back(
         customers.told.morning,
         customers.margin,
-        response=params.letter_response,
+        response=response,
+        half_life=HALF_LIFE,
         letter=params.letter_cost,
         gift=0.0,
+        weeks=float(OFFER_WEEKS),
         consent=may,
     )
-    sent = int(chosen.people["write"].sum())
-    return Letters(sent, may is not None, chosen.gain, chosen.response, chosen.break_even if sent else None)
+    write = chosen.people[chosen.people["write"]]
+    ends = [float((at * write["prize"] - write["outlay"]).sum()) for at in (trial.low, trial.high)] if trial else []
+    break_even = chosen.break_even if len(write) else None
+    return Letters(len(write), may is not None, chosen.gain, chosen.response, break_even, trial, *ends)
 
 
 def _customers(known: Known, register: Register, seed: int) -> tuple[Customers | None, str]:
@@ -436,6 +464,7 @@ def privacy_of(known: Known, register: Register, customers: Customers | None) ->
         "purchases": known.data.tables["purchases"],
         "lines": register.lines,
     }
+    holdings |= {name: table for name, table in known.data.tables.items() if name == "mailings"}
     if customers:
         holdings["profiles"] = customers.people.rename_axis("person").reset_index()
     stores = sorted(known.data.tables["stores"]["store"].astype(str))
@@ -472,12 +501,14 @@ def people_of(params: Parameters, known: Known) -> People:
     identity, no_identity = identified_of(params, known, register)
     customers, no_customers = _customers(known, register, params.seed)
     lists, no_lists = lists_of(params, known, register)
+    trial, no_trial = _trial(known, register)
     privacy, no_privacy = privacy_of(known, register, customers)
     why = {"identity": no_identity, "clientele": no_customers, "letters": no_customers, "privacy": no_privacy}
+    why["trial"] = no_trial
     return People(
         identity=identity,
         clientele=_clientele(known, register, customers) if customers else None,
-        letters=_letters(params, register, customers) if customers else None,
+        letters=_letters(params, register, customers, trial) if customers else None,
         lists=lists,
         privacy=privacy,
         missing={name: sentence for name, sentence in why.items() if sentence} | no_lists,

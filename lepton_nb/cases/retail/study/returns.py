@@ -254,7 +254,8 @@ def _assumed_steps(business: Business, people: People) -> Iterator[tuple]:
         basis = {True: "true elasticities", False: "estimated elasticities, no measurement"}
         yield "4 innovate", "the price plan", labels.gain, basis[labels.measured], False
     if people.letters:
-        yield "5 customer", "one win-back campaign a year", people.letters.gain / 52, "response assumed", False
+        basis = "response assumed" if people.letters.trial is None else "response measured in a trial"
+        yield "5 customer", "one win-back campaign a year", people.letters.gain / 52, basis, False
     if people.lists:
         net = (people.lists.gain - people.lists.upkeep) / 52
         yield "5 customer", "recommendations", net, "acceptance and upkeep assumed", False

@@ -111,7 +111,8 @@ def _customer_results(currency: str, people: People) -> list[Result]:
     if people.clientele:
         fifth, ratio = people.clientele.best_fifth, float(people.clientele.error_ratio["value_RMSE"])
         meaning = "RMSE of each customer's money over the better of two free forecasts"
-        campaign = "expected margin of one win-back campaign a year, under the assumed response"
+        response = "assumed response" if people.letters.trial is None else "response measured in a trial"
+        campaign = f"expected margin of one win-back campaign a year, under the {response}"
         told += [
             Result(
                 "customers.share_of_best_fifth",
