@@ -231,7 +231,16 @@ def people_sides(small) -> list[dict]:
     measured = changed(letters, trial=trial, response=0.08, low=-4.0, high=90.0)
     none = changed(trial, more=-0.01, more_low=-0.04, more_high=0.02, response=-0.02, low=-0.08, high=0.04)
     lists = Made(
-        recall_new=0.1, persons=30, margin=900.0, low=-20.0, high=1800.0, gain=45.0, upkeep=20.0, break_even=0.02
+        recall_new=0.1,
+        recall_repeats=0.4,
+        rule_repeats=0.3,
+        persons=30,
+        margin=900.0,
+        low=-20.0,
+        high=1800.0,
+        gain=45.0,
+        upkeep=20.0,
+        break_even=0.02,
     )
     base = {"s": small, "who": who, "clients": clients, "letters": letters, "lists": lists, "currency": "EUR"}
     base |= {
@@ -257,6 +266,7 @@ def people_sides(small) -> list[dict]:
         {"lists": changed(lists, margin=-9.0, gain=-0.5, break_even=np.inf)},
         {"lists": changed(lists, gain=10.0, break_even=0.1)},
         {"lists": changed(lists, gain=10.0, break_even=1.7)},
+        {"lists": changed(lists, recall_repeats=0.3)},
         {"letters": measured},
         {"letters": changed(letters, sent=0, gain=0.0, response=-0.02, break_even=None, trial=none)},
         {"missing": base["missing"] | {"trial": "The mailing in the data does not tell: nobody came."}},
@@ -334,6 +344,7 @@ def test_letters_and_lists_that_do_not_pay_are_said_to(small):
         and "brings" not in sides_[8].partition("best sellers do")[0].split("hits")[1]
     )
     assert "does not pay** at this size: 10.0% would have to" in sides_[9] and "not even if every hit" in sides_[10]
+    assert "rule of thumb is as good" in sides_[11] and "rule of thumb is as good" not in sides_[0]
     assert "95%: −€20.00 to €1,800" in sides_[0] and "draws level at 2.0%" in sides_[0]
 
 

@@ -4,7 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.people.blend import _GRID, Settings, _earlier, _lift, _timely, best_list, blend, tune_blend
+from lepton_nb.people.blend import (
+    _GRID,
+    Settings,
+    _bought_again,
+    _earlier,
+    _habit,
+    _lift,
+    _recall,
+    _share_repeated,
+    _timely,
+    best_list,
+    blend,
+    tune_blend,
+)
 from lepton_nb.people.newcomers import (
     _auc,
     _faded_counts,
@@ -42,6 +55,7 @@ from lepton_nb.people.recommend import (
     taste_world,
     top_items,
 )
+from lepton_nb.people.repeats import neighbour_baskets, own_frequency
 from lepton_nb.workbook.parameters import UserError
 
 CUT = "2024-09-01"
@@ -81,7 +95,7 @@ def brute(model, lines, past, k, repeats):
     return np.mean(recall), np.mean(ndcg), len(shown_to_anybody) / len(past.items), np.mean(novelty)
 
 
-@pytest.mark.parametrize("make", [popularity, item_item, ease, blend])
+@pytest.mark.parametrize("make", [popularity, item_item, ease, blend, own_frequency, neighbour_baskets])
 @pytest.mark.parametrize("repeats", [False, True])
 def test_the_judge_agrees_with_sets_and_loops(world, make, repeats):
     lines, _, past, relevant = world
@@ -90,7 +104,7 @@ def test_the_judge_agrees_with_sets_and_loops(world, make, repeats):
     assert np.allclose(found[["recall", "ndcg", "coverage", "novelty"]], brute(model, lines, past, 7, repeats))
 
 
-@pytest.mark.parametrize("make", [popularity, item_item, ease, blend])
+@pytest.mark.parametrize("make", [popularity, item_item, ease, blend, own_frequency, neighbour_baskets])
 def test_explanations_add_up_to_the_score(world, make):
     past = world[2]
     model = make(past)
@@ -127,7 +141,7 @@ def test_ease_solves_each_item_as_a_ridge_regression(world):
     )
 
 
-@pytest.mark.parametrize("make", [popularity, item_item, ease, blend])
+@pytest.mark.parametrize("make", [popularity, item_item, ease, blend, own_frequency, neighbour_baskets])
 def test_nothing_after_the_cut_changes_a_list(world, make):
     lines, past = world[0], world[2]
     after = lines["date"] >= CUT
@@ -142,7 +156,7 @@ def test_nothing_after_the_cut_changes_a_list(world, make):
 
 
 def test_tuning_sees_nothing_from_the_cut_on(world):
-    lines, grid = world[0], {"trend": (0.0, 0.5), "own": (0.1, 1.0)}
+    lines, grid = world[0], {"trend": (0.0, 0.5), "own": (0.5, 3.0)}
     known = lines["date"] < CUT
     first, trials = tune_blend(lines, CUT, grid, span=60)
     pd.testing.assert_frame_equal(tune_blend(lines[known], CUT, grid, span=60)[1], trials)
@@ -150,8 +164,9 @@ def test_tuning_sees_nothing_from_the_cut_on(world):
     assert past.until == pd.Timestamp("2024-07-03")
     best = trials.loc[trials["taken"], "recall"].max() if trials["taken"].any() else None
     if best is not None:
-        model = blend(past, first)
-        assert np.isclose(np.mean([evaluate(model, relevant, repeats=r)["recall"] for r in (False, True)]), best)
+        model, share = blend(past, first), _share_repeated(past, relevant)
+        marks = [evaluate(model, relevant, repeats=again)["recall"] for again in (False, True)]
+        assert 0 < share < 1 and np.isclose((1 - share) * marks[0] + share * marks[1], best)
 
 
 def test_order_of_the_rows_does_not_matter(world):
@@ -468,3 +483,118 @@ def test_the_study_says_what_its_parts_say(world):
     assert np.allclose(scores(best_list(past, np.log(liking)), np.arange(5)), by_hand) and set(_GRID) <= set(
         Settings.__dataclass_fields__
     )
+
+
+@pytest.mark.parametrize("closed", [31, 90])
+def test_where_nothing_was_sold_lately_the_lift_says_nothing(world, closed):
+    lines = world[0]
+    known = lines[lines["date"] < pd.Timestamp(CUT) - pd.Timedelta(days=closed - 1)]
+    past = purchase_history(known, CUT)
+    assert past.age.min() >= closed - 1 and np.allclose(_lift(past, 30, 0.9), 1)
+    relevant = bought_later(lines, past)
+    for repeats in (False, True):
+        with_it, without = (
+            evaluate(blend(past, Settings(trend=power)), relevant, repeats=repeats)["recall"] for power in (0.9, 0.0)
+        )
+        assert np.isclose(with_it, without)
+
+
+def test_a_single_purchase_of_late_turns_no_list_upside_down(world):
+    lines = world[0]
+    known = lines[lines["date"] < "2024-07-15"]
+    rare = known["item"].value_counts().loc[lambda times: times >= 5].index[-1]
+    last = known.head(1).assign(item=rare, date=pd.Timestamp(CUT) - pd.Timedelta(days=1))
+    past = purchase_history(pd.concat([known, last]), CUT)
+    relevant, lift = bought_later(lines, past), _lift(past, 30, 0.9)
+    assert np.delete(lift, past.items.get_loc(rare)).std() < 0.05 and lift[past.items.get_loc(rare)] == lift.max()
+    plain = evaluate(blend(past, Settings(trend=0.0)), relevant)["recall"]
+    assert evaluate(blend(past), relevant)["recall"] > 0.95 * plain
+
+
+def test_the_lift_moves_demand_and_adds_none(world):
+    past = world[2]
+    for window in (10, 30, 90):
+        lift = _lift(past, window, 0.9)
+        assert np.isclose(buyers(past) @ lift, buyers(past).sum())
+    table = pd.DataFrame({"ever": buyers(past), "lately": buyers(past, 30), "lift": _lift(past, 30, 0.9)})
+    ordered = table.sort_values(["ever", "lately"])
+    same = ordered["ever"].diff() == 0
+    rises = ordered["lift"].diff()[same] * ordered["lately"].diff()[same]
+    assert same.sum() > 10 and (rises >= -1e-12).all() and (rises > 0).any(), (
+        "of as many buyers, more of late lift more"
+    )
+
+
+def once_each(lines):
+    """Keep each person's first purchase of each item: books, not milk."""
+    return lines.sort_values("date", kind="stable").drop_duplicates(["person", "item"])
+
+
+def test_tuning_gives_no_weight_to_repeats_where_there_are_none(world):
+    lines = once_each(world[0])
+    past, relevant = _earlier(lines, CUT, 60)
+    assert _share_repeated(past, relevant) == 0 and not _bought_again(past).any() and not _habit(past, 90, 9).data.any()
+    model = blend(past)
+    assert _recall(model, relevant, 10, 0.0) == evaluate(model, relevant)["recall"]
+    found, trials = tune_blend(lines, CUT, {"trend": (0.0, 0.5), "penalty": (50.0,)}, span=60)
+    best = evaluate(blend(past, found), relevant)["recall"]
+    assert best >= trials["recall"].max() - 1e-12
+    with_repeats, _ = tune_blend(world[0], CUT, {"trend": (0.0, 0.5)}, span=60, repeats=1.0)
+    past, relevant = _earlier(world[0], CUT, 60)
+    both = [
+        evaluate(blend(past, Settings(trend=t)), relevant, repeats=True)["recall"] for t in (Settings().trend, 0.0, 0.5)
+    ]
+    assert with_repeats.trend == (Settings().trend, 0.0, 0.5)[int(np.argmax(both))]
+    with pytest.raises(RecommendError, match="repeats is 1.5"):
+        tune_blend(lines, CUT, {}, span=60, repeats=1.5)
+
+
+def test_where_everything_is_a_repeat_only_repeats_are_judged(world):
+    lines = world[0]
+    before = lines[lines["date"] < "2024-07-01"]
+    known = set(zip(before["person"], before["item"]))
+    same = lines[[pair in known for pair in zip(lines["person"], lines["item"])]]
+    past, relevant = _earlier(same, CUT, 60)
+    assert _share_repeated(past, relevant) == 1
+    _, trials = tune_blend(same, CUT, {"own": (3.0,)}, span=60)
+    again = evaluate(blend(past, Settings(own=3.0)), relevant, repeats=True)["recall"]
+    assert np.isclose(trials["recall"].iloc[0], again)
+
+
+def test_shares_bought_again_by_brute_force(world):
+    lines, _, past, _ = world
+    days = lines[lines["date"] < CUT].drop_duplicates(["person", "item", "date"]).groupby(["item", "person"]).size()
+    again, ever = (days > 1).groupby("item").sum()[past.items], days.groupby("item").size()[past.items]
+    by_hand = (again + 10 * again.sum() / ever.sum()) / (ever + 10)
+    assert np.allclose(_bought_again(past), by_hand)
+    fading = (2.0 ** (-past.age / 100))[(past.person == 3)]
+    mine = np.bincount(past.item[past.person == 3], fading, minlength=past.shape[1])
+    assert np.allclose(_habit(past, 100, 2.0)[[3]].toarray()[0], 2 * by_hand * mine)
+
+
+def test_rules_of_thumb_for_repeats_by_brute_force(world):
+    lines, _, past, _ = world
+    known = lines[lines["date"] < CUT].drop_duplicates(["person", "item", "date"])
+    count = known.groupby(["person", "item"]).size()
+    owners = known.groupby("item")["person"].nunique()
+    for person in past.persons[[0, 40, 200]]:
+        mine = count[person]
+        want = sorted(past.items, key=lambda item: (-mine.get(item, 0), -owners[item], item))[:10]
+        assert list(top_items(own_frequency(past), [person], 10, repeats=True)["item"]) == want
+    seen = purchase_matrix(past, 0.5 ** (past.age / 80)).toarray()
+    unit = seen / np.linalg.norm(seen, axis=1, keepdims=True)
+    for row in (0, 40):
+        cosine = (unit @ unit[row]).round(10)
+        cosine[row] = -1
+        near = sorted(range(len(seen)), key=lambda other: (-cosine[other], other))[:7]
+        want = 0.3 * seen[row] + 0.7 * seen[near].mean(axis=0)
+        got = scores(neighbour_baskets(past, 7, 0.3, 80.0), np.array([row]))[0]
+        assert np.allclose(got, want, atol=2e-6)
+
+
+def test_neighbours_are_refused_where_nobody_is_alike(world):
+    alone = world[0][world[0]["person"] == world[2].persons[0]]
+    with pytest.raises(RecommendError, match="1 person"):
+        neighbour_baskets(purchase_history(alone, least=1))
+    few = world[0][world[0]["person"].isin(world[2].persons[:3])]
+    assert neighbour_baskets(purchase_history(few, least=1)).name == "neighbours' baskets"

@@ -52,7 +52,7 @@ class Settings:
         days that tell what is in demand now
     trend : float, default 0.9
         power of the lift; 0 ignores what is in demand now
-    own : float, default 0.3
+    own : float, default 1.5
         weight of the person's own habit
     now : float, default 0.0
         weight of what is in demand now, the same for everybody
@@ -75,7 +75,7 @@ class Settings:
     floor: float = 0.5  # share of what a purchase counts that never fades when scoring
     window: float = 30.0  # days that tell what is in demand now
     trend: float = 0.9  # power of the lift; 0 ignores what is in demand now
-    own: float = 0.3  # weight of the person's own habit
+    own: float = 1.5  # weight of the person's own habit
     now: float = 0.0  # weight of what is in demand now, the same for everybody
 
     def __post_init__(self):
@@ -132,9 +132,9 @@ def _lift(
     past: PurchaseHistory,
     window: float,
     power: float,
-    smoothing: float = 3.0,
+    most: float = 4.0,
 ) -> np.ndarray:
-    r"""Return how much of an item's demand is of now; 1 if all of it is.
+    r"""Return how much more an item is wanted now than before, 1 on average over purchases.
 
     Parameters
     ----------
@@ -143,17 +143,42 @@ def _lift(
         days
     power : float
         $\gamma$
-    smoothing : float, default 3.0
-        persons
+    most : float, default 4.0
+        times its share of recent buyers that an item hardly bought yet counts as, $m$
 
     Returns
     -------
     np.ndarray
         (I,)
     """
-    return ((buyers(past, window) + smoothing) / (buyers(past) + smoothing)) ** power
+    lately, ever = buyers(past, window), buyers(past)
+    share = lately.sum() / ever.sum()
+    out = ((lately + min(1 / max(share, 1e-9), most)) / (share * ever + 1)) ** power
+    return out * ever.sum() / (ever @ out)
 
 # %% ../../nbs/people/08_blend.ipynb #cell-018
+def _bought_again(
+    past: PurchaseHistory,
+    trust: float = 10.0,
+) -> np.ndarray:
+    """Return the share of an item's buyers who bought it on more days than one, drawn towards that of all items.
+
+    Parameters
+    ----------
+    past : PurchaseHistory
+    trust : float, default 10.0
+        buyers: an item of as many is half its own and half like all
+
+    Returns
+    -------
+    np.ndarray
+        (I,)
+    """
+    days, ever = purchase_matrix(past), buyers(past)
+    again = np.bincount(days.tocoo().coords[1], days.data > 1, minlength=past.shape[1])
+    return (again + trust * again.sum() / ever.sum()) / (ever + trust)
+
+
 def _habit(
     past: PurchaseHistory,
     half_life: float,
@@ -174,9 +199,8 @@ def _habit(
     csr_array
         (P, I)
     """
-    out = purchase_matrix(past, 0.5 ** (past.age / half_life))
-    out.data = weight * np.log1p(out.data)
-    return out
+    often = purchase_matrix(past, 0.5 ** (past.age / half_life))
+    return csr_array(often.multiply(weight * _bought_again(past)[None, :]))
 
 # %% ../../nbs/people/08_blend.ipynb #cell-020
 def _in_demand(
@@ -241,7 +265,7 @@ _GRID = {
     "count_power": (0.0, 0.25, 0.5),
     "half_life": (90.0, 180.0, 360.0),
     "trend": (0.0, 0.3, 0.6, 0.9),
-    "own": (0.1, 0.3, 1.0, 3.0),
+    "own": (0.5, 1.0, 1.5, 3.0),
     "now": (0.0, 0.1, 0.3, 1.0),
     "penalty": (100.0, 200.0, 400.0),
 }
@@ -275,9 +299,29 @@ def _earlier(
     return past, bought_later(lines[pd.to_datetime(lines["date"]) < until], past)
 
 
-def _both_recalls(model: Recommender, relevant: csr_array, k: int) -> float:
-    """Return the mean of recall without and with repeats."""
-    return float(np.mean([evaluate(model, relevant, k, repeats)["recall"] for repeats in (False, True)]))
+def _share_repeated(past: PurchaseHistory, relevant: csr_array) -> float:
+    """Return the share of later purchases that repeat an earlier one."""
+    return float(relevant.multiply(bought_matrix(past)).sum() / max(relevant.sum(), 1))
+
+
+def _recall(
+    model: Recommender,
+    relevant: csr_array,
+    k: int,
+    repeats: float,
+) -> float:
+    """Return the mean of recall without and with repeats.
+
+    Parameters
+    ----------
+    model : Recommender
+    relevant : csr_array
+    k : int
+    repeats : float
+        weight of the list that may repeat; a list of weight 0 is not judged
+    """
+    weights = ((False, 1 - repeats), (True, repeats))
+    return float(sum(w * evaluate(model, relevant, k, again)["recall"] for again, w in weights if w > 0))
 
 # %% ../../nbs/people/08_blend.ipynb #cell-028
 def tune_blend(
@@ -288,6 +332,7 @@ def tune_blend(
     span: int = 92,
     k: int = 10,
     least: int = 5,
+    repeats: float | None = None,
 ) -> tuple[Settings, pd.DataFrame]:
     """Choose settings one at a time on an earlier cut.
 
@@ -302,6 +347,8 @@ def tune_blend(
         days that judge, before `until`
     k : int, default 10
     least : int, default 5
+    repeats : float | None, default None
+        weight of the list that may repeat, 0 to 1; None: share of later purchases that did
 
     Returns
     -------
@@ -310,24 +357,27 @@ def tune_blend(
 
     Examples
     --------
-    >>> few = {"trend": (0.0, 0.5), "own": (0.1,), "now": (0.3, 1.0)}
+    >>> few = {"trend": (0.0, 0.5), "own": (0.5,), "now": (0.3, 1.0)}
     >>> chosen, trials = tune_blend(passing, "2024-09-01", few, span=60)
     >>> again, _ = tune_blend(passing[passing["date"] < "2024-09-01"], "2024-09-01", few, span=60)
     >>> assert chosen == again, "what comes after the cut plays no part"
     >>> table(trials, caption="What the earlier cut said.", digits={"recall": 4})
     """
+    if repeats is not None and not 0 <= repeats <= 1:
+        raise RecommendError(f"repeats is {repeats}; the weight of the list that may repeat is between 0 and 1")
     if unknown := [name for name in grid if name not in asdict(start)]:
         raise RecommendError(f"{unknown[0]!r} is no setting; there are {', '.join(asdict(start))}")
     past, relevant = _earlier(lines, until, span, least)
     found, weights = start, _timely(past, start)
-    best, trials = _both_recalls(blend(past, found, weights), relevant, k), []
+    repeats = _share_repeated(past, relevant) if repeats is None else repeats
+    best, trials = _recall(blend(past, found, weights), relevant, k, repeats), []
     for name, values in grid.items():
         for value in values:
             if value == getattr(found, name):
                 continue
             trial = replace(found, **{name: value})
             new = weights if name in ("trend", "window", "own", "floor", "now") else _timely(past, trial)
-            recall = _both_recalls(blend(past, trial, new), relevant, k)
+            recall = _recall(blend(past, trial, new), relevant, k, repeats)
             trials.append({"setting": name, "value": value, "recall": recall, "taken": recall > best})
             if recall > best:
                 best, found, weights = recall, trial, new

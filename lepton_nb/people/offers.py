@@ -30,6 +30,7 @@ from lepton_nb.people.recommend import (
     popularity,
     purchase_history,
 )
+from .repeats import neighbour_baskets, own_frequency
 
 # %% ../../nbs/people/10_offers.ipynb #cell-008
 def item_margin(
@@ -349,7 +350,9 @@ def study_lists(
     """
     past, settings = purchase_history(lines, until), settings or Settings()
     relevant, model = bought_later(lines, past, end), blend(past, settings)
-    contest = [popularity(past), item_item(past), ease(past, settings.penalty), model]
+    contest = [popularity(past), own_frequency(past), item_item(past), ease(past, settings.penalty), model]
+    if past.shape[0] > 1:
+        contest.insert(2, neighbour_baskets(past))
     if best is not None:
         contest.append(best_list(past, best))
     last = (

@@ -259,6 +259,8 @@ class Recommender:
         multiplies the sum, $\ell$ (I,)
     own : csr_array | None, default None
         the person's own habit, $o$ (P, I)
+    alike : csr_array | None, default None
+        what customers alike bought, $a$ (P, I)
     """
 
     name: str
@@ -268,6 +270,7 @@ class Recommender:
     weights: np.ndarray | None = None  # what having bought j says for i, $B$ (I, I)
     lift: np.ndarray | None = None  # multiplies the sum, $\ell$ (I,)
     own: csr_array | None = None  # the person's own habit, $o$ (P, I)
+    alike: csr_array | None = None  # what customers alike bought, $a$ (P, I)
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-026
 def scores(
@@ -290,7 +293,7 @@ def scores(
     out = np.tile(model.base.astype(float), (len(rows), 1))
     if model.weights is not None:
         out += (model.inputs[rows] @ model.weights) * (1.0 if model.lift is None else model.lift)
-    return out if model.own is None else out + model.own[rows].toarray()
+    return sum((part[rows].toarray() for part in (model.own, model.alike) if part is not None), out)
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-028
 def _top(
@@ -554,7 +557,7 @@ def top_items(
     )
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-047
-_BECAUSE = ("you bought", "you buy this yourself", "everybody")
+_BECAUSE = ("you bought", "you buy this yourself", "customers like you", "everybody")
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-048
 def because(
@@ -583,10 +586,11 @@ def because(
         seen = model.inputs[[u]].tocoo()
         part = seen.data * model.weights[seen.coords[1], i] * (1.0 if model.lift is None else model.lift[i])
         rows += [(_BECAUSE[0], model.history.items[j], p) for j, p in zip(seen.coords[1], part) if p]
-    if model.own is not None and (habit := model.own[[u]].toarray()[0, i]):
-        rows.append((_BECAUSE[1], item, habit))
+    for why, part in zip(_BECAUSE[1:], (model.own, model.alike)):
+        if part is not None and (term := part[[u]].toarray()[0, i]):
+            rows.append((why, item, term))
     if model.base[i]:
-        rows.append((_BECAUSE[2], item, model.base[i]))
+        rows.append((_BECAUSE[3], item, model.base[i]))
     frame = pd.DataFrame(rows, columns=["reason", "item", "contribution"])
     return frame.sort_values("contribution", ascending=False, key=lambda c: c, kind="stable", ignore_index=True)
 
@@ -615,9 +619,9 @@ def reason(
     """
     best = parts[parts["contribution"] > 0].head(most)
     past = [str((names or {}).get(item, item)) for item in best.loc[best["reason"] == _BECAUSE[0], "item"]]
-    said = (["you buy it yourself"] if (best["reason"] == _BECAUSE[1]).any() else []) + (
-        [f"you bought {' and '.join(past)}"] if past else []
-    )
+    said = ["you buy it yourself"] if (best["reason"] == _BECAUSE[1]).any() else []
+    said += [f"you bought {' and '.join(past)}"] if past else []
+    said += ["customers like you buy it"] if (best["reason"] == _BECAUSE[2]).any() else []
     return "because " + " and ".join(said or ["many others do"])
 
 # %% ../../nbs/people/07_recommend.ipynb #cell-053
