@@ -11,8 +11,8 @@ FIND_PYTHON  = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 
 	"$$python" -c "$(CHECK_PYTHON)" >/dev/null 2>&1 && { echo "$$python"; break; }; done
 
 # Both locks name every version and the hashes of its files; the benchmarks' peers stand in the second alone.
-LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-emit-index-url \
-	--no-header --no-annotate --generate-hashes --upgrade setup.py
+LOCK = $(BIN)/uv pip compile --quiet --refresh-package lepton_nb --universal --python-version 3.11 \
+	--fork-strategy fewest --no-emit-index-url --no-header --no-annotate --generate-hashes --upgrade setup.py
 
 .PHONY: reports test lab bench export lock clean help
 .DEFAULT_GOAL := help

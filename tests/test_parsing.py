@@ -428,12 +428,21 @@ def test_missing_and_endless_numbers():
     assert numbers("1e400", "9" * 101).bad.all(), "what no float holds is no number"
 
 
+@pytest.mark.parametrize("text", ["1e2147483648", "1e4294967297", "1,5e4294967297", "-1E2147483648"])
+def test_an_exponent_that_ends_python_or_wraps_around_is_none(text):
+    assert numbers(text, "1e3").bad.tolist() == [True, False]
+
+
+def test_long_decimals_are_rounded_as_python_does():
+    texts = [f"0.{digits:020}" for digits in range(10**9, 10**11, 7 * 10**8 + 13)] + ["82.35000000000001"]
+    assert numbers(*texts).values.tolist() == [float(text) for text in texts]
+
+
 def test_whole_numbers():
-    parsed = parse_whole(pd.Series(["6", "6.0", "6.5", "inf", "1e20", "3 kg", "six", ""]))
-    assert parsed.bad.tolist() == [False, False] + 6 * [True] and parsed.values[:2].tolist() == [6, 6]
-    assert list(parsed.why[2:]) == 3 * ["is not a whole number"] + ["has a unit or a word beside the number"] + 2 * [
-        "is not a whole number"
-    ]
+    parsed = parse_whole(pd.Series(["6", "6.0", "", "6.5", "inf", "1e20", "3 kg", "six"]))
+    assert parsed.bad.tolist() == 3 * [False] + 5 * [True] and parsed.values[:2].tolist() == [6, 6]
+    unit = "has a unit or a word beside the number"
+    assert parsed.why[3:].tolist() == [*3 * ["is not a whole number"], unit, "is not a whole number"]
 
 
 # ---- through the reader
@@ -446,6 +455,21 @@ def test_the_reader_names_what_stands_in_a_cell(tmp_path):
         read_folder(CONTRACT, tmp_path)
     for word in ("'2025-03-02 25:00' has a time of day", "'3 kg' has a unit", "'5%' has a percent sign"):
         assert word in str(caught.value)
+
+
+def test_an_empty_cell_of_whole_numbers_takes_the_default(tmp_path):
+    (tmp_path / "sales.csv").write_text("date,store,item,units,price\n2025-03-01,S1,a,1,3\n2025-03-01,S1,b,1,3\n")
+    (tmp_path / "items.csv").write_text("item,cost,pack_size\na,1,\nb,1,6\n")
+    assert read_folder(CONTRACT, tmp_path)["items"].pack_size.tolist() == [1, 6]
+
+
+def test_an_empty_cell_of_whole_numbers_that_are_needed_is_named_once(tmp_path):
+    (tmp_path / "sales.csv").write_text("date,store,item,units,price\n2025-03-01,S1,a,1,3\n")
+    (tmp_path / "suppliers.csv").write_text("supplier,lead_time\nx,2\ny,\n")
+    with pytest.raises(DataError) as caught:
+        read_folder(CONTRACT, tmp_path)
+    [fault] = caught.value.problems.query("column == 'lead_time'").to_dict("records")
+    assert fault["row"] == 3 and fault["found"] == "an empty cell where a value is needed"
 
 
 # ---- whatever stands in a cell
@@ -536,8 +560,3 @@ def test_no_cell_breaks_a_parser(cells, semicolon, zone):
         if kind == "number":
             endless = texts[np.isinf(parsed.values)].str.lower()
             assert endless.str.contains("inf").all() and np.isnan(parsed.values[parsed.bad]).all()
-
-
-def test_an_exponent_beyond_all_numbers_is_no_small_number():
-    parsed = parse_number(pd.Series(["1e4294967297", "1e2147483648", "5"]))
-    assert parsed.bad.tolist() == [True, True, False] and parsed.values[2] == 5

@@ -20,6 +20,7 @@ from platformdirs import user_cache_dir
 
 from .contract import Contract, check_tables, conform, content_hash
 from .findings import DataError, log_table
+from .keys import as_texts
 from .reading import Tables, read_folder
 from ..workbook.parameters import UserError, nearest, own_place
 
@@ -271,7 +272,7 @@ class Sources:
     unusable : Callable[[Tables], list[dict]]
         problems of a user's tables that each cell alone does not show
     own : Callable[[Tables, str], tuple[dict, pd.DataFrame, list[str]]]
-        as read, currency; tables, log, assumed
+        as read, to be used up, currency; tables, log, assumed
     complete : Callable[[dict], tuple[dict, list[str]]]
         adds tables that every source must have, in words
     extent : Callable[[dict], dict[str, str]]
@@ -280,6 +281,8 @@ class Sources:
         what the embedded data are, in a line
     stated : Callable[[str, dict], dict[str, float]]
         parameter -> number in no table
+    coded : bool, default False
+        whether `unusable` and `own` take the names of large tables as categories
     """
 
     case: str
@@ -287,11 +290,14 @@ class Sources:
     embedded: Callable[..., tuple[dict, dict, str, Any]]  # gives tables, card, currency, truth; may take `world_seed`
     public: tuple[PublicSet, ...]
     unusable: Callable[[Tables], list[dict]]  # problems of a user's tables that each cell alone does not show
-    own: Callable[[Tables, str], tuple[dict, pd.DataFrame, list[str]]]  # as read, currency; tables, log, assumed
+    own: Callable[
+        [Tables, str], tuple[dict, pd.DataFrame, list[str]]
+    ]  # as read, to be used up, currency; tables, log, assumed
     complete: Callable[[dict], tuple[dict, list[str]]]  # adds tables that every source must have, in words
     extent: Callable[[dict], dict[str, str]]  # frequency, period and size for the card
     simulated: str  # what the embedded data are, in a line
     stated: Callable[[str, dict], dict[str, float]] = lambda source, tables: {}  # parameter -> number in no table
+    coded: bool = False  # whether `unusable` and `own` take the names of large tables as categories
 
     def available(self) -> pd.DataFrame:
         """List the sources that `load` knows, with their licence and whether they are at hand."""
@@ -299,7 +305,9 @@ class Sources:
         for known in self.public:
             what = f"{known.title}: {known.what}"
             rows.append((f"public:{known.name}", what, known.licence, known.frequency, in_place(known)))
-        forms = f"Your own files, one per table; `lepton-nb template {self.case} FOLDER` writes examples to fill in"
+        forms = (
+            f"Your own Excel, CSV or Parquet files; `lepton-nb template {self.case} FOLDER` writes examples to fill in"
+        )
         rows.append(("own:FOLDER", forms, "yours", "", ""))
         return pd.DataFrame(rows, columns=["source", "what", "licence", "frequency", "at hand"])
 
@@ -316,10 +324,7 @@ class Sources:
         zone : str, default ''
             of the place, such as Europe/Berlin, for moments in UTC
         """
-        tables = read_folder(self.contract, own_place(folder), zone)
-        if faults := self.unusable(tables):
-            raise DataError(faults)
-        return tables
+        return _read_own(self, folder, zone).in_texts()
 
     def load(
         self,
@@ -385,12 +390,13 @@ def _assemble(
     truth : Any, default None
     """
     tables, words = sources.complete(tables)
-    tables = {table: conform(sources.contract, frame, table) for table, frame in tables.items()}
+    tables = {table: conform(sources.contract, frame, table, texts=False) for table, frame in tables.items()}
     problems = check_tables(sources.contract, tables)
     if len(problems):
         raise DataError(problems)
     digest = content_hash(tables)
     card = {**card, **sources.extent(tables), "sha256": digest}
+    tables = {table: as_texts(frame) for table, frame in tables.items()}
     stated = sources.stated(name, tables)
     return Dataset(name, sources.case, tables, card, log, digest, currency, [*assumed, *words], truth, stated)
 
@@ -424,9 +430,17 @@ def _currency_of(contract: Contract, read: Tables, given: str) -> tuple[str, lis
     return "EUR", ["Currency: EUR, since neither the files nor the parameter currency name one."]
 
 
+def _read_own(sources: Sources, folder: str | Path, zone: str) -> Tables:
+    """Read a folder of the user's, with its names as the case takes them; raise `DataError` with every problem."""
+    read = read_folder(sources.contract, own_place(folder), zone, coded=sources.coded)
+    if faults := sources.unusable(read):
+        raise DataError(faults)
+    return read
+
+
 def _load_own(sources: Sources, folder: str, currency: str, zone: str) -> Dataset:
     """Load a folder of the user's: read and checked, then made ready by the case."""
-    read = sources.check(folder, zone)
+    read = _read_own(sources, folder, zone)
     currency, words = _currency_of(sources.contract, read, currency)
     tables, log, assumed = sources.own(read, currency)
     assumed = [*words, *assumed]

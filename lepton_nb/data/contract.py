@@ -18,6 +18,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from .findings import PROBLEM, DataError, grouped, problem, show
+from .keys import as_texts, with_columns
 
 # %% ../../nbs/data/01_contract.ipynb #4dc936bf
 KINDS = {
@@ -216,6 +217,28 @@ def numbered(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if frame.index.equals(pd.RangeIndex(len(frame))) else frame.reset_index(drop=True)
 
 
+def _passes(check: pa.Check, values: pd.Series) -> bool:
+    """Tell whether all values pass a check; one that cannot be made is not passed."""
+    try:
+        return bool(check(values).check_passed)
+    except Exception:  # a check of texts meets something else: pandera words it
+        return False
+
+
+def _holds(col: pa.Column, values: pd.Series) -> bool:
+    """Tell whether a column is of its type, complete, and passes its checks, which are made on the distinct values."""
+    if isinstance(values.dtype, pd.CategoricalDtype) and col.metadata["kind"] == "text":
+        gaps, distinct = (values.cat.codes < 0).any(), values.cat.categories
+    elif str(values.dtype) != KINDS[col.metadata["kind"]]:
+        return False
+    elif values.dtype == object:
+        codes, distinct = pd.factorize(values)
+        gaps = (codes < 0).any()
+    else:
+        gaps, distinct = values.isna().any(), values.unique() if col.checks else []
+    return (col.nullable or not gaps) and all(_passes(check, pd.Series(distinct)) for check in col.checks)
+
+
 def check_table(
     contract: Contract,
     frame: pd.DataFrame,
@@ -243,15 +266,17 @@ def check_table(
     >>> bad = pd.DataFrame({"dish": ["soup", "stew"], "cook": ["Ida", None], "minutes": [np.inf, 0.0]})
     >>> pd.DataFrame(check_table(KITCHEN, bad, "dishes", "dishes.csv"))
     """
+    schema = contract.schema(table, cleaned)
+    if all(_holds(col, frame[name]) if name in frame else not col.required for name, col in schema.columns.items()):
+        return []
     file, rows = file or table, np.arange(len(frame)) + 2 if rows is None else np.asarray(rows)
+    frame = as_texts(numbered(frame))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", FutureWarning
             )  # pandera's own use of pandas, nothing that a reader could act on
-            contract.schema(table, cleaned).validate(
-                numbered(frame), lazy=True, inplace=True
-            )  # nothing is changed; this saves a copy
+            schema.validate(frame, lazy=True, inplace=True)  # nothing is changed; saves a copy
     except pa.errors.SchemaErrors as errors:
         return [
             fault
@@ -279,17 +304,11 @@ def worded(
                 file, missing, None, "the column is missing", f"Add it: {contract.columns[table][missing].description}."
             )
         ]
-    mend = contract.columns[table][name].metadata["mend"]
+    about = contract.columns[table][name].metadata
+    kind, mend = about["kind"], about["mend"]
     if check.startswith("dtype"):
-        return [
-            problem(
-                file,
-                name,
-                None,
-                f"holds {frame[name].dtype}",
-                f"Give a {contract.columns[table][name].metadata['kind']} column.",
-            )
-        ]
+        gaps = kind == "whole" and pd.api.types.is_float_dtype(frame[name]) and frame[name].isna().any()
+        return [] if gaps else [problem(file, name, None, f"holds {frame[name].dtype}", f"Give a {kind} column.")]
     where = np.sort(cases["index"].to_numpy().astype(int))
     if check == "not_nullable":
         return grouped(
@@ -316,7 +335,7 @@ def check_references(contract: Contract, tables: dict, files: dict, rows: dict) 
     for table, name, target in contract.references:
         if name in tables.get(table, ()) and name in tables.get(target, ()):
             codes, ids = pd.factorize(tables[table][name])
-            lost = ~pd.Index(ids).isin(tables[target][name])
+            lost = ~pd.Index(ids, dtype=object).isin(tables[target][name].unique())
             for code in np.flatnonzero(lost):
                 where = np.flatnonzero(codes == code)
                 used = f"{len(where):,} row{'s' * (len(where) > 1)}"
@@ -433,26 +452,31 @@ def check_tables(
     return pd.DataFrame(faults, columns=PROBLEM)
 
 # %% ../../nbs/data/01_contract.ipynb #e05117d3
-def conform(contract: Contract, frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """Give a table its declared columns, order and types; columns with a default are added, unknown ones left out."""
+def conform(
+    contract: Contract,
+    frame: pd.DataFrame,
+    table: str,
+    texts: bool = True,
+) -> pd.DataFrame:
+    """Give a table its declared columns, order and types; columns with a default are added, unknown ones left out.
+
+    Parameters
+    ----------
+    contract : Contract
+    frame : pd.DataFrame
+    table : str
+    texts : bool, default True
+        whether categories are written as texts
+    """
     columns = contract.columns[table]
-    made = frame.assign(
-        **{
-            name: col.metadata["default"]
-            for name, col in columns.items()
-            if name not in frame and col.metadata["default"] is not None
-        }
-    )
-    made = made[[name for name in columns if name in made]]
-    texts = [name for name in made if columns[name].metadata["kind"] == "text"]
-    made = made.assign(
-        **{
-            name: made[name].astype(object).where(made[name].notna(), None)
-            for name in texts
-            if made[name].dtype != object
-        }
-    )
-    kinds = {name: KINDS[columns[name].metadata["kind"]] for name in made if name not in texts}
+    defaults = {name: col.metadata["default"] for name, col in columns.items() if name not in frame}
+    made = with_columns(frame, **{name: value for name, value in defaults.items() if value is not None})
+    made = pd.DataFrame({name: made[name] for name in columns if name in made}, copy=False)
+    made = as_texts(made) if texts else made
+    named = [name for name in made if columns[name].metadata["kind"] == "text"]
+    typed = [name for name in named if made[name].dtype != object and made[name].dtype != "category"]
+    made = with_columns(made, **{name: made[name].astype(object).where(made[name].notna(), None) for name in typed})
+    kinds = {name: KINDS[columns[name].metadata["kind"]] for name in made if name not in named}
     return made.astype(kinds, copy=False).pipe(numbered)
 
 # %% ../../nbs/data/01_contract.ipynb #6e0d568e
@@ -461,8 +485,9 @@ def column_bytes(values: pd.Series) -> bytes:
     if pd.api.types.is_datetime64_any_dtype(values):
         return values.to_numpy("datetime64[s]").astype("<i8").tobytes()
     if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        numbers = values.to_numpy(dtype="<f8", na_value=np.nan)
-        return (np.where(np.isnan(numbers), np.nan, numbers) + 0.0).tobytes()  # one NaN, one zero
+        numbers = values.to_numpy(dtype="<f8", na_value=np.nan) + 0.0  # one zero
+        numbers[np.isnan(numbers)] = np.nan  # and one NaN
+        return numbers.tobytes()
     codes, words = pd.factorize(values)
     order = np.argsort(words.astype(str), kind="stable")
     rank = np.append(np.argsort(order), -1).astype("<i8")

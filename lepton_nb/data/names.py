@@ -12,6 +12,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pandas as pd
 
+from .keys import category
+
 # %% ../../nbs/data/02_names.ipynb #81ed2d78
 _TYPOGRAPHIC = {
     **dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc\u2032\u00b4`"), "'"),
@@ -49,6 +51,14 @@ def spelling_key(
     return folded.replace("'", "") if loose else folded
 
 # %% ../../nbs/data/02_names.ipynb #fa5f2029
+def _counted(column: pd.Series) -> pd.Series:
+    """Count how often each name occurs, the most frequent first."""
+    coded = isinstance(column.dtype, pd.CategoricalDtype)
+    codes, names = (column.cat.codes.to_numpy(), column.cat.categories) if coded else pd.factorize(column)
+    counts = pd.Series(np.bincount(codes[codes >= 0], minlength=len(names)), pd.Index(names, dtype=object))
+    return counts.sort_values(ascending=False, kind="stable")
+
+
 def respellings(
     columns: Sequence[pd.Series],
     listed: Collection[str] = (),
@@ -69,7 +79,7 @@ def respellings(
     >>> sold = pd.Series(["milk", "MILK", "milk", "bread ", None, "bread"], name="item")
     >>> respelled(sold, respellings([sold]))
     """
-    counts = pd.concat([column.dropna().value_counts() for column in columns]).groupby(level=0, sort=False).sum()
+    counts = pd.concat([_counted(column) for column in columns]).groupby(level=0, sort=False).sum()
     together: dict[str, list[str]] = {}
     for name in counts.index:
         together.setdefault(spelling_key(name, loose), []).append(name)
@@ -94,5 +104,6 @@ def respelled(column: pd.Series, changed: dict[str, str]) -> tuple[pd.Series, in
     hit = np.isin(codes, [code for code, name in enumerate(names) if name in changed])
     if not hit.any():
         return column, 0
-    spelled = np.append(np.array([changed.get(name, name) for name in names], object), None)
-    return pd.Series(spelled[codes], column.index, object, name=column.name), int(hit.sum())
+    made = category(np.where(codes < 0, len(names), codes), [*(changed.get(name, name) for name in names), None])
+    spelled = made if isinstance(column.dtype, pd.CategoricalDtype) else np.append(made.categories, None)[made.codes]
+    return pd.Series(spelled, column.index, name=column.name), int(hit.sum())

@@ -238,10 +238,10 @@ def _why_no(texts: pd.Series, patterns: dict[str, str], otherwise: str) -> np.nd
         why = why.mask((why == "") & texts.str.fullmatch(pattern).fillna(False).astype(bool), sentence)
     return why.mask(why == "", otherwise).to_numpy()
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-022
+# %% ../../nbs/data/02_parsing.ipynb #cell-023
 def _as_float(bare: pd.Series, fits: pd.Series, sign: pd.Series) -> pd.Series:
     """Convert texts that fit; a number beyond all floats is none."""
-    digits = bare.where(fits).astype(float)  # pandas.to_numeric reads 1e4294967297 as 10 and dies of 1e2147483648
+    digits = bare.where(fits).astype(float)
     return (digits * sign).where(np.isfinite(digits) | bare.str.contains("inf", case=False))
 
 
@@ -254,7 +254,7 @@ def _notes_of_numbers(texts: pd.Series, parts: pd.DataFrame, commas: pd.Series, 
     ]
     return [(rule, texts[good & fits].iloc[0], why) for rule, fits, why in rules if (good & fits).any()]
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-023
+# %% ../../nbs/data/02_parsing.ipynb #cell-024
 def parse_number(texts: pd.Series, semicolon: bool = False) -> Parsed:
     """Read numbers with decimal points or decimal commas, with or without thousands marks and currency signs.
 
@@ -287,7 +287,7 @@ def parse_number(texts: pd.Series, semicolon: bool = False) -> Parsed:
     _currency(texts[good], parts["codes"][good], parsed)
     return parsed
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-031
+# %% ../../nbs/data/02_parsing.ipynb #cell-032
 FORMATS = {
     **{"YYYY-MM-DD": "%Y-%m-%d", "YYYY/MM/DD": "%Y/%m/%d", "YYYY.MM.DD": "%Y.%m.%d", "YYYYMMDD": "%Y%m%d"},
     **{"DD/MM/YYYY": "%d/%m/%Y", "MM/DD/YYYY": "%m/%d/%Y", "DD.MM.YYYY": "%d.%m.%Y"},
@@ -320,14 +320,14 @@ def _shape(form: str) -> str:
     parts = re.findall("YYYY|DDD|YY|Mon|MM|DD|Www|D|.", form)
     return "".join({**digits, "Www": r"W\d{2}", "D": r"\d"}.get(part, re.escape(part)) for part in parts)
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-033
+# %% ../../nbs/data/02_parsing.ipynb #cell-034
 def from_serial(serial: pd.Series) -> pd.Series:
     """Give the dates of a spreadsheet's serial numbers, which count days from 30 December 1899."""
     seconds = (serial.fillna(0) * 86_400).round().astype("int64").to_numpy().astype("timedelta64[s]")
     dates = (np.datetime64("1899-12-30", "s") + seconds).astype("datetime64[ns]")
     return pd.Series(dates, index=serial.index).where(serial.notna())
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-035
+# %% ../../nbs/data/02_parsing.ipynb #cell-036
 _MONTHS = [
     "january januar jänner janvier enero janv ene",
     "february februar februar february feber février fevrier febrero févr fév",
@@ -353,7 +353,7 @@ def _months_in_english(days: pd.Series) -> pd.Series:
     parted = words.str.replace(r"(?<=\d)(?=[A-Z])|(?<=[a-z])(?=\d)|[\s.,/-]+", " ", regex=True)
     return parted.str.strip().where(worded.fillna(False).astype(bool), days)
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-038
+# %% ../../nbs/data/02_parsing.ipynb #cell-039
 def _read_as(form: str, days: pd.Series) -> pd.Series:
     """Read days that all have the shape of one form; NaT where there is no such day."""
     if form == SERIAL:
@@ -375,7 +375,7 @@ def readings(days: pd.Series) -> dict[str, pd.Series]:
             found[form] = pd.Series(np.append(read, np.datetime64("NaT"))[codes], index=days.index)
     return found
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-040
+# %% ../../nbs/data/02_parsing.ipynb #cell-041
 def _like_a_calendar(dates: pd.Series) -> bool:
     """Tell if dates show nearly every day of the month, or are a row of days without a gap."""
     days = dates.dropna().dt.normalize().drop_duplicates()
@@ -417,7 +417,7 @@ def undecided(
     first, second = (f"'{texts[dates.notna()].iloc[0]}' ({form})" for form, dates in (one, other))
     return f"dates are written in different forms, such as {first} and {second}"
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-042
+# %% ../../nbs/data/02_parsing.ipynb #cell-043
 WITH_YEAR = (
     r"^(?:(\d{4})(?:[-/.]\d{1,2}[-/.]\d{1,2}|(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])| [A-Z][a-z]{2} \d{1,2})"
     r"|(?:\d{1,2}[-/.]\d{1,2}[-/.]|\d{1,2} [A-Z][a-z]{2} |[A-Z][a-z]{2} \d{1,2} )(\d{4}))$"
@@ -442,7 +442,7 @@ def _why_no_day(days: pd.Series, earliest: int, otherwise: str) -> np.ndarray:
     far = (year.notna() & ~year.between(earliest, 2100)).to_numpy()
     return np.where(far, f"lies outside the years {earliest} to 2100", why)
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-044
+# %% ../../nbs/data/02_parsing.ipynb #cell-045
 PARTS = (
     r"^(?P<day>.*?)(?:(?:[T ,]+|(?<=\d):)(?P<time>(?P<h>\d{1,2}):(?P<m>\d{2})(?::(?P<s>\d{2})(?:[.,]\d+)?)?)"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>[Zz]|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT)?)?$"
@@ -482,7 +482,7 @@ def clock(
         parsed.said.append(("time of day", parts["time"][ends].iloc[0], "the end of the day that is written"))
     return pd.to_timedelta(seconds, unit="s"), wrong
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-046
+# %% ../../nbs/data/02_parsing.ipynb #cell-047
 def unknown_zone(zone: str) -> str:
     """Say that nobody knows a zone, with the known one that comes nearest; empty if it is known.
 
@@ -500,7 +500,7 @@ def unknown_zone(zone: str) -> str:
     like = known.get(word) or cities.get(word) or (known[near[0]] if near else cities[town[0]] if town else "")
     return f"the zone '{zone}' is not known" + (f", but {like} is" if like else "")
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-048
+# %% ../../nbs/data/02_parsing.ipynb #cell-049
 def _minutes_from_utc(zones: pd.Series) -> pd.Series:
     """Give the offsets of zones in minutes, NaN where there is none or no place has it."""
     digits = zones.str.replace("UTC|GMT|:", "", regex=True)
@@ -525,7 +525,33 @@ def _asks_for_zone(offset: pd.Series, letters: pd.Series, days: bool) -> str:
     summer = len(several) == 2 and abs(several[0] - several[1]) == 60
     return "" if len(several) == 1 or summer else "moments are of several zones"
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-050
+# %% ../../nbs/data/02_parsing.ipynb #cell-051
+def _not_placed(
+    asks: str,
+    days: bool,
+    zone: str,
+    bare: pd.Series,
+) -> str:
+    """Say why moments cannot be put on the clock of a zone; empty if they can.
+
+    Parameters
+    ----------
+    asks : str
+        why the moments themselves do not tell the day
+    days : bool
+        all moments are midnights
+    zone : str
+        of the place, IANA name; empty: not given
+    bare : pd.Series
+        moments that have no zone, as written
+    """
+    if zone and (strange := unknown_zone(zone)):
+        return f"{strange}; {asks or 'moments have an offset'}"
+    if zone and len(bare):
+        return f"moments without a zone, as '{bare.iloc[0]}', stand among others"
+    return asks if days or not zone else ""
+
+# %% ../../nbs/data/02_parsing.ipynb #cell-052
 ZONE_MEND = "Name the zone of the place, -p zone Europe/Berlin, or write its own time without a zone."
 
 
@@ -553,28 +579,21 @@ def on_own_clock(
     """
     good = moments.notna() & ~parsed.bad
     marked = good & zones.notna()
-    if not marked.any():
-        return moments
-    offset, letters = _minutes_from_utc(zones)[marked], zones[marked].isin(["Z", "z", "UTC", "GMT"])
+    offset, letters = _minutes_from_utc(zones[marked]), zones[marked].isin(["Z", "z", "UTC", "GMT"])
     days = bool((moments.dt.normalize() == moments)[marked].all())
     asks = _asks_for_zone(offset, letters, days)
-    if not asks and (days or not zone):
-        why = "dropped; the day is kept as it is written"
-        parsed.said.append(("time zone", zones[marked].iloc[0], why))
-        return moments
-    example = f"such as '{texts[marked][letters if letters.any() else offset.notna()].iloc[0]}'"
-    strange = unknown_zone(zone) if zone else ""
-    found = f"{strange}; {asks or 'moments have an offset'}" if strange else asks if days or not zone else ""
-    if zone and (good & ~marked).any():
-        found = found or f"moments without a zone, as '{texts[good & ~marked].iloc[0]}', stand among others"
-    if found:
-        parsed.refused = (f"{found}, {example}, and the day depends on the place", ZONE_MEND)
-        return moments
-    there = (moments[marked] - pd.to_timedelta(offset, unit="min")).dt.tz_localize("UTC").dt.tz_convert(ZoneInfo(zone))
-    parsed.said.append(("time zone", zones[marked].iloc[0], f"moments are put on the clock of {zone}"))
-    return moments.where(~marked, there.dt.tz_localize(None).reindex(moments.index))
+    if marked.any() and not asks and (days or not zone):
+        parsed.said.append(("time zone", zones[marked].iloc[0], "dropped; the day is kept as it is written"))
+    elif marked.any() and (found := _not_placed(asks, days, zone, texts[good & ~marked])):
+        example = texts[marked][letters if letters.any() else offset.notna()].iloc[0]
+        parsed.refused = (f"{found}, such as '{example}', and the day depends on the place", ZONE_MEND)
+    elif marked.any():
+        parsed.said.append(("time zone", zones[marked].iloc[0], f"moments are put on the clock of {zone}"))
+        there = (moments[marked] - pd.to_timedelta(offset, unit="min")).dt.tz_localize("UTC")
+        return moments.where(~marked, there.dt.tz_convert(ZoneInfo(zone)).dt.tz_localize(None).reindex(moments.index))
+    return moments
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-052
+# %% ../../nbs/data/02_parsing.ipynb #cell-054
 def _days_in_one_form(
     written: pd.Series,
     parsed: Parsed,
@@ -612,7 +631,7 @@ def _days_in_one_form(
         parsed.said.append(("date format", written[dates.notna()].iloc[0], why))
     return days
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-053
+# %% ../../nbs/data/02_parsing.ipynb #cell-055
 def parse_date(
     texts: pd.Series,
     semicolon: bool = False,
@@ -655,24 +674,24 @@ def parse_date(
     parsed.values = on_own_clock(moments, parts["zone"], parsed, zone, texts).to_numpy("datetime64[ns]")
     return parsed
 
-# %% ../../nbs/data/02_parsing.ipynb #cell-066
+# %% ../../nbs/data/02_parsing.ipynb #cell-068
 YES = {"yes", "y", "true", "t", "1", "1.0", "x", "ja", "wahr", "oui", "vrai", "si", "sí"}
 NO = {"no", "n", "false", "f", "0", "0.0", "nein", "falsch", "non", "faux"} | EMPTY
 
 
 def parse_yes_no(texts: pd.Series, semicolon: bool = False) -> Parsed:
     """Read yes and no; an empty cell is no."""
-    low = texts.str.lower()
+    low = in_one_alphabet(texts).str.lower()
     return Parsed(low.isin(YES).to_numpy(), ~low.isin(YES | NO).to_numpy(), "is neither yes nor no", "Write yes or no.")
 
 
 def parse_whole(texts: pd.Series, semicolon: bool = False) -> Parsed:
-    """Read whole numbers."""
+    """Read whole numbers; an empty cell is missing."""
     parsed = parse_number(texts, semicolon)
     plain, parsed.what, parsed.mend = parsed.what, "is not a whole number", "Write a whole number, such as 6."
     whole = (parsed.values == np.round(parsed.values)) & (np.abs(parsed.values) < 1e15)
     parsed.why = np.where(~parsed.bad | (parsed.why == plain), parsed.what, parsed.why)
-    parsed.bad = parsed.bad | ~whole
+    parsed.bad = parsed.bad | ~(whole | np.isnan(parsed.values))
     return parsed
 
 

@@ -23,7 +23,7 @@ import pandas as pd
 from ..data.accounts import accounts
 from ..data.contract import Contract, content_hash
 from ..data.findings import log_table, note
-from ..data.reading import Unreadable, find_tables, look_over, plain
+from ..data.reading import Sheet, Unreadable, find_tables, look_over, plain
 from .pseudonyms import Key, PrivacyError, pseudonym
 from .vault import disk, read_vault, remove_from_vault, replace_file
 
@@ -500,6 +500,18 @@ def _named_alike(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(channel=channel.fillna("till"), record=clean("record"))
 
 
+def _refuse_workbooks(found: dict[str, Path | Sheet], notes: list[dict]) -> None:
+    """Raise ErasureError where persons stand in a workbook, on a hidden sheet too: it cannot be rewritten as it was."""
+    places = [found[name].name for name in ("contacts", "purchases") if isinstance(found.get(name), Sheet)]
+    unread = [note["table"] for note in notes if note["rule"] == "sheet not used"]
+    places += [name for name in unread if plain(name.rpartition(", sheet ")[2]) in ("contacts", "purchases")]
+    if places:
+        raise ErasureError(
+            f"{places[0]}: a workbook cannot be rewritten as it was. Save its tables as CSV, remove the workbook, then"
+            " erase again. Nothing was changed."
+        )
+
+
 def _personal_files(contract: Contract, folder: Path) -> dict[str, Path]:
     """Find the files that name people.
 
@@ -507,7 +519,8 @@ def _personal_files(contract: Contract, folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise ErasureError(f"{folder}: there is no such folder. Nothing was changed.")
-    found, faults, _ = find_tables(contract, folder)
+    found, faults, notes = find_tables(contract, folder)
+    _refuse_workbooks(found, notes)
     if faults:
         raise ErasureError(
             f"{folder / faults[0]['file']}: {faults[0]['found']}. {faults[0]['mend']} Nothing was changed."

@@ -396,12 +396,14 @@ def _add_case(command: argparse.ArgumentParser) -> None:
 
 def _add_template(command: argparse.ArgumentParser) -> None:
     _add_case(command)
-    command.add_argument("folder", metavar="FOLDER", help="where an example CSV file of each table is written")
+    command.add_argument(
+        "folder", metavar="FOLDER", help="where an example of each table is written; filled in, it may be CSV or Excel"
+    )
 
 
 def _add_check(command: argparse.ArgumentParser) -> None:
     _add_case(command)
-    command.add_argument("folder", metavar="FOLDER", help="folder of your tables")
+    command.add_argument("folder", metavar="FOLDER", help="folder of your tables: Excel, CSV or Parquet")
 
 
 def _add_publish(command: argparse.ArgumentParser) -> None:

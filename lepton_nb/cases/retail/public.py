@@ -16,6 +16,7 @@ import pandas as pd
 
 from .cleaning import add_rows, clean, drop_repeated
 from ...data.findings import log_table, note
+from ...data.keys import keys_of
 
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-005
 @dataclass(frozen=True)
@@ -61,9 +62,11 @@ class Logistics:
 # %% ../../../nbs/cases/retail/01_public.ipynb #cell-007
 def speed(sales: pd.DataFrame, period: int = 1) -> pd.DataFrame:
     """Measure each item: units per store and day it was on sale (all channels), and the mean price paid."""
-    days = sales.drop_duplicates(["date", "store", "item"]).groupby("item").size()
-    measured = add_rows(sales, ["item"]).set_index("item")[["units", "price"]].sort_index()
-    return measured.assign(daily=measured.units / days / period)
+    keys = keys_of(sales["date"], sales["store"], sales["item"])
+    once = sales["item"] if keys.differ() else sales["item"][~pd.Index(keys.number).duplicated()]
+    measured = add_rows(sales[["item", "units", "price"]], ["item"]).astype({"item": object})
+    days = measured["item"].map(once.value_counts().rename(index=str))
+    return measured.assign(daily=measured["units"] / days / period).set_index("item").sort_index()
 
 
 def by_speed(daily: pd.Series, classes: tuple) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .cleaning import clean
+from .cleaning import NAMED_IN, clean
 from lepton_nb.cases.retail.public import (
     Logistics,
     assume_logistics,
@@ -25,6 +25,7 @@ from lepton_nb.cases.retail.public import (
 from .tables import CONTRACT
 from ...data.catalog import File, PublicSet, Sources
 from ...data.findings import LISTED, problem, show
+from ...data.keys import as_texts, codes_of, days_of, keys_from, keys_of
 from ...data.rda import read_rda
 from ...data.reading import Tables
 
@@ -170,6 +171,11 @@ STRAY = 60  # the same for no more than a few dates
 FEW = 3
 
 
+def _ever_priced(sales: pd.DataFrame) -> np.ndarray:
+    """Mark the rows of items that have a price above 0 in any row."""
+    return keys_of(sales["item"]).sharing((sales["price"] > 0).to_numpy())
+
+
 def unusable(
     tables: dict[str, pd.DataFrame],
 ) -> list[dict]:
@@ -185,10 +191,10 @@ def unusable(
         faults.append(
             problem("sales", "units", None, "no row has units above 0", "Give days on which something was sold.")
         )
-    priced = (sales.price > 0).groupby(sales.item).any()
+    never = ~_ever_priced(sales)
     items = tables["items"] if "items" in tables else pd.DataFrame({"item": [], "cost": []})
-    lost = priced.index[~priced & ~priced.index.isin(items.loc[items["cost"] > 0, "item"])]
-    if len(lost):
+    lost = sorted(set(sales["item"][never].unique()) - set(items.loc[items["cost"] > 0, "item"]))
+    if lost:
         named = ", ".join(show(item) for item in lost[:LISTED]) + f" and {len(lost) - LISTED:,} more" * (
             len(lost) > LISTED
         )
@@ -214,7 +220,7 @@ def misdated(dates: pd.Series) -> list[dict]:
     >>> one_wrong = pd.Series(pd.date_range("2025-01-01", periods=200).append(pd.DatetimeIndex(["1990-03-03"])))
     >>> print(misdated(one_wrong)[0]["found"])
     """
-    rows = dates.dt.normalize().value_counts().sort_index()
+    rows = days_of(dates).value_counts().sort_index()
     gaps = np.diff(rows.index) / np.timedelta64(1, "D")
     few: dict[pd.Timestamp, int] = {}
     for at in np.flatnonzero(gaps > STRAY):
@@ -276,21 +282,21 @@ def no_lot(tables: dict[str, pd.DataFrame]) -> list[dict]:
 def _priced_by_cost(read: Tables, share: float) -> tuple[pd.DataFrame, list[str]]:
     """Give items that have a cost and never a price the price at which their cost is the assumed share of it."""
     sales = read["sales"]
-    never = ~(sales["price"] > 0).groupby(sales["item"]).transform("any")
+    never = ~_ever_priced(sales)
     if not never.any() or "items" not in read:
         return sales, []
-    cost = sales["item"].map(read["items"].drop_duplicates("item").set_index("item")["cost"])
+    cost = sales["item"].astype(object).map(read["items"].drop_duplicates("item").set_index("item")["cost"])
     count = sales.loc[never, "item"].nunique()
     word = f"Price of {count:,} item{'s' * (count != 1)} without any: the cost over {share:.0%}."
     return sales.assign(price=sales["price"].mask(never, (cost / share).round(2))), [word]
 
 
 def _made_ready(read: Tables, currency: str) -> tuple[dict, pd.DataFrame, list[str]]:
-    """Clean a user's tables and complete them; give tables, log, and what was assumed."""
+    """Clean a user's tables, taken out of `read`, and complete them; give tables, log, and what was assumed."""
     assume = Logistics(currency=currency, shelf_life=((0.0, None),))
-    sales, words = _priced_by_cost(read, assume.cost_share)
-    read["sales"] = sales
-    tables, log = clean(read)
+    read["sales"], words = _priced_by_cost(read, assume.cost_share)
+    read |= {name: as_texts(frame) for name, frame in read.items() if name not in NAMED_IN}
+    tables, log = clean(read, consume=True)
     tables, assumed = assume_logistics(tables, assume)
     return tables, log, [*words, *assumed]
 
@@ -312,9 +318,9 @@ def _with_calendar(tables: dict[str, pd.DataFrame]) -> tuple[dict, list[str]]:
 def _extent(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
     """Tell frequency, period and size for the card."""
     sales = tables["sales"]
-    count = {name: sales[name].nunique() for name in ("item", "store")}
-    series = len(sales[["store", "item"]].drop_duplicates())
-    told = ", ".join(f"{n:,} {name}{'s' * (n != 1)}" for name, n in count.items())
+    coded = {name: codes_of(sales[name]) for name in ("item", "store")}
+    series = keys_from(coded.values(), len(sales)).numbered().size
+    told = ", ".join(f"{n:,} {name}{'s' * (n != 1)}" for name, (_, n) in coded.items())
     return {
         "frequency": "monthly" if spacing(sales) >= 28 else "weekly" if spacing(sales) >= 7 else "daily",
         "period": f"{sales.date.min():%Y-%m-%d} to {sales.date.max():%Y-%m-%d}",
@@ -333,4 +339,5 @@ SOURCES = Sources(
     extent=_extent,
     simulated="A simulated supermarket chain with documented truth",
     stated=_stated,
+    coded=True,
 )
