@@ -267,10 +267,10 @@ def test_years_of_parquet_dates_do_not_wrap(own, tmp_path):
         own()
 
 
-@pytest.mark.parametrize("freq, word", [("7D", "weekly"), ("MS", "monthly")])
-def test_weeks_and_months_are_refused_with_what_would_be_needed(own, freq, word):
+@pytest.mark.parametrize("freq, word", [("14D", "every 14 days"), ("MS", "monthly")])
+def test_fortnights_and_months_are_refused_with_what_would_be_needed(own, freq, word):
     data = own(sales=daily(pd.date_range("2019-01-01", periods=70, freq=freq)))
-    with pytest.raises(UserError, match=f"its sales are {word}.*Export the sales by day"):
+    with pytest.raises(UserError, match=f"its sales are recorded {word}.*Export the sales by day.*or by week"):
         build_panel(data)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from lepton_nb.cases.retail import Parameters, exhibits, pages
+from lepton_nb.cases.retail.chain.pace import WEEKS
 from lepton_nb.cases.retail.pricing import PricingError
 from lepton_nb.cases.retail.study import business, study
 from lepton_nb.cases.retail.study.known import known_of
@@ -302,6 +303,20 @@ def test_every_side_of_every_page_is_read_and_makes_sense(small, page):
         assert unread(cell, examples) == []
         for names in examples:
             sane(render(cell, names))
+
+
+@pytest.mark.parametrize("page", ["decide", "method", "data"])
+def test_where_orders_go_out_by_the_week_no_page_speaks_of_days(small, page):
+    for names in globals()[f"{page}_sides"](small):
+        blank = {"f": changed(names["f"], reason="")} if "f" in names else {}  # the reason is of a study by the day
+        blank |= {"data": changed(names["data"], assumed=[])} if page == "data" else {}  # days of suppliers stay days
+        said = said_on(page, names | blank | {"words": WEEKS, "practice": 8})
+        found = re.findall(r"(?i)[^.]*\b(?:evening|tonight|morning|day|daily|yesterday|night)s?\b[^.]*", said)
+        both = ("in nights or", "by the day or by the week")  # said of either pace
+        assert not [text for text in found if not any(part in text for part in both)], found
+    by_week = said_on("decide", decide_sides(small)[0] | {"words": WEEKS})
+    assert "## This week's order" in by_week and "repeating the same week of the year before has" in by_week
+    assert "## Tonight's order" in said_on("decide", decide_sides(small)[0])
 
 
 @pytest.mark.parametrize("page", NAMES)

@@ -223,10 +223,10 @@ def test_capacity_below_the_smallest_order_names_store_and_item(tmp_path):
         check_chain(build_chain(data, panel, panel.end - 14, holding_rate=0.22))
 
 
-def test_weekly_data_are_refused_in_words():
+def test_monthly_data_are_refused_with_what_is_needed():
     data = SOURCES.load("embedded")
-    with pytest.raises(UserError, match="weekly"):
-        build_panel(replace(data, card={**data.card, "frequency": "weekly"}))
+    with pytest.raises(UserError, match="recorded monthly.*by day, at least 56 days, or by week, at least 26 weeks"):
+        build_panel(replace(data, card={**data.card, "frequency": "monthly"}))
 
 
 def test_the_judge_replays_what_the_tills_counted():

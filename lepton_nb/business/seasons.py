@@ -217,6 +217,7 @@ def forecastability(
 # %% ../../nbs/business/05_seasons.ipynb #cell-017
 def weekly_sums(
     daily: np.ndarray,
+    week: int = 7,
 ) -> np.ndarray:
     """Sum days to weeks, from the end backwards.
 
@@ -224,6 +225,8 @@ def weekly_sums(
     ----------
     daily : np.ndarray
         units (N, T); missing counts as nothing sold
+    week : int, default 7
+        periods of a week: 7 days, or 1 where the columns are weeks already
 
     Returns
     -------
@@ -231,8 +234,8 @@ def weekly_sums(
         units (N, T // 7), the last day closes the last week
     """
     daily = np.nan_to_num(np.asarray(daily, float))
-    weeks = daily.shape[1] // 7
-    return daily[:, daily.shape[1] - 7 * weeks :].reshape(len(daily), weeks, 7).sum(2)
+    weeks = daily.shape[1] // week
+    return daily[:, daily.shape[1] - week * weeks :].reshape(len(daily), weeks, week).sum(2)
 
 
 def sum_by(line: np.ndarray, values: np.ndarray) -> pd.DataFrame:
@@ -262,6 +265,7 @@ def character(
     line: np.ndarray,
     daily: np.ndarray,
     seed: int = 0,
+    week: int = 7,
 ) -> pd.DataFrame:
     """Return season, trend, weekday pattern and entropy of each line, days of more returns than sales taken as 0.
 
@@ -275,37 +279,28 @@ def character(
         units (N, T), only days that may be known
     seed : int, default 0
         of the yardstick's noise
+    week : int, default 7
+        periods of a week: 7 days, or 1 where the columns are weeks, which have no weekday
 
     Returns
     -------
     pd.DataFrame
         one row a line
-
-    Examples
-    --------
-    >>> day = np.arange(910)
-    >>> summer = np.exp(2.0 * np.sin(2 * np.pi * day / 364))
-    >>> made = np.stack([rng.poisson(4 * summer), rng.poisson(9, 910)])
-    >>> marks = character(["sun cream", "salt"], made)
-    >>> assert marks.loc["sun cream", "seasonal"] and not marks.loc["salt", "seasonal"]
-    >>> assert np.isnan(character(["salt"], made[1:, -700:]).loc["salt", "season"])  # under two years: no yearly season
-    >>> assert marks.loc["salt", "season"] > 0.25 and 30 < marks.loc["sun cream", "swing"] < 90
-    >>> marks.round(2)
     """
     SourcingError.require(len(line) > 0, "there is no series to describe")
     daily = sum_by(line, np.nan_to_num(daily)).clip(lower=0)
-    weeks = weekly_sums(daily)
-    long, recent = weeks.shape[1] >= 104, open_days(daily.to_numpy()[:, -364:])
+    weeks = weekly_sums(daily, week)
+    long, recent = weeks.shape[1] >= 104, open_days(daily.to_numpy()[:, -52 * week :])
     rows = []
-    for name, week, day in zip(daily.index, np.log1p(weeks), np.log1p(recent)):
-        trend, season, rest = decompose(week, 52) if long else (week * np.nan,) * 3
+    for name, sold, day in zip(daily.index, np.log1p(weeks), np.log1p(recent)):
+        trend, season, rest = decompose(sold, 52) if long else (sold * np.nan,) * 3
         rows.append(
             {
                 "line": name,
                 "season": strength(season, rest),
                 "trend": strength(trend, rest),
                 "swing": float(np.exp(np.ptp(season))),
-                "weekday": strength(*decompose(day, 7)[1:]),
+                "weekday": strength(*decompose(day, week)[1:]) if week > 1 else np.nan,
             }
         )
     table = pd.DataFrame(rows).set_index("line")

@@ -406,6 +406,7 @@ def in_general(
 def forecast_sentence(
     row: pd.Series,
     reasons: int = 3,
+    period: str = "day",
 ) -> str:
     """Tell a forecast and its largest reasons in a line of text.
 
@@ -415,6 +416,8 @@ def forecast_sentence(
         a row of `explain`
     reasons : int, default 3
         named, the largest first
+    period : str, default 'day'
+        that demand is counted by
 
     Examples
     --------
@@ -423,8 +426,9 @@ def forecast_sentence(
     ... )
     >>> forecast_sentence(told.iloc[4])
     """
+    when = f"{row['ds']:%A %d %B}" if period == "day" else f"{period} of {row['ds']:%d %B %Y}"
     if row["closed"]:
-        return f"{row['unique_id']}, {row['ds']:%A %d %B}: the store is closed, so nothing is expected."
+        return f"{row['unique_id']}, {when}: the store is closed, so nothing is expected."
     parts = (
         row.drop(["unique_id", "ds", "level", "usual", "forecast", "closed"])
         .astype(float)
@@ -437,8 +441,8 @@ def forecast_sentence(
     ]
     rest = parts.iloc[len(told) :].sum()
     return (
-        f"{row['unique_id']}, {row['ds']:%A %d %B}: {row['forecast']:.1f} units expected. "
-        f"A usual day of an item that sells {row['level']:.1f} a day would have {row['usual']:.1f}; "
+        f"{row['unique_id']}, {when}: {row['forecast']:.1f} units expected. "
+        f"A usual {period} of an item that sells {row['level']:.1f} a {period} would have {row['usual']:.1f}; "
         + (", ".join(told) if told else "nothing stands out")
         + (f", {'+' if rest > 0 else '−'}{abs(rest):.1f} for everything else." if abs(rest) >= 0.05 else ".")
     )

@@ -134,6 +134,7 @@ def demand_paths(
     horizon: int,
     n: int,
     seed: int,
+    season: int = 7,
 ) -> Paths:
     """Forecast at each end of a period from what was known then, and draw sample paths of what follows.
 
@@ -153,6 +154,8 @@ def demand_paths(
     n : int
         number of paths
     seed : int
+    season : int, default 7
+        periods that are repeated past the end of the paths
 
     Examples
     --------
@@ -166,7 +169,7 @@ def demand_paths(
         mean, restless = forecaster.predict(log_book, origin, horizon), dispersion(log_book.panel, origin)
         return spread.paths(mean, n, seed=(seed, t + 1), variability=restless).astype(np.float32)
 
-    return Paths({t + 1: drawn for t, drawn in zip(evenings, side_by_side(one, evenings))})
+    return Paths({t + 1: drawn for t, drawn in zip(evenings, side_by_side(one, evenings))}, season)
 
 # %% ../../nbs/demand/14_scenarios.ipynb #454ca2cb
 @dataclass(frozen=True)

@@ -76,10 +76,10 @@ def overfitting_figure(curve: pd.DataFrame) -> None:
         data=curve,
         height=280,
         alt=f"Training error falls throughout, validation error is least at {least} trees.",
-        caption=f"Error on later days is least at {least} trees; beyond that the model learns noise.",
+        caption=f"Error on what came later is least at {least} trees; beyond that the model learns noise.",
     ) as ax:
-        sns.lineplot(data=curve, x="trees", y="train", ax=ax, label="training days", marker="o")
-        sns.lineplot(data=curve, x="trees", y="validation", ax=ax, label="later days", marker="o")
+        sns.lineplot(data=curve, x="trees", y="train", ax=ax, label="training", marker="o")
+        sns.lineplot(data=curve, x="trees", y="validation", ax=ax, label="later", marker="o")
         ax.legend()
 
 
@@ -181,7 +181,6 @@ _PROFILE = {
     "season": "season",
     "swing": "swing",
     "wape": "forecast error",
-    "relative": "against last week's",
     "break_even": "break-even premium",
     "patient_needed": "must wait",
     "mode": "mode",
@@ -191,7 +190,8 @@ _PROFILE = {
 def profile_of(s: Study) -> pd.DataFrame:
     """Lay out the profile of each group, the nearest to turning first; columns that nobody can tell are left out."""
     profile = s.business.sourcing.profile.sort_values("break_even", ascending=False).dropna(axis=1, how="all")
-    return profile.rename_axis("group").rename(columns=_PROFILE).reset_index()
+    relative = {"relative": f"against {s.known.pace.words.naive_of}"}
+    return profile.rename_axis("group").rename(columns=_PROFILE | relative).reset_index()
 
 
 def nearest_of(s: Study) -> tuple[str, float]:

@@ -87,9 +87,10 @@ def answer_of(s: Study) -> str:
 def rests_on(s: Study) -> list[Assumption]:
     """List the assumptions that matter most."""
     p, currency = s.params, s.known.data.currency
+    period = s.known.pace.words.period
     limits = [
         ("money for a week's orders", s.known.chain.weekly_budget, p.weekly_budget, "weekly_budget", currency),
-        ("room at the dock", s.known.chain.dock_capacity, p.dock_capacity, "dock_capacity", "litres"),
+        ("room at the dock", s.known.chain.dock_capacity, p.dock_capacity, "dock_capacity", f"litres a {period}"),
     ]
     told = [
         Assumption(what, f"{value:,.0f} {unit}" + (" (stated by the source)" if given is None else ""), name)
@@ -135,9 +136,15 @@ def weekly_gains(s: Study) -> pd.DataFrame:
 def fans_shown(s: Study) -> Fans:
     """Lay out the forecast of every series for the picker: 90% and 50% bands, middle and what came."""
     fans = s.forecast.fans
+<<<<<<< HEAD
     days = [f"{day:%a %d %b}" for day in fans.days]
     low, inner_low, middle, inner_high, high = np.moveaxis(fans.values, 2, 0)
     return Fans(list(fans.ids), days, low, middle, high, fans.demand, inner_low, inner_high)
+=======
+    days = list(fans.days.strftime(s.known.pace.words.short))
+    low, middle, high = (fans.values[:, :, at] for at in (0, fans.values.shape[2] // 2, -1))
+    return Fans(list(fans.ids), days, low, middle, high, fans.demand)
+>>>>>>> weekly
 
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-010
 _FIELDS = {
@@ -232,7 +239,7 @@ def tonight_of(s: Study) -> pd.DataFrame:
 
 def order_title(s: Study) -> str:
     """Name the evening of the order."""
-    return f"Order of {day(s.decision.evening)}"
+    return f"{s.known.pace.words.order_of} {day(s.decision.evening)}"
 
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-013
 def gains_read(s: Study) -> str:
@@ -259,9 +266,9 @@ def weeks_read(s: Study) -> str:
 
 def fans_read(s: Study) -> str:
     """Read the forecast that is drawn beforehand."""
-    fans, at = s.forecast.fans, s.forecast.fastest
-    inside = int(fans.inside[at]) or "none"
-    return f"{fans.ids[at]}: on {inside} of {plural(len(fans.days), 'day')} what came lies inside the band."
+    fans, at, words = s.forecast.fans, s.forecast.fastest, s.known.pace.words
+    inside, count = int(fans.inside[at]) or "none", plural(len(fans.days), words.period)
+    return f"{fans.ids[at]}: {words.on} {inside} of {count} what came lies inside the band."
 
 
 def payback_read(s: Study) -> str:
@@ -295,7 +302,7 @@ def digits_of(amounts: pd.Series) -> int:
 
 
 def errors_of(s: Study) -> tuple[float, float, float | None]:
-    """Return the WAPE of the chosen forecast, of repeating last week and, where it is known, of the truth."""
+    """Return the WAPE of the chosen forecast, of the naive one and, where it is known, of the truth."""
     judged = s.forecast.judged["WAPE"]
     return judged[s.forecast.chosen], judged["seasonal_naive"], judged.get("the truth itself")
 

@@ -4,7 +4,11 @@
 
 # %% auto #0
 __all__ = ['WORLD', 'M5', 'RETAIL', 'JUICE', 'LONELY', 'STRAY', 'FEW', 'SOURCES', 'read_m5', 'read_online_retail',
+<<<<<<< HEAD
            'invoice_lines', 'read_dominicks', 'unusable', 'misdated', 'beside', 'no_lot', 'spacing']
+=======
+           'invoice_lines', 'read_dominicks', 'unusable', 'misdated', 'beside']
+>>>>>>> weekly
 
 # %% ../../../nbs/cases/retail/02_sources.ipynb #326dac5e
 from pathlib import Path
@@ -13,7 +17,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+<<<<<<< HEAD
 from .cleaning import NAMED_IN, clean
+=======
+from .chain.pace import BY_WEEK
+from .cleaning import clean, period_of, spacing
+>>>>>>> weekly
 from lepton_nb.cases.retail.public import (
     Logistics,
     assume_logistics,
@@ -28,6 +37,7 @@ from ...data.findings import LISTED, problem, show
 from ...data.keys import as_texts, codes_of, days_of, keys_from, keys_of
 from ...data.rda import read_rda
 from ...data.reading import Tables
+from ...workbook.prose import plural
 
 # %% ../../../nbs/cases/retail/02_sources.ipynb #b198a7dd
 WORLD = 7  # seed of the chain that comes with the package
@@ -292,27 +302,56 @@ def _priced_by_cost(read: Tables, share: float) -> tuple[pd.DataFrame, list[str]
 
 
 def _made_ready(read: Tables, currency: str) -> tuple[dict, pd.DataFrame, list[str]]:
+<<<<<<< HEAD
     """Clean a user's tables, taken out of `read`, and complete them; give tables, log, and what was assumed."""
     assume = Logistics(currency=currency, shelf_life=((0.0, None),))
     read["sales"], words = _priced_by_cost(read, assume.cost_share)
     read |= {name: as_texts(frame) for name, frame in read.items() if name not in NAMED_IN}
     tables, log = clean(read, consume=True)
+=======
+    """Clean a user's tables and complete them; give tables, log, and what was assumed."""
+    period = 7 if period_of(read["sales"]) == "week" else 1
+    assume = Logistics(currency=currency, shelf_life=((0.0, None),), period=period)
+    sales, words = _priced_by_cost(read, assume.cost_share)
+    read["sales"] = sales
+    tables, log = clean(read)
+>>>>>>> weekly
     tables, assumed = assume_logistics(tables, assume)
     return tables, log, [*words, *assumed]
 
 
-def spacing(sales: pd.DataFrame) -> float:
-    """Give the median number of days between two days with sales."""
-    days = pd.Series(sorted(sales.date.unique()))
-    return float(days.diff().dt.days.median()) if len(days) > 1 else 1.0
+def _often(sales: pd.DataFrame) -> str:
+    """Say how often there is a row of sales."""
+    days = spacing(sales)
+    return "daily" if days < 7 else "weekly" if days < 14 else "monthly" if days >= 28 else f"every {days:g} days"
 
 
-def _with_calendar(tables: dict[str, pd.DataFrame]) -> tuple[dict, list[str]]:
-    """Add a calendar without events where there is none, and say so."""
+def _weeks_told(tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Say what ordering by the week takes for granted, where there is one row a week."""
+    if _often(tables["sales"]) != "weekly":
+        return []
+    lead, life = tables["suppliers"]["lead_time"].max(), tables["items"]["shelf_life"]
+    short = int((life < 7).sum())
+    keep = "keeps less and is taken to keep" if short == 1 else "keep less and are taken to keep"
+    told = f"; {plural(short, 'item')} {keep} one" if short else ""
+    return [
+        "Rows are weeks, each dated by its first day. Orders go out once a week, at its end: on which days a supplier "
+        "takes them plays no part.",
+        f"Lead times are rounded up to whole weeks (the longest, {plural(int(lead), 'day')}, to "
+        f"{plural(int(BY_WEEK.whole(lead)), 'week')}).",
+        f"Shelf lives are rounded down to whole weeks, but not below one{told}.",
+        "Stock is counted at the end of each week and held for its seven nights; what ran out or was thrown away on a "
+        "day within it is not seen.",
+    ]
+
+
+def _completed(tables: dict[str, pd.DataFrame]) -> tuple[dict, list[str]]:
+    """Add a calendar without events where there is none; say so, and what ordering by the week takes for granted."""
+    words = _weeks_told(tables)
     if "calendar" in tables:
-        return tables, []
+        return tables, words
     days = pd.DataFrame({"date": sorted(tables["sales"].date.unique())}).assign(event=None)
-    return {**tables, "calendar": days}, ["No calendar is in the data: no holidays or events are known."]
+    return {**tables, "calendar": days}, [*words, "No calendar is in the data: no holidays or events are known."]
 
 
 def _extent(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
@@ -322,7 +361,7 @@ def _extent(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
     series = keys_from(coded.values(), len(sales)).numbered().size
     told = ", ".join(f"{n:,} {name}{'s' * (n != 1)}" for name, (_, n) in coded.items())
     return {
-        "frequency": "monthly" if spacing(sales) >= 28 else "weekly" if spacing(sales) >= 7 else "daily",
+        "frequency": _often(sales),
         "period": f"{sales.date.min():%Y-%m-%d} to {sales.date.max():%Y-%m-%d}",
         "size": f"{len(sales):,} rows, {told}, {series:,} series",
     }
@@ -335,7 +374,7 @@ SOURCES = Sources(
     public=(M5, RETAIL, JUICE),
     unusable=unusable,
     own=_made_ready,
-    complete=_with_calendar,
+    complete=_completed,
     extent=_extent,
     simulated="A simulated supermarket chain with documented truth",
     stated=_stated,

@@ -58,6 +58,7 @@ def stock_books(
     goodwill: float = 0.0,
     volume: np.ndarray = 0.0,
     store: np.ndarray | None = None,
+    week: int = 7,
 ) -> (
     pd.DataFrame
 ):  # per week and line: units, parts of the money, stock (money earned), litres in all and of each store
@@ -93,6 +94,8 @@ def stock_books(
         litres per unit (N,)
     store : np.ndarray | None, default None
         store of each series, where shelves are limited store by store (N,)
+    week : int, default 7
+        periods of a week, where demand is not by the day
     """
     demand, sales = np.asarray(demand, float), np.asarray(sales, float)
     SourcingError.require(
@@ -133,7 +136,7 @@ def stock_books(
         "holding": np.asarray(stock) * column(holding),
         "orders": np.asarray(order_lines, float) * order_line_cost,
     }
-    weeks = demand.shape[1] / 7
+    weeks = demand.shape[1] / week
     books = pd.DataFrame({name: values.sum(1) / weeks for name, values in parts.items()})
     books = books.assign(**fullest_morning((np.asarray(stock) + sales + np.asarray(waste)) * column(volume), store))
     books = books.groupby(np.asarray(line)).sum().rename_axis("line")
@@ -174,6 +177,7 @@ def ledger_books(
         chain.goodwill,
         chain.volume,
         np.asarray(chain.store_names, object)[chain.store],
+        chain.cycle,
     )
 
 # %% ../../../nbs/cases/retail/04_sourcing.ipynb #cell-015

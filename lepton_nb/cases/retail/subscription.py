@@ -629,6 +629,7 @@ def safety_holding(
     variance: np.ndarray,
     holding: np.ndarray,
     z: float = 1.645,
+    nights: int = 7,
 ) -> pd.Series:
     """Return what holding the safety stock costs.
 
@@ -642,6 +643,8 @@ def safety_holding(
         money per unit and night (N,)
     z : float, default 1.645
         standard quantile of the service level
+    nights : int, default 7
+        of a week that holding is counted in: 1 where it is money per unit and week
 
     Returns
     -------
@@ -656,7 +659,10 @@ def safety_holding(
     >>> round(variance[0], 2), round(float(safety_holding(["a"], [16.0], [0.01])["a"]), 3)
     """
     return (
-        pd.Series(7 * z * np.sqrt(variance) * np.asarray(holding)).groupby(np.asarray(line)).sum().rename_axis("line")
+        pd.Series(nights * z * np.sqrt(variance) * np.asarray(holding))
+        .groupby(np.asarray(line))
+        .sum()
+        .rename_axis("line")
     )
 
 # %% ../../../nbs/cases/retail/07_subscription.ipynb #cell-040

@@ -71,7 +71,7 @@ def assumptions_moved(
 
     return {
         "unit margin, 20% less or more": (margin(0.8), margin(1.2)),
-        "shelf life, one day less or more": (days(-1), days(1)),
+        f"shelf life, one {chain.pace.words.period} less or more": (days(-1), days(1)),
         "cost of an order line, half or double": times("order_line_cost"),
         "holding cost, half or double": times("holding"),
     }
@@ -96,4 +96,4 @@ def yearly_gain(
     >>> assert yearly_gain(chain, judged, base, average) == by_hand
     >>> what_ifs(assumptions_moved(chain), lambda moved: yearly_gain(moved, judged, base, average)).round(0)
     """
-    return total_gain(ChainSimulator(chain), weeks, plan, rule) * 365 / weeks.days
+    return total_gain(ChainSimulator(chain), weeks, plan, rule) * 365 / weeks.calendar_days

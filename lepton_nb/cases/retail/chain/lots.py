@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from .pace import place_in_week
 from lepton_nb.cases.retail.chain.replenishment import (
     Chain,
     ChainError,
@@ -254,7 +255,8 @@ def leftover_worth(
     >>> assert leftover_worth(spoils, even)[0] == 5.0
     >>> u - 3.0, np.sqrt(2 * 1.0 * 0.01 / 2.0)
     """
-    mean, cover = demand.mean((0, 1)), np.maximum(np.round(7 / np.maximum(chain.may_order.sum(1), 1)), 1).astype(int)
+    mean, often = demand.mean((0, 1)), np.maximum(chain.may_order.sum(1), 1)
+    cover = np.maximum(np.round(chain.cycle / often), 1).astype(int)
     now, horizon, total = np.zeros(len(chain), int), len(demand), cumulate(demand)
     lots = lot_grid(chain, *lot_range(chain, total, now, cover), size)
     outcome = lot_outcomes(total, lots, now, cover, chain.shelf_life)
@@ -423,7 +425,8 @@ def tonight_budget(
         units a day (N,)
     """
     chain, gaps = state.chain, nights_to_next_order(state.chain)
-    need = [(chain.cost * mean * gaps[:, day] * chain.may_order[:, day]).sum() for day in range(state.weekday, 7)]
+    left = range(state.weekday, chain.cycle)
+    need = [(chain.cost * mean * gaps[:, day] * chain.may_order[:, day]).sum() for day in left]
     if not np.isfinite(state.budget):
         return np.inf
     least = (chain.cost * smallest_order(chain) * chain.may_order[:, state.weekday]).max(initial=0.0)
@@ -510,8 +513,8 @@ def outlook(
     demand = paths.at(t, horizon)
     first = max(first for first in paths.made if first <= t + 1)
     n, end = demand.shape[1], max(paths.made[first].shape[2] - (t + 1 - first), 0)
-    for week, day in enumerate(range(end, horizon, 7), 1):
-        demand[day : day + 7] = np.roll(demand[day : day + 7], week * (n // 3 + 1), axis=1)
+    for week, day in enumerate(range(end, horizon, paths.season), 1):
+        demand[day : day + paths.season] = np.roll(demand[day : day + paths.season], week * (n // 3 + 1), axis=1)
     return demand
 
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-026
@@ -523,8 +526,8 @@ class LotPlan:
     ----------
     paths : Paths
         sample paths of demand; one path is a plan on a point
-    horizon : int, default 28
-        days looked ahead, H
+    horizon : int | None, default None
+        days looked ahead, H; None: as the pace of the chain has it, 28
     lots : int, default 32
         lots tried a series
     worth_paths : int, default 40
@@ -541,7 +544,7 @@ class LotPlan:
     """
 
     paths: Paths  # sample paths of demand; one path is a plan on a point
-    horizon: int = 28  # days looked ahead, H
+    horizon: int | None = None  # days looked ahead, H; None: as the pace of the chain has it, 28
     lots: int = 32  # lots tried a series
     worth_paths: int = 40  # paths for the worth of leftovers, renewed weekly, and the free litres
     every: int = 4  # nights held are counted on every so manieth path: they are a hundredth of the money
@@ -553,7 +556,7 @@ class LotPlan:
 
     def _worth(self, state: State, few: np.ndarray) -> tuple:
         known = self._known
-        if not known or not known["last"] < state.t < known["made"] + 7:
+        if not known or not known["last"] < state.t < known["made"] + state.chain.cycle:
             known.update(made=state.t, worth=leftover_worth(state.chain, few), mean=few.mean((0, 1)))
         known["last"] = state.t
         return known["worth"], known["mean"]
@@ -572,7 +575,7 @@ class LotPlan:
         wish, i = np.zeros(len(state.chain)), np.flatnonzero(state.may_order)
         if not len(i):
             return wish
-        demand = outlook(self.paths, state.t, self.horizon)
+        demand = outlook(self.paths, state.t, self.horizon or state.chain.pace.look)
         unit_worth, mean = self._worth(state, demand[:, : self.worth_paths])
         part, cover = pick_series(state, i), nights_to_next_order(state.chain)[i, state.weekday]
         mine, arrive = demand[:, :, i], part.chain.lead_time - 1
@@ -588,7 +591,7 @@ class LotPlan:
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-028
 def stochastic(
     paths: Paths,
-    horizon: int = 28,
+    horizon: int | None = None,
     caution: float = 0.0,
     leftover: float = 1.0,
 ) -> LotPlan:
@@ -598,8 +601,8 @@ def stochastic(
     ----------
     paths : Paths
         sample paths of demand
-    horizon : int, default 28
-        days looked ahead
+    horizon : int | None, default None
+        days looked ahead; None: as the pace of the chain has it, 28
     caution : float, default 0.0
         extra loss of a lost sale, share of its margin; chosen on validation weeks
     leftover : float, default 1.0
@@ -610,7 +613,7 @@ def stochastic(
 
 def point_lp(
     paths: Paths,
-    horizon: int = 28,
+    horizon: int | None = None,
 ) -> LotPlan:
     """Plan on the point forecast: the same program with the mean as its only path.
 
@@ -618,10 +621,11 @@ def point_lp(
     ----------
     paths : Paths
         sample paths; their mean is the point forecast
-    horizon : int, default 28
-        days looked ahead
+    horizon : int | None, default None
+        days looked ahead; None: as the pace of the chain has it, 28
     """
-    return LotPlan(Paths({first: made.mean(0, keepdims=True) for first, made in paths.made.items()}), horizon)
+    mean = {first: made.mean(0, keepdims=True) for first, made in paths.made.items()}
+    return LotPlan(replace(paths, made=mean), horizon)
 
 
 def evening_prices(
@@ -714,7 +718,8 @@ def foresight_bound(
     """
     demand = np.asarray(demand, float)
     (n, days), each = demand.shape, np.arange(len(chain))
-    dates = pd.date_range("2024-01-01", periods=days) if dates is None else pd.DatetimeIndex(dates)
+    dates = pd.DatetimeIndex(["2024-01-01"]) if dates is None else pd.DatetimeIndex(dates)
+    first = place_in_week(dates[0], chain.cycle)
     margin = (
         (chain.price[:, None] if price is None else np.asarray(price, float))
         - chain.cost[:, None]
@@ -725,7 +730,7 @@ def foresight_bound(
     left, value = np.maximum(demand, 0) - sold, np.zeros((days + 1, n))
     for d in range(days - 1, -1, -1):
         evening, gain, best = d - chain.lead_time, np.zeros(n), value[d + 1].copy()
-        taken = (evening >= 0) & chain.may_order[each, (dates[0].weekday() + evening) % 7]
+        taken = (evening >= 0) & chain.may_order[each, (first + evening) % chain.cycle]
         for end in range(d + 1, days + 1):
             earns = np.maximum(margin[:, end - 1] + chain.goodwill - chain.holding * (end - 1 - d), 0)
             gain = gain + left[:, end - 1] * earns * (end - 1 - d < chain.shelf_life)
@@ -736,7 +741,8 @@ def foresight_bound(
 
 def perfect_foresight(
     demand: np.ndarray,
-    horizon: int = 28,
+    horizon: int | None = None,
+    cycle: int = 7,
 ) -> LotPlan:
     """Plan on the demand that really comes; beyond its end the last week is repeated.
 
@@ -744,10 +750,12 @@ def perfect_foresight(
     ----------
     demand : np.ndarray
         units that will be asked for (N, D)
-    horizon : int, default 28
-        days looked ahead
+    horizon : int | None, default None
+        days looked ahead; None: as the pace of the chain has it, 28
+    cycle : int, default 7
+        periods of a week
     """
-    return LotPlan(Paths({0: np.asarray(demand, np.float32)[None]}), horizon)
+    return LotPlan(Paths({0: np.asarray(demand, np.float32)[None]}, cycle), horizon)
 
 # %% ../../../../nbs/cases/retail/chain/04_lots.ipynb #cell-034
 def information_value(

@@ -169,7 +169,7 @@ def _order_variables(
         orders (N, E), unit (N,), cells that order, rows, money a unit
     """
     chain, n = state.chain, len(state.chain)
-    taken = np.array([chain.may_order[:, (state.weekday + e) % 7] for e in evenings]).T
+    taken = np.array([chain.may_order[:, (state.weekday + e) % chain.cycle] for e in evenings]).T
     cells = list(zip(*np.nonzero(taken)))
     unit = chain.pack if whole_packs else np.ones(n)
     up = np.array([np.ceil(most[i] / unit[i]) for i, _ in cells])
@@ -220,7 +220,7 @@ def _shared_order_rows(
     chain, dock, money = state.chain, {}, {}
     for i, e in cells:
         dock.setdefault(evenings[e] + chain.lead_time[i] - 1, {})[order[i, e]] = chain.volume[i] * unit[i]
-        money.setdefault((state.weekday + evenings[e]) // 7, {})[order[i, e]] = chain.cost[i] * unit[i]
+        money.setdefault((state.weekday + evenings[e]) // chain.cycle, {})[order[i, e]] = chain.cost[i] * unit[i]
     rows, litres = [], chain.dock_capacity - chain.volume @ arrivals
     for t, terms in sorted(dock.items()):
         if t < arrivals.shape[1] and np.isfinite(chain.dock_capacity):

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from .lots import LotPlan, Outcome, outlook
+from .pace import DAYS, Words
 from .replenishment import Chain, State, commit, nights_to_next_order
 from ....demand.scenarios import Paths
 from ....workbook.parameters import UserError
@@ -421,9 +422,10 @@ def _saves_lines(row: pd.Series) -> bool:
     return row["ordered"] > 0 and row["safety"] > row["daily_mean"] and row["lasts"] > 0.99
 
 
-def _need_told(row: pd.Series) -> str:
+def _need_told(row: pd.Series, words: Words) -> str:
     """Say what is expected beside what is there; an order that this does not call for says what it is for."""
-    span = "1 day" if row["covered_days"] == 1 else f"{_n(row['covered_days'])} days"
+    one = row["covered_days"] == 1
+    span = f"1 {words.period}" if one else f"{_n(row['covered_days'])} {words.period}s"
     are = "is" if _n(row["expected"]) == "1" else "are"
     there = [f"{_n(row['on_hand'])} on the shelf"] if _n(row["on_hand"]) != "0" else []
     there += [f"{_n(row['on_order'])} under way"] if _n(row["on_order"]) != "0" else []
@@ -445,6 +447,7 @@ def _left_told(row: pd.Series) -> str:
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #472e012b
 def why(
     row: pd.Series,
+    words: Words = DAYS,
 ) -> str:
     r"""Answer in one sentence, with numbers, why this was ordered (or nothing was).
 
@@ -452,6 +455,8 @@ def why(
     ----------
     row : pd.Series
         of an audit log
+    words : Words, default DAYS
+        of the chain's pace
 
     Examples
     --------
@@ -468,7 +473,9 @@ def why(
     packs = f" ({_n(row['ordered'] / row['pack'])} {'packs' if several else 'pack'} of {_n(row['pack'])})"
     what = f"{_n(row['ordered'])} {unit}{packs if row['pack'] > 1 else ''}" if row["ordered"] > 0 else "nothing"
     where = item[1] if len(item) > 1 else "the store"
-    text = f"{day:%A %d %B}, {item[0]} in {where}: {what}, because {_need_told(row)}{_left_told(row)}"
+    text = (
+        f"{day.strftime(words.date)}, {item[0]} in {where}: {what}, because {_need_told(row, words)}{_left_told(row)}"
+    )
     wasted, there = row["wish"] - row["first"] - row["later"] - row["rest"], row["on_hand"] + row["on_order"]
     if _saves_lines(row) and there < row["expected"]:
         text += f"; the part beyond that saves later order lines at {row['order_line_cost']:.2f} each"
@@ -477,12 +484,13 @@ def why(
             f"; {_n(wasted)} of it {'is' if _n(wasted) == '1' else 'are'} likely to be thrown away, at "
             f"{row['cost']:.2f} each where a sale earns {row['price'] - row['cost']:.2f}"
         )
-    return text + limits_told(row, _n) + "."
+    return text + limits_told(row, _n, words) + "."
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-025
 def limits_told(
     row: pd.Series,
     n: Callable[[float], str],
+    words: Words = DAYS,
 ) -> str:
     """Say what limits changed about an order.
 
@@ -492,13 +500,15 @@ def limits_told(
         of an audit log
     n : Callable[[float], str]
         writes a number
+    words : Words, default DAYS
+        of the chain's pace
     """
     told = ""
     if row["best_lot"] > row["wish"] + 1e-9 and row["limits"] != "none":
         names = " and ".join(part.rsplit(" ", 1)[0] for part in row["limits"].split("; "))
         told += (
             f"; without shared limits it would be {n(row['best_lot'])}, but a unit takes {row['limit_cost']:.2g} "
-            f"worth of what is scarce tonight ({names})"
+            f"worth of what is scarce {words.tonight} ({names})"
         )
     if abs(row["asked"] - row["wish"]) > 1e-9:
         told += f"; whole packs and the minimum order made {n(row['asked'])} of {n(row['wish'])}"

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ....allocation.policy import Book, Policy, profit_by_period, run_policy
+from .pace import Pace, pace_of, place_in_week
 from ..cleaning import by_day
 from ....workbook.parameters import UserError
 
@@ -51,7 +52,7 @@ class Chain:
     lead_time : np.ndarray, default 1
         evenings between order and morning of arrival, $L$ >= 1 (N,)
     may_order : np.ndarray, default True
-        weekdays on which the supplier takes orders, Monday first (N, 7)
+        places in the week at which the supplier takes orders, Monday first (N, cycle)
     holding : np.ndarray, default 0.0
         money per unit and night, $h$ (N,)
     order_line_cost : float, default 0.3
@@ -66,6 +67,8 @@ class Chain:
         purchases ordered Monday to Sunday, money, $B$
     store_names : tuple
         names of the S stores, for messages and reports
+    cycle : int, default 7
+        periods of a week: 7 where orders go out by the day, 1 by the week
 
     Examples
     --------
@@ -87,7 +90,7 @@ class Chain:
     pack: np.ndarray = 1.0  # units per pack, $b$ (N,)
     minimum: np.ndarray = 0.0  # smallest order, units per line, $m$ (N,)
     lead_time: np.ndarray = 1  # evenings between order and morning of arrival, $L$ >= 1 (N,)
-    may_order: np.ndarray = True  # weekdays on which the supplier takes orders, Monday first (N, 7)
+    may_order: np.ndarray = True  # places in the week at which the supplier takes orders, Monday first (N, cycle)
     holding: np.ndarray = 0.0  # money per unit and night, $h$ (N,)
     order_line_cost: float = 0.3  # money per received order line, $K$
     goodwill: float = 0.0  # money per lost unit on top of the lost margin, $g$
@@ -95,6 +98,7 @@ class Chain:
     dock_capacity: float = np.inf  # litres arriving per day, whole chain, $W$
     weekly_budget: float = np.inf  # purchases ordered Monday to Sunday, money, $B$
     store_names: tuple = ()  # names of the S stores, for messages and reports
+    cycle: int = 7  # periods of a week: 7 where orders go out by the day, 1 by the week
 
     def __post_init__(self):
         n, put = len(self.ids), lambda name, value: object.__setattr__(self, name, value)
@@ -103,7 +107,7 @@ class Chain:
             put(name, np.broadcast_to(np.asarray(getattr(self, name), float), n).copy())
         for name in ("store", "lead_time"):
             put(name, np.broadcast_to(np.asarray(getattr(self, name), int), n).copy())
-        put("may_order", np.broadcast_to(np.asarray(self.may_order, bool), (n, 7)).copy())
+        put("may_order", np.broadcast_to(np.asarray(self.may_order, bool), (n, self.cycle)).copy())
         stores = int(self.store.max()) + 1 if n else 0
         put("store_names", tuple(self.store_names) or tuple(f"store {s + 1}" for s in range(stores)))
         put(
@@ -113,6 +117,11 @@ class Chain:
 
     def __len__(self):
         return len(self.ids)
+
+    @property
+    def pace(self) -> Pace:
+        """Return the spans and words that follow from the cycle."""
+        return pace_of(self.cycle)
 
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-007
 def smallest_order(
@@ -248,7 +257,8 @@ def with_holding(
     space : float, default 0.0003
         money per litre and night
     """
-    return replace(chain, holding=holding_per_night(chain.cost, chain.volume, yearly_rate, space))
+    nightly = holding_per_night(chain.cost, chain.volume, yearly_rate, space)
+    return replace(chain, holding=nightly * chain.pace.days)
 
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-013
 def sell_oldest(
@@ -542,7 +552,7 @@ class Ledger:
 
     def by_period(self) -> np.ndarray:
         """Return the profit of each week, money (W,)."""
-        return profit_by_period(self.money()["profit"], 7)
+        return profit_by_period(self.money()["profit"], self.chain.cycle)
 
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-023
 def ledger_frame(
@@ -626,7 +636,7 @@ class State:
     t : int
         day, 0..D-1
     weekday : int
-        0 is Monday
+        place in the week, 0 is Monday; always 0 by the week
     by_age : np.ndarray
         units by days left from tomorrow on, oldest first (N, A)
     on_order : np.ndarray
@@ -644,7 +654,7 @@ class State:
     """
 
     t: int  # day, 0..D-1
-    weekday: int  # 0 is Monday
+    weekday: int  # place in the week, 0 is Monday; always 0 by the week
     by_age: np.ndarray  # units by days left from tomorrow on, oldest first (N, A)
     on_order: np.ndarray  # units under way; column j arrives in j + 1 mornings (N, L)
     may_order: np.ndarray  # True where an order is taken tonight (N,)
@@ -741,20 +751,20 @@ class Day:
     t : int
         day of the weeks, 0..D-1
     weekday : int
-        0 is Monday
+        place in the week, 0 is Monday; always 0 by the week
     demand : np.ndarray
         units asked for (N,)
     price : np.ndarray | None
         money per unit at the till (N,); None where prices do not change
     ahead : np.ndarray | None
-        mean price of the seven days after it (N,)
+        mean price of the week after it (N,)
     """
 
     t: int  # day of the weeks, 0..D-1
-    weekday: int  # 0 is Monday
+    weekday: int  # place in the week, 0 is Monday; always 0 by the week
     demand: np.ndarray  # units asked for (N,)
     price: np.ndarray | None  # money per unit at the till (N,); None where prices do not change
-    ahead: np.ndarray | None  # mean price of the seven days after it (N,)
+    ahead: np.ndarray | None  # mean price of the week after it (N,)
 
 
 @dataclass(frozen=True)
@@ -778,7 +788,7 @@ class Weeks:
     dates : pd.DatetimeIndex
         the D days
     period : int, default 7
-        days of a week
+        of a week: 7 days, or 1 where demand is counted by the week
     """
 
     start: int  # column of the first day in the history
@@ -788,19 +798,25 @@ class Weeks:
     on_order: np.ndarray | None  # under way then; column j arrives on day j (N, L)
     history: np.ndarray  # demand as the chain could know it, units (N, T), run included
     dates: pd.DatetimeIndex  # the D days
-    period: int = 7  # days of a week
+    period: int = 7  # of a week: 7 days, or 1 where demand is counted by the week
 
     @property
     def days(self) -> int:
         """Return the number of days, D."""
         return self.demand.shape[1]
 
+    @property
+    def calendar_days(self) -> int:
+        """Return the days from the first to the last, also where demand is counted by the week."""
+        return self.days * 7 // self.period
+
     def day(self, t: int) -> Day:
         """Return what day t brings."""
         prices = None if self.price is None else np.asarray(self.price, float)
         paid = None if prices is None else prices[:, t]
-        ahead = None if prices is None else prices[:, min(t + 1, self.days - 1) : t + 8].mean(1)
-        return Day(t, self.dates[t].weekday(), np.asarray(self.demand, float)[:, t], paid, ahead)
+        ahead = None if prices is None else prices[:, min(t + 1, self.days - 1) : t + 1 + self.period].mean(1)
+        place = place_in_week(self.dates[t], self.period)
+        return Day(t, place, np.asarray(self.demand, float)[:, t], paid, ahead)
 
     @property
     def events(self) -> list[Day | None]:
@@ -936,8 +952,9 @@ def simulate(
     >>> book.summary()[["profit", "waste_cost", "holding_cost", "order_cost", "refused"]]
     """
     demand = np.asarray(demand, float)
-    dates = pd.date_range("2024-01-01", periods=demand.shape[1]) if dates is None else pd.DatetimeIndex(dates)
-    weeks = Weeks(0, demand, price, start_stock, start_on_order, demand, dates)
+    if dates is None:
+        dates = pd.date_range("2024-01-01", periods=demand.shape[1], freq=f"{chain.pace.days}D")
+    weeks = Weeks(0, demand, price, start_stock, start_on_order, demand, pd.DatetimeIndex(dates), chain.cycle)
     return ledger_of(chain, weeks, run_policy(ChainSimulator(chain), weeks, policy, name))
 
 # %% ../../../../nbs/cases/retail/chain/01_replenishment.ipynb #cell-033
@@ -975,7 +992,7 @@ def audit(
     ... }
     >>> report
     """
-    c, dates, rows = ledger.chain, ledger.dates, []
+    c, dates, rows, period = ledger.chain, ledger.dates, [], ledger.chain.pace.words.period
 
     def worst(limit, use, allowed, where):
         over = np.nan_to_num(np.asarray(use, float) - allowed, nan=0.0, neginf=-1e300)
@@ -1010,7 +1027,7 @@ def audit(
     due = np.zeros((len(c), len(dates) + int(c.lead_time.max(initial=1))))
     for lead in np.unique(c.lead_time):
         due[c.lead_time == lead, lead : lead + len(dates)] = ledger.orders[c.lead_time == lead]
-    worst("dock, litres due per day", c.volume @ due, c.dock_capacity, lambda k: f"day {k[0]}")
+    worst(f"dock, litres due per {period}", c.volume @ due, c.dock_capacity, lambda k: f"{period} {k[0]}")
     weeks = dates.to_period("W-SUN")
     spend = pd.Series(c.cost @ ledger.orders).groupby(weeks).sum()
     worst(
@@ -1030,7 +1047,12 @@ def audit(
         each,
     )
     worst("minimum order, units below", np.where(ledger.orders > 0, c.minimum[:, None] - ledger.orders, 0), 0.0, each)
-    worst("order days, units on other days", np.where(c.may_order[:, dates.weekday], 0, ledger.orders), 0.0, each)
+    worst(
+        "order days, units on other days",
+        np.where(c.may_order[:, place_in_week(dates, c.cycle)], 0, ledger.orders),
+        0.0,
+        each,
+    )
     worst("sales beyond demand, units", ledger.sales - ledger.demand, 0.0, each)
     worst("units that appeared or vanished", np.abs(balance(ledger)), 0.0, lambda k: str(c.ids[k[0]]))
     return pd.DataFrame(rows)
@@ -1039,15 +1061,15 @@ def audit(
 def nights_to_next_order(
     chain: Chain,
 ) -> np.ndarray:
-    """Return how many evenings after each weekday the supplier next takes orders.
+    """Return how many evenings after each place in the week the supplier next takes orders.
 
     Returns
     -------
     np.ndarray
-        evenings from each weekday to the next order, $R$ (N, 7)
+        evenings from each place in the week to the next order, $R$ (N, cycle)
     """
-    gap = np.full((len(chain), 7), 7)
-    for step in range(7, 0, -1):
+    gap = np.full((len(chain), chain.cycle), chain.cycle)
+    for step in range(chain.cycle, 0, -1):
         gap = np.where(np.roll(chain.may_order, -step, 1), step, gap)
     return gap
 
@@ -1100,11 +1122,13 @@ def chain_from_tables(
     price_days: int = 28,
     yearly_rate: float = 0.22,
     space: float = 0.0003,
+    cycle: int = 7,
     **limits,
 ) -> Chain:
     """Build the chain of some series from the tables of a retail case.
 
-    Raise ChainError where a series is not in them.
+    By the week, lead times are rounded up to whole weeks and shelf lives down, and a supplier that takes orders on any
+    day takes them every week. Raise ChainError where a series is not in them.
 
     Parameters
     ----------
@@ -1120,6 +1144,8 @@ def chain_from_tables(
         holding, share of the cost a year
     space : float, default 0.0003
         holding, money per litre and night
+    cycle : int, default 7
+        periods of a week
     **limits
         order_line_cost, goodwill, dock_capacity, weekly_budget
     """
@@ -1152,7 +1178,7 @@ def chain_from_tables(
     def numbers(column):
         return pd.to_numeric(of[column]).to_numpy(float, na_value=np.nan)
 
-    life = numbers("shelf_life")
+    life, pace = numbers("shelf_life"), pace_of(cycle)
     days = supplier["order_days"].str.lower().map(lambda text: [day in text for day in _WEEKDAYS])
     chain = Chain(
         ids=np.asarray(list(ids), object),
@@ -1160,13 +1186,14 @@ def chain_from_tables(
         cost=numbers("cost"),
         store=place[names["store"]].to_numpy(),
         volume=numbers("volume"),
-        shelf_life=np.where(np.isnan(life), np.inf, life),
+        shelf_life=pace.full(np.where(np.isnan(life), np.inf, life)),
         pack=numbers("pack_size"),
         minimum=numbers("minimum_order"),
-        lead_time=supplier["lead_time"].reindex(of["supplier"]).to_numpy(int),
-        may_order=np.array(days.reindex(of["supplier"]).tolist(), bool),
+        lead_time=pace.whole(supplier["lead_time"].reindex(of["supplier"])).astype(int),
+        may_order=np.array(days.reindex(of["supplier"]).tolist(), bool).reshape(len(names), cycle, pace.days).any(2),
         store_capacity=stores["capacity"].fillna(np.inf).to_numpy(float),
         store_names=tuple(stores["store"]),
+        cycle=cycle,
         **limits,
     )
     return with_holding(chain, yearly_rate, space)

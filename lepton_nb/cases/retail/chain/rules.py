@@ -25,7 +25,7 @@ def economic_lot(
     chain: Chain,
     mean: np.ndarray,
 ) -> np.ndarray:
-    r"""Return the lot that balances order lines against holding (infinite without holding cost is cut at 28 days).
+    r"""Return the lot that balances order lines against holding (infinite without holding cost is cut at four weeks).
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def economic_lot(
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         lot = np.sqrt(2 * chain.order_line_cost * mean / chain.holding)
-    return np.minimum(np.nan_to_num(lot, nan=0.0, posinf=np.inf), 28 * mean)
+    return np.minimum(np.nan_to_num(lot, nan=0.0, posinf=np.inf), chain.pace.weeks(4) * mean)
 
 
 def order_to(
@@ -100,7 +100,7 @@ def protection_days(
 def order_up_to_average(
     history: np.ndarray,
     start: int,
-    window: int = 28,
+    window: int | None = None,
     extra_days: float = 1.0,
     rounding: float = 0.5,
 ) -> ChainPolicy:
@@ -112,8 +112,8 @@ def order_up_to_average(
         demand known so far, then the days of the run (N, T + D)
     start : int
         column of the run's first day, T
-    window : int, default 28
-        days averaged
+    window : int | None, default None
+        days averaged; None: four weeks
     extra_days : float, default 1.0
         days of safety on top of the protection interval
     rounding : float, default 0.5
@@ -122,8 +122,8 @@ def order_up_to_average(
     total = np.cumsum(np.nan_to_num(np.asarray(history, float)), 1)
 
     def policy(state: State) -> np.ndarray:
-        today = start + state.t
-        mean = (total[:, today] - (total[:, today - window] if today >= window else 0)) / min(window, today + 1)
+        today, span = start + state.t, window or state.chain.pace.weeks(4)
+        mean = (total[:, today] - (total[:, today - span] if today >= span else 0)) / min(span, today + 1)
         days, sellable = protection_days(state)
         cap = np.where(np.isfinite(sellable), mean * np.where(np.isfinite(sellable), sellable, 0), np.inf)
         return order_to(state, mean * (days + extra_days), cap, mean, rounding, cap / 2)
@@ -156,7 +156,7 @@ def critical_ratios(
 def base_stock(
     history: np.ndarray,
     start: int,
-    window: int = 56,
+    window: int | None = None,
     service: float | None = None,
     highest: float = 0.99,
     rounding: float = 0.5,
@@ -169,8 +169,8 @@ def base_stock(
         demand known so far, then the days of the run (N, T + D)
     start : int
         column of the run's first day, T
-    window : int, default 56
-        days of recent demand
+    window : int | None, default None
+        days of recent demand; None: eight weeks
     service : float | None, default None
         probability of no stock-out in a protection interval; critical ratio if None
     highest : float, default 0.99
@@ -181,7 +181,8 @@ def base_stock(
     known = np.nan_to_num(np.asarray(history, float))
 
     def policy(state: State) -> np.ndarray:
-        chain, recent = state.chain, known[:, max(start + state.t + 1 - window, 0) : start + state.t + 1]
+        chain, today = state.chain, start + state.t + 1
+        recent = known[:, max(today - (window or chain.pace.weeks(8)), 0) : today]
         mean, deviation = recent.mean(1), recent.std(1)
         days, sellable = protection_days(state)
         ratio, keep = critical_ratios(chain, days - chain.lead_time + 1)
@@ -251,13 +252,14 @@ def newsvendor_policy(
         chain = state.chain
         days, sellable = protection_days(state)
         ratio, keep = critical_ratios(chain, days - chain.lead_time + 1)
-        span = np.minimum(sellable, 28).astype(int)
+        look = chain.pace.look
+        span = np.minimum(sellable, look).astype(int)
         total = np.cumsum(paths.at(state.t, int(max(days.max(), span.max()))), 0)
         each = np.arange(len(chain))
         level = pick_quantile(total[days - 1, :, each].T, np.minimum(ratio, highest))
 
         def sold_by(share):
-            return np.where(sellable <= 28, pick_quantile(total[span - 1, :, each].T, share), np.inf)
+            return np.where(sellable <= look, pick_quantile(total[span - 1, :, each].T, share), np.inf)
 
         return order_to(
             state, level, sold_by(keep), total[-1].mean(0) / len(total), rounding, sold_by(np.full(len(chain), 0.05))

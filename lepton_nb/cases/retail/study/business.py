@@ -36,6 +36,7 @@ from lepton_nb.business.modes import (
 from ....business.seasons import character, forecastability
 from ..chain.judging import judge_chain
 from ..chain.lots import stochastic
+from ..chain.pace import BY_WEEK
 from ..chain.replenishment import Ledger, nights_to_next_order
 from ..chain.rules import base_stock
 from ..parameters import Parameters
@@ -110,8 +111,9 @@ class Ground:
 
     def by_week(self, ledger: Ledger, off: pd.Series | None) -> list[pd.DataFrame]:
         """Return the offers of every week of a ledger."""
-        weeks = range(len(ledger.dates) // 7)
-        return [self.offers(ledger_books(ledger, self.item, slice(7 * w, 7 * w + 7)), off) for w in weeks]
+        week = ledger.chain.cycle
+        parts = [slice(first, first + week) for first in range(0, len(ledger.dates) // week * week, week)]
+        return [self.offers(ledger_books(ledger, self.item, part), off) for part in parts]
 
 
 def _spread_until_delivery(known: Known, forecast: Forecast, item: np.ndarray) -> dict:
@@ -124,7 +126,7 @@ def _spread_until_delivery(known: Known, forecast: Forecast, item: np.ndarray) -
         "line": item,
         "mean": mean,
         "variance": variance,
-        "safety": safety_holding(item, variance, chain.holding),
+        "safety": safety_holding(item, variance, chain.holding, nights=chain.cycle),
     }
 
 
@@ -148,8 +150,8 @@ def _ground(params: Parameters, known: Known, forecast: Forecast) -> Ground:
 def _came_before(params: Parameters, known: Known, forecast: Forecast, decision: Decision) -> list[Ledger]:
     """Run the plan on the practice weeks, and the base stock on the same weeks a year before, where there are such."""
     ledgers = [judge_chain(known.chain, known.practice, {"plan": stochastic(forecast.practice_outlook)})["plan"]]
-    first, days = known.start - 364, known.weeks.days
-    if first >= 56:
+    first, days = known.start - known.pace.weeks(52), known.weeks.days
+    if first >= known.pace.learn:
         same = weeks_of(known.data, known.panel, known.chain, known.history, first, first + days, known.history)
         rule = base_stock(known.history, same.start, service=params.service_level, **decision.settings["base stock"])
         ledgers.append(judge_chain(known.chain, same, {"base stock": rule})["base stock"])
@@ -210,7 +212,7 @@ def _profile(
     told = (trial.actual, trial.forecasts[forecast.chosen], trial.forecasts["seasonal_naive"])
     error = forecastability(groups, *(np.moveaxis(part, 0, 1) for part in told))
     return (
-        character(groups, known.panel.y[:, : known.start])[["season", "swing"]]
+        character(groups, known.panel.y[:, : known.start], week=known.chain.cycle)[["season", "swing"]]
         .join(error[["wape", "relative"]])
         .join(tipping[["break_even", "patient_needed"]])
         .assign(mode=by_group)
@@ -367,7 +369,10 @@ def sourcing_of(params: Parameters, known: Known, forecast: Forecast, decision: 
     judged = ground.offers(after, off)
     weekly = [week for ledger in ledgers for week in ground.by_week(ledger, off)]
     offered = cautious(weekly, pd.concat([part["units"] for part in earlier], axis=1).min(axis=1))
-    on, marks = _limits(params, known, ground, books), character(ground.item, known.panel.y[:, : known.start])
+    on, marks = (
+        _limits(params, known, ground, books),
+        character(ground.item, known.panel.y[:, : known.start], week=known.chain.cycle),
+    )
     by_group = choose_modes(merge_offers(offered, ground.group), *on).modes
     rivals = _rivals(ground, offered, judged, by_group, seasonal_rule(marks), on)
     ways, modes = compare_choices(rivals, judged, *on), rivals["chosen item by item"]
@@ -480,12 +485,13 @@ def _inside(known: Known, table: pd.DataFrame, regressed: pd.DataFrame) -> tuple
 
 def _priced(known: Known, plans: dict, offer: object, ahead: object, limits: Limits) -> pd.DataFrame:
     """Return what each way of pricing was expected to earn, and earned, money a week."""
+    week = known.chain.cycle
     rows = [
         (
             name,
             int((price != offer.price).sum()),
-            7 * price_gain_of(offer, price).mean(),
-            7 * judge_prices(ahead, offer, price, limits, known.data.truth).mean(),
+            week * price_gain_of(offer, price).mean(),
+            week * judge_prices(ahead, offer, price, limits, known.data.truth).mean(),
         )
         for name, price in plans.items()
     ]
@@ -513,13 +519,13 @@ def weekly_spread(
     return float(np.sqrt(np.mean(steps**2) / 2 * (stores / (stores - 1) if stores > 1 else 1)))
 
 
-def _trial(market: Market, cost: np.ndarray, moved: np.ndarray, expected: float) -> int | None:
+def _trial(market: Market, cost: np.ndarray, moved: np.ndarray, expected: float, week: int = 7) -> int | None:
     """Return the store-weeks in each half of a trial of the moved labels, on margins of the last year."""
     if not moved.any() or expected <= 0:
         return None
     margin = np.nansum((market.units * (market.price - cost[None, :, None]))[:, moved], axis=1)
-    weeks = min(52, margin.shape[1] // 7)
-    by_week = margin[:, -7 * weeks :].reshape(len(margin), weeks, 7).sum(axis=2)
+    weeks = min(52, margin.shape[1] // week)
+    by_week = margin[:, -week * weeks :].reshape(len(margin), weeks, week).sum(axis=2)
     return trial_size(weekly_spread(by_week), expected / len(margin))
 
 # %% ../../../../nbs/cases/retail/study/04_business.ipynb #67fd054d
@@ -531,7 +537,7 @@ def _labels(params: Parameters, known: Known, market: Market, estimated: Estimat
     plan = plan_prices(offer, limits)
     plans = {"price plan": plan.price, "fixed markup": fixed_markup(offer, limits)}
     priced = _priced(known, plans, offer, ahead, limits)
-    low, high = 7 * np.quantile(plan.gain, [0.05, 0.95])
+    low, high = known.chain.cycle * np.quantile(plan.gain, [0.05, 0.95])
     moved = np.abs(plan.price - offer.price) > 0.004
     labels = PriceLabels(
         changes=plan.table()[["item", "today", "new"]],
@@ -540,14 +546,14 @@ def _labels(params: Parameters, known: Known, market: Market, estimated: Estimat
         low=low,
         high=high,
         measured=known.data.truth is not None,
-        trial=_trial(market, offer.cost, moved, priced["expected"][0]),
+        trial=_trial(market, offer.cost, moved, priced["expected"][0], known.chain.cycle),
     )
     return labels, int(offer.free.sum())
 
 
 def _told_of_prices(params: Parameters, known: Known) -> Pricing:
     """Estimate elasticities, judge promotions and plan prices; raise where no elasticity can be estimated."""
-    tables, market = known.data.tables, _market(known, max(known.start - 1096, 0), known.start)
+    tables, market = known.data.tables, _market(known, max(known.start - 1096 // known.pace.days, 0), known.start)
     estimated = estimate(market, tables.get("calendar"), _warmth(known, market.days))
     try:
         (labels, movable), why = _labels(params, known, market, estimated), {}
@@ -569,6 +575,8 @@ def _told_of_prices(params: Parameters, known: Known) -> Pricing:
 
 def pricing_of(params: Parameters, known: Known) -> tuple[Pricing | None, str]:  # with the reason why there is none
     """Return what prices do and the price plan, or why these data tell nothing of prices."""
+    if known.pace == BY_WEEK:
+        return None, "Nothing is told of the prices: what they do is estimated from sales by the day, not by the week."
     try:
         told = _told_of_prices(params, known)
     except ElasticityError as error:

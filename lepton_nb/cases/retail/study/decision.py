@@ -8,7 +8,7 @@ __all__ = ['PLAN', 'RECORD', 'BY_HAND', 'free_rules', 'Standing', 'standing_of',
 
 # %% ../../../../nbs/cases/retail/study/03_decision.ipynb #e771eae9
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from scipy.stats import t as student
 from ....allocation.policy import best_settings, check_bound, compare, what_ifs
 from ..chain.judging import assumptions_moved, judge_chain, yearly_gain
 from ..chain.lots import evening_prices, foresight_bound, pick_series, point_lp, stochastic
+from ..chain.pace import BY_WEEK, Words, place_in_week
 from ..chain.plans import replenishment_program
 from ..chain.reasons import WatchedPlan, audit_log, recheck, watch, why
 from ..chain.replenishment import ChainPolicy, ChainSimulator, Ledger, State, audit, opening
@@ -46,6 +47,9 @@ def _settings(params: Parameters, known: Known, forecast: Forecast) -> dict[str,
         "base stock": {"rounding": [0.5, 0.8]},
         "newsvendor": {"highest": [0.9, 0.95, 0.98], "rounding": [0.5, 0.8]},
     }
+    if known.pace == BY_WEEK:  # eight weeks are few numbers for a spread, and a week's sales are much for safety
+        grids["base stock"]["window"] = [8, 13, 26]
+        grids["ordering up to average"]["extra_days"] = [0.0, 0.25, 0.5, 1.0]
     chain = ChainSimulator(known.chain)
     return {name: best_settings(chain, practice, makers[name], grids[name])[0] for name in makers}
 
@@ -266,8 +270,9 @@ def weekly_gain_over(
     signs = {"margin": 1, "waste_cost": -1, "holding_cost": -1, "order_cost": -1}
     names = {"margin": "margin", "waste_cost": "waste", "holding_cost": "holding", "order_cost": "order lines"}
     daily = pd.DataFrame({names[key]: sign * (ours[key] - theirs[key]).sum(0) for key, sign in signs.items()})
-    by_source = daily.groupby(np.arange(len(daily)) // 7).sum()
-    by_source.index = pd.Index(books[way].dates[::7], name="week")
+    cycle = books[way].chain.cycle
+    by_source = daily.groupby(np.arange(len(daily)) // cycle).sum()
+    by_source.index = pd.Index(books[way].dates[::cycle], name="week")
     total = books[way].by_period() - books[other].by_period()
     return WeeklyGain(other, by_source, total, *mean_interval(total))
 
@@ -311,7 +316,7 @@ def _tonight(known: Known, books: Mapping[str, Ledger], log: pd.DataFrame) -> tu
     items = known.data.tables["items"]
     supplier = items["supplier"].set_axis(items["item"].astype(str)) if "supplier" in items else pd.Series(dtype=object)
     rows = log[log["evening"] == f"{evening:%Y-%m-%d}"]
-    told = pd.Series({row["unique_id"]: why(row) for _, row in rows.iterrows()}, dtype=object)
+    told = pd.Series({row["unique_id"]: why(row, known.pace.words) for _, row in rows.iterrows()}, dtype=object)
     name = lines["store"].astype(str) + "/" + lines["item"].astype(str)
     packs = pd.Series(known.chain.pack, index=known.chain.ids.astype(str))
     lines = lines.assign(
@@ -322,12 +327,12 @@ def _tonight(known: Known, books: Mapping[str, Ledger], log: pd.DataFrame) -> tu
     return evening, lines[["store", "item", "group", "supplier", "units", "packs", "cost", "reason"]]
 
 
-def _sample(log: pd.DataFrame, evening: pd.Timestamp) -> list[str]:
+def _sample(log: pd.DataFrame, evening: pd.Timestamp, words: Words) -> list[str]:
     """Tell the dearest line of the evening and the dearest that a shared limit cut."""
     tonight, cut = log[log["evening"] == f"{evening:%Y-%m-%d}"], cut_lines(log)
     rows = [(tonight["ordered"] * tonight["cost"]).idxmax()] if len(tonight) else []
     rows += [int((cut["best_lot"] - cut["wish"]).mul(cut["cost"]).idxmax())] if len(cut) else []
-    return [why(log.loc[row]) for row in dict.fromkeys(rows)]
+    return [why(log.loc[row], words) for row in dict.fromkeys(rows)]
 
 
 def cut_lines(
@@ -351,11 +356,13 @@ def _smallest(known: Known) -> int:
 def _extensive(known: Known, outlook: Paths) -> dict:
     """Solve a week of the smallest store on five paths as one program, and say how that went."""
     chain, weeks = known.chain, known.weeks
-    weekday, mine = (known.dates[0].weekday() - 1) % 7, known.chain.store == _smallest(known)
+    place, mine = place_in_week(known.dates[0], chain.cycle), chain.store == _smallest(known)
+    weekday, written = (place - 1) % chain.cycle, chain.pace.written
     by_age, on_order = opening(chain, weeks.days, weeks.stock, weeks.on_order)
     state = State(-1, weekday, by_age, on_order, chain.may_order[:, weekday], chain.weekly_budget, chain)
-    paths = np.moveaxis(outlook.made[0][:5][:, mine, :7], 2, 0).astype(float)
-    problem = replenishment_program(pick_series(state, np.flatnonzero(mine)), paths, evenings=list(range(7))).problem
+    paths = np.moveaxis(outlook.made[0][:5][:, mine, :written], 2, 0).astype(float)
+    alone = pick_series(state, np.flatnonzero(mine))
+    problem = replenishment_program(alone, paths, evenings=list(range(written))).problem
     solution = solve(problem)
     told = ("status", "objective", "gap", "max_violation", "seconds")
     return size(problem) | {name: getattr(solution, name) for name in told}
@@ -405,7 +412,7 @@ def _solves(known: Known, outlook: Paths, plan: WatchedPlan) -> Solves:
 # %% ../../../../nbs/cases/retail/study/03_decision.ipynb #59563e3d
 def _half(outlook: Paths, count: int) -> Paths:
     """Keep the first paths of every evening."""
-    return Paths({first: made[:count] for first, made in outlook.made.items()})
+    return replace(outlook, made={first: made[:count] for first, made in outlook.made.items()})
 
 
 def _tornado(params: Parameters, known: Known, forecast: Forecast, rule: ChainPolicy) -> pd.DataFrame:
@@ -417,9 +424,9 @@ def _tornado(params: Parameters, known: Known, forecast: Forecast, rule: ChainPo
 
 
 def _redeciding(params: Parameters, known: Known, forecast: Forecast, profit: float) -> float:
-    """Return what a new forecast every evening earns over one a week, money a week."""
-    once = {"a forecast a week": stochastic(forecast.weekly_outlook)}
-    stale = judge_chain(known.chain, known.weeks, once)["a forecast a week"]
+    """Return what a new forecast every evening earns over one a week (by the week, over one in four), money a week."""
+    seldom = {"stale": stochastic(forecast.stale_outlook)}
+    stale = judge_chain(known.chain, known.weeks, seldom)["stale"]
     return (profit - stale.summary()["profit"]) * (1 / params.evaluation_weeks)
 
 # %% ../../../../nbs/cases/retail/study/03_decision.ipynb #721243ae
@@ -440,7 +447,7 @@ class Decision:
     over_rule : WeeklyGain
         over the best rule of thumb
     redeciding : float
-        a new forecast every evening over one a week, money a week
+        a new forecast every evening over one that is seldom renewed, money a week
     limits : pd.DataFrame
         worst use of every limit by the plan
     solves : Solves
@@ -470,7 +477,7 @@ class Decision:
     standing: Standing
     over_today: WeeklyGain
     over_rule: WeeklyGain  # over the best rule of thumb
-    redeciding: float  # a new forecast every evening over one a week, money a week
+    redeciding: float  # a new forecast every evening over one that is seldom renewed, money a week
     limits: pd.DataFrame  # worst use of every limit by the plan
     solves: Solves
     tornado: pd.DataFrame  # assumption, less, more, swing: yearly gain over the simple rule, money
@@ -507,7 +514,7 @@ def _asked(params: Parameters, known: Known, books: Mapping[str, Ledger], plan: 
         "tonight": tonight,
         "log": log,
         "failing": recheck(log, stamp, parameters),
-        "sample": _sample(log, evening),
+        "sample": _sample(log, evening, known.pace.words),
     }
 
 # %% ../../../../nbs/cases/retail/study/03_decision.ipynb #49a8a382
@@ -529,7 +536,7 @@ def decision_of(params: Parameters, known: Known, forecast: Forecast) -> Decisio
         limits=audit(books[PLAN]),
         solves=_solves(known, forecast.outlook, plan),
         tornado=_tornado(params, known, forecast, free_rules(params, known, settings)[simple]),
-        usual_gain=(profit[PLAN] - profit[simple]) * 365 / known.weeks.days,
+        usual_gain=(profit[PLAN] - profit[simple]) * 365 / known.weeks.calendar_days,
         fill=_fill(books),
         replayed=_replay_ratio(known, books),
         **_asked(params, known, books, plan),

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..chain.judging import judge_chain
+from ..chain.pace import Pace
 from ..chain.replenishment import Chain, Weeks, check_chain
 from ..chain.rules import replay
 from ..parameters import Parameters
@@ -21,6 +22,7 @@ from lepton_nb.cases.retail.setting import (
     daily_table,
     first_judged_day,
     hot_spots,
+    pace_of_panel,
     wanted,
     weeks_of,
 )
@@ -52,7 +54,7 @@ class Known:
     weeks : Weeks
         those that judge
     practice : Weeks
-        the four before them
+        the four before them, or eight where orders go out by the week
     weekly : pd.DataFrame
         what the chain sold: week, units
     by_group : pd.DataFrame
@@ -70,7 +72,7 @@ class Known:
     notes: tuple[str, ...]  # what will work, but perhaps not as meant
     history: np.ndarray  # demand as the chain could know it, units (N, T)
     weeks: Weeks  # those that judge
-    practice: Weeks  # the four before them
+    practice: Weeks  # the four before them, or eight where orders go out by the week
     weekly: pd.DataFrame  # what the chain sold: week, units
     by_group: pd.DataFrame  # sales of a week over the row's own mean: groups down, weeks across
     by_store: pd.DataFrame  # the same by store
@@ -79,6 +81,11 @@ class Known:
     def dates(self) -> pd.DatetimeIndex:
         """The judged days (D,)."""
         return self.weeks.dates
+
+    @property
+    def pace(self) -> Pace:
+        """What follows from ordering by the day or by the week."""
+        return self.chain.pace
 
 # %% ../../../../nbs/cases/retail/study/01_known.ipynb #c8822d65
 def _kind(data: Dataset) -> str:
@@ -90,11 +97,12 @@ def _kind(data: Dataset) -> str:
 
 def _weekly(panel: Panel) -> pd.DataFrame:
     """Sum the chain's sales to whole weeks that end with the last day."""
-    count = panel.end // 7
+    cycle = pace_of_panel(panel).cycle
+    count = panel.end // cycle
     sold = np.nansum(panel.y, axis=0)[: panel.end]
-    first = panel.end - 7 * count
+    first = panel.end - cycle * count
     return pd.DataFrame(
-        {"week": panel.ds[first : panel.end : 7], "units": sold[-7 * count :].reshape(count, 7).sum(axis=1)}
+        {"week": panel.ds[first : panel.end : cycle], "units": sold[first:].reshape(count, cycle).sum(axis=1)}
     )
 
 # %% ../../../../nbs/cases/retail/study/01_known.ipynb #cb578332
@@ -185,7 +193,7 @@ def known_of(
         notes=(*notes, *gaps),
         history=history,
         weeks=weeks,
-        practice=weeks_of(data, panel, chain, history, start - 28, start, history),
+        practice=weeks_of(data, panel, chain, history, start - chain.pace.practice, start, history),
         weekly=_weekly(panel),
         by_group=hot_spots(panel, "group"),
         by_store=hot_spots(panel, "store"),

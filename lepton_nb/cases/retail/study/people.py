@@ -315,7 +315,7 @@ def _customers(known: Known, register: Register, seed: int) -> tuple[Customers |
     """Profile, segment and forecast the customers, or say why that cannot be done."""
     try:
         items = known.data.tables["items"]
-        return know_customers(register.lines, items, known.dates[0], len(known.dates), seed), ""
+        return know_customers(register.lines, items, known.dates[0], known.weeks.calendar_days, seed), ""
     except ProfileError as error:
         return None, f"Customers are left out: {str(error).rstrip('.')}."
 
@@ -424,7 +424,7 @@ def lists_of(
     tuple[Lists | None, dict[str, str]]
         with the reasons for what there is none of
     """
-    end = known.dates[-1] + pd.Timedelta(days=1)
+    end = known.dates[-1] + pd.Timedelta(days=known.pace.days)
     try:
         studied = _studied(known, register, end)
     except RecommendError as error:

@@ -31,7 +31,7 @@ from ..parameters import Parameters
 from ..setting import usual_over_judged
 from .business import Business
 from .decision import PLAN, Decision, cheapest_way
-from .forecast import AHEAD, TRUTH, Forecast
+from .forecast import TRUTH, Forecast
 from .known import Known
 from .people import People
 from ....demand.features import History, history
@@ -56,7 +56,9 @@ def _worse_paths(
     for name, parts in mixtures.items():
         mean = Mixed(forecast.outlook, known.start, last_week, parts["seasonal_naive"])
         spread = Calibrated.fit(mixed, panel.cut(known.start), name)
-        yield name, demand_paths(mean, spread, log_book, at, known.start, AHEAD, few, params.seed)
+        pace = known.pace
+        drawn = demand_paths(mean, spread, log_book, at, known.start, pace.ahead, few, params.seed, pace.cycle)
+        yield name, drawn
 
 
 def _true_paths(
@@ -69,8 +71,9 @@ def _true_paths(
     truth = TrueMean(np.nan_to_num(known.data.truth.at(panel.ids, panel.ds, "expected")))
     told = np.stack([truth.expected[:, first : first + horizon] for first in forecast.validation])
     spread = Calibrated.fit(replace(forecast.trial, forecasts={"truth": told}), panel.cut(known.start), "truth")
-    at = sorted({-1, *forecast.evenings})
-    yield TRUTH, demand_paths(truth, spread, log_book, at, known.start, AHEAD, few, params.seed)
+    at, pace = sorted({-1, *forecast.evenings}), known.pace
+    drawn = demand_paths(truth, spread, log_book, at, known.start, pace.ahead, few, params.seed, pace.cycle)
+    yield TRUTH, drawn
 
 
 def profits_by_forecast(
@@ -86,7 +89,8 @@ def profits_by_forecast(
     few, log_book = max(20, params.paths // 4), history(known.panel)
     paths = dict(_worse_paths(params, known, forecast, log_book, few))
     paths |= dict(_true_paths(params, known, forecast, log_book, few))
-    paths[forecast.chosen] = Paths({first: made[:few] for first, made in forecast.outlook.made.items()})
+    thin = {first: made[:few] for first, made in forecast.outlook.made.items()}
+    paths[forecast.chosen] = replace(forecast.outlook, made=thin)
     books = judge_chain(known.chain, known.weeks, {name: stochastic(made) for name, made in paths.items()})
     return {name: ledger.by_period() for name, ledger in books.items()}
 
@@ -237,7 +241,7 @@ def _ordering_steps(decision: Decision) -> Iterator[tuple]:
     yield "3 allocate", "the plan on top of it", at.over_rule, measured, True
     yield (
         "3 allocate",
-        "of this, a new forecast every evening",
+        f"of this, a new forecast every {decision.books[PLAN].chain.pace.words.evening}",
         decision.redeciding,
         "measured; part of the plan",
         False,

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 from threadpoolctl import threadpool_limits
 
+from ..chain.pace import pace_of
 from ..parameters import Parameters
+from ..setting import cycle_of
 from .business import Business, business_of
 from .decision import Decision, decision_of
 from .forecast import Forecast, forecast_of
@@ -217,7 +219,9 @@ def _known_without_data(params: Parameters, data: Dataset) -> Known:
 def with_costs(params: Parameters, data: Dataset) -> tuple[Parameters, list[str]]:
     """Give the costs of the project that nobody gave in proportion to a year's sales, and say so in words."""
     sales = data.tables["sales"]
-    yearly = float((sales["units"] * sales["price"]).sum()) / sales["date"].nunique() * 365
+    yearly = (
+        float((sales["units"] * sales["price"]).sum()) / (sales["date"].nunique() * pace_of(cycle_of(data)).days) * 365
+    )
     assumed = {"project_cost": min(40_000.0, 0.008 * yearly), "running_cost": min(12_000.0, 0.0024 * yearly)}
     missing = {name: float(value) for name, value in assumed.items() if getattr(params, name) is None}
     told = {
