@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lepton_nb.allocation.guaranteed_service import (
-    Chain,
-    ChainError,
+    SupplyChain,
+    SupplyChainError,
     bridged,
     local_search,
     longest_times,
@@ -29,7 +29,7 @@ WILLEMS = Path(os.environ.get("LEPTON_NB_DATA", "no data")) / "manufacturing/sup
 HEAD = "stage_id,lead_time,max_s_time,cost_rate,risk_pool,ext_demand_mean,ext_demand_std,ext_demand_thres,up_stages\n"
 
 
-def network(seed: int, layers=(2, 2, 2), whole: bool = True, longest: int = 4) -> Chain:
+def network(seed: int, layers=(2, 2, 2), whole: bool = True, longest: int = 4) -> SupplyChain:
     """Layers, each stage with suppliers in any layer before; the last and some others serve outside."""
     rng, n = np.random.default_rng(seed), sum(layers)
     layer, arcs = np.repeat(np.arange(len(layers)), layers), []
@@ -42,10 +42,10 @@ def network(seed: int, layers=(2, 2, 2), whole: bool = True, longest: int = 4) -
     promise = np.where(outside, rng.integers(0, 3, n), np.inf)
     value = rng.lognormal(1, 1, n)
     names = [f"s{i}" for i in range(n)]
-    return Chain(names, time, value, arcs, promise, outside * rng.uniform(1, 9, n), outside * 1.5)
+    return SupplyChain(names, time, value, arcs, promise, outside * rng.uniform(1, 9, n), outside * 1.5)
 
 
-def try_all(chain: Chain) -> float:
+def try_all(chain: SupplyChain) -> float:
     cost, best = stock_costs(chain), np.inf
     top = np.minimum(longest_times(chain), chain.promise).astype(int)
     for quoted in product(*(range(t + 1) for t in top)):
@@ -74,7 +74,9 @@ def test_on_a_tree_prices_find_the_optimum(seed):
     arcs = [(i, int(rng.integers(i + 1, n)), 1.0) for i in range(n - 1)]
     promise, ends = np.full(n, np.inf), np.arange(n) == n - 1
     promise[-1] = 2
-    chain = Chain(list(range(n)), rng.integers(0, 9, n), rng.uniform(1, 9, n), arcs, promise, ends * 5.0, ends * 1.0)
+    chain = SupplyChain(
+        list(range(n)), rng.integers(0, 9, n), rng.uniform(1, 9, n), arcs, promise, ends * 5.0, ends * 1.0
+    )
     prices, chords = prove_by_prices(chain, gap=1e-7).placement, prove_by_chords(chain)
     assert prices.gap <= 1e-6
     assert prices.value <= chords.value * (1 + 1e-9) and chords.bound <= prices.value * (1 + 1e-9)
@@ -108,7 +110,7 @@ def test_levels_hold_the_quotes_of_the_optimum(seed):
 def test_units_go_over_all_paths():
     arcs = [(0, 1, 2), (0, 2, 3), (1, 3, 1), (2, 3, 4), (2, 4, 1)]
     ends = np.array([0, 0, 0, 1, 1])
-    chain = Chain("abcde", [1] * 5, [1, 2, 3, 4, 5], arcs, np.where(ends, 0, np.inf), [0, 0, 0, 3, 4], ends)
+    chain = SupplyChain("abcde", [1] * 5, [1, 2, 3, 4, 5], arcs, np.where(ends, 0, np.inf), [0, 0, 0, 3, 4], ends)
     assert unit_values(chain).tolist() == [1, 4, 6, 4 + 4 + 24, 5 + 6]
     assert pooled_deviation(chain)[0] == pytest.approx(np.hypot(3 * (2 + 12), 4 * 3))
 
@@ -147,14 +149,14 @@ def test_a_placement_is_told_stage_by_stage():
 )
 def test_a_chain_that_makes_no_sense_is_refused(changed, words):
     usual = {"names": "ab", "time": [1, 1], "added": [1, 1], "arcs": [(0, 1, 1)], "promise": [np.inf, 0]}
-    with pytest.raises(ChainError, match=words):
-        Chain(**usual | {"deviation": [0, 1], "factor": [0, 1]} | changed)
+    with pytest.raises(SupplyChainError, match=words):
+        SupplyChain(**usual | {"deviation": [0, 1], "factor": [0, 1]} | changed)
 
 
 def test_quotes_that_cannot_be_kept_are_refused():
-    chain = Chain("ab", [1, 1], [1, 1], [(0, 1, 1)], [np.inf, 0], [0, 1], [0, 1])
+    chain = SupplyChain("ab", [1, 1], [1, 1], [(0, 1, 1)], [np.inf, 0], [0, 1], [0, 1])
     for quoted in ([2, 0], [0, 1], [-1, 0]):
-        with pytest.raises(ChainError, match="quotes what it cannot"):
+        with pytest.raises(SupplyChainError, match="quotes what it cannot"):
             stock_value(chain, np.array(quoted))
 
 
@@ -175,7 +177,7 @@ def test_quotes_that_cannot_be_kept_are_refused():
 def test_a_wrong_file_is_refused_by_line(tmp_path, text, words):
     file = tmp_path / "chain.csv"
     file.write_text(text)
-    with pytest.raises(ChainError, match=words):
+    with pytest.raises(SupplyChainError, match=words):
         read_chain(file)
 
 

@@ -12,9 +12,9 @@ from lepton_nb.allocation.location import (
     Facilities,
     LocationError,
     drop_sites,
-    facility_program,
     flows,
     locate,
+    location_program,
     read_cap,
     who_is_far,
 )
@@ -122,7 +122,7 @@ def test_sites_that_stand_and_a_limit_on_their_number(seed):
 
 def test_rows_for_pairs_are_what_makes_the_relaxation_strong():
     f = made(3, customers=8, sites=6)
-    program = facility_program(f)
+    program = location_program(f)
     weak = [r for r, name in enumerate(program.row_names) if not name.startswith("from_an_open_site")]
     from dataclasses import replace
 

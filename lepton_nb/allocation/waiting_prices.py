@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lepton_nb.allocation.guaranteed_service import (
-    Chain,
-    ChainError,
     Placement,
+    SupplyChain,
+    SupplyChainError,
     local_search,
     longest_times,
     stock_costs,
@@ -48,7 +48,7 @@ def _joined(
 
 
 def quote_levels(
-    chain: Chain,
+    chain: SupplyChain,
     resolution: int = 100,
     most: int = 500,
 ) -> list[np.ndarray]:
@@ -56,7 +56,7 @@ def quote_levels(
 
     Parameters
     ----------
-    chain : Chain
+    chain : SupplyChain
     resolution : int, default 100
         levels of the longest time that can be told apart
     most : int, default 500
@@ -89,7 +89,7 @@ class _Prices:
 
     Attributes
     ----------
-    chain : Chain
+    chain : SupplyChain
     levels : list[np.ndarray]
         breakpoints of each stage's quote
     waits : list[np.ndarray]
@@ -112,7 +112,7 @@ class _Prices:
         column at each level of a stage's quote
     """
 
-    chain: Chain
+    chain: SupplyChain
     levels: list[np.ndarray]  # breakpoints of each stage's quote
     waits: list[np.ndarray]  # rows of each table
     quotes: list[np.ndarray | None]  # columns of each table
@@ -132,7 +132,7 @@ def _distinct(times: np.ndarray, most: float) -> np.ndarray:
 
 
 def _table(
-    chain: Chain, i: int, levels: list[np.ndarray], c: float
+    chain: SupplyChain, i: int, levels: list[np.ndarray], c: float
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Return rows, columns and costs of a stage."""
     sources = chain.suppliers[i]
@@ -148,7 +148,7 @@ def _table(
     return waits, quotes, np.where(x >= -1e-7, c * np.sqrt(np.maximum(x, 0)), np.inf)
 
 # %% ../../nbs/allocation/11_waiting_prices.ipynb #cell-010
-def _prepare(chain: Chain, levels: list[np.ndarray]) -> _Prices:
+def _prepare(chain: SupplyChain, levels: list[np.ndarray]) -> _Prices:
     """Build the tables of all stages, with prices of zero."""
     n = range(len(chain.names))
     rows, columns, cost = (
@@ -246,7 +246,7 @@ class Proof:
 
 
 def prove_by_prices(
-    chain: Chain,
+    chain: SupplyChain,
     gap: float = 1e-4,
     sweeps: int = 400,
     resolutions: Sequence[int] = (100, 400, 1600, 10**6),
@@ -255,7 +255,7 @@ def prove_by_prices(
 
     Parameters
     ----------
-    chain : Chain
+    chain : SupplyChain
     gap : float, default 0.0001
         relative, at which it stops
     sweeps : int, default 400
@@ -270,7 +270,9 @@ def prove_by_prices(
     >>> assert np.isclose(proof.placement.value, min(hand)) and proof.placement.gap < 1e-9
     >>> hand, proof.placement
     """
-    ChainError.require(gap >= 0 and sweeps >= 1, f"gap is {gap} and sweeps {sweeps}; give 0 or more and 1 or more")
+    SupplyChainError.require(
+        gap >= 0 and sweeps >= 1, f"gap is {gap} and sweeps {sweeps}; give 0 or more and 1 or more"
+    )
     best, costs, history, prices = local_search(chain), stock_costs(chain), [], None
     for resolution in resolutions:
         levels = quote_levels(chain, resolution)

@@ -30,7 +30,7 @@ from .findings import LISTED, DataError, grouped, log_table, note, problem, show
 from .keys import as_texts, category, codes_of, keys_from, small
 from .names import respelled, respellings
 from .parsing import PARSERS, ZONE_MEND, Parsed, unknown_zone
-from .spreadsheets import BOOKS, OTHER_BOOKS, Book, column_number, letters_of, open_book
+from .spreadsheets import BOOKS, OTHER_BOOKS, Workbook, column_number, letters_of, open_book
 
 # %% ../../nbs/data/03_reading.ipynb #cell-012
 HEADER_LINES = 50  # lines that the names in a header may run over
@@ -379,7 +379,7 @@ def _joined(count: int, parts: list[tuple[np.ndarray, Parsed]]) -> Parsed:
 class Sheet:
     """One sheet of an open workbook."""
 
-    book: Book
+    book: Workbook
     title: str
 
     @property
@@ -722,7 +722,7 @@ def _table_named(contract: Contract, name: str) -> str:
     return plain(name) if plain(name) in contract.columns else synonym(name, absent, contract.synonyms) or ""
 
 
-def _sheet_for(contract: Contract, book: Book, table: str, left: list[str]) -> list[str]:
+def _sheet_for(contract: Contract, book: Workbook, table: str, left: list[str]) -> list[str]:
     """Give the sheets that may hold the table of the workbook's name: those whose header knows most of its columns."""
     known = _names_known(contract, table)
     rows = {title: book.rows(title) for title in left}
@@ -754,7 +754,7 @@ def find_sheets(contract: Contract, path: Path) -> Found:
     return found
 
 
-def _tell_of_sheets(contract: Contract, book: Book, found: Found, left: list[str]) -> None:
+def _tell_of_sheets(contract: Contract, book: Workbook, found: Found, left: list[str]) -> None:
     """Note which sheets are read and which are not, and name those that are like a table."""
     for table, sheet in found.tables.items():
         found.notes.append(note(book.path.name, "sheet", 0, sheet.title, table, "the sheet that is read as the table"))

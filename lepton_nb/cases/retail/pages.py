@@ -136,15 +136,9 @@ def weekly_gains(s: Study) -> pd.DataFrame:
 def fans_shown(s: Study) -> Fans:
     """Lay out the forecast of every series for the picker: 90% and 50% bands, middle and what came."""
     fans = s.forecast.fans
-<<<<<<< HEAD
-    days = [f"{day:%a %d %b}" for day in fans.days]
+    days = list(fans.days.strftime(s.known.pace.words.short))
     low, inner_low, middle, inner_high, high = np.moveaxis(fans.values, 2, 0)
     return Fans(list(fans.ids), days, low, middle, high, fans.demand, inner_low, inner_high)
-=======
-    days = list(fans.days.strftime(s.known.pace.words.short))
-    low, middle, high = (fans.values[:, :, at] for at in (0, fans.values.shape[2] // 2, -1))
-    return Fans(list(fans.ids), days, low, middle, high, fans.demand)
->>>>>>> weekly
 
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-010
 _FIELDS = {

@@ -459,12 +459,7 @@ def juice_terms(tables, cost, volume, words, log) -> tuple[dict, pd.DataFrame, l
     items = tables["items"].assign(cost=lambda t: t.item.map(cost), volume=lambda t: t.item.map(volume))
     words = [word for word in words if not word.startswith(("Unit cost", "Room: "))]
     words += [
-<<<<<<< HEAD
         "Unit cost: from the recorded margin (median over stores and weeks), not assumed. Room: the size of the "
         "carton.",
-        "Rows are weeks, dated by their first day (Thursday).",
-=======
-        "Unit cost: from the recorded margin (median over stores and weeks), not assumed. Room: the size of the carton.",
->>>>>>> weekly
     ]
     return {**tables, "items": items}, log, words

@@ -4,11 +4,7 @@
 
 # %% auto #0
 __all__ = ['WORLD', 'M5', 'RETAIL', 'JUICE', 'LONELY', 'STRAY', 'FEW', 'SOURCES', 'read_m5', 'read_online_retail',
-<<<<<<< HEAD
-           'invoice_lines', 'read_dominicks', 'unusable', 'misdated', 'beside', 'no_lot', 'spacing']
-=======
-           'invoice_lines', 'read_dominicks', 'unusable', 'misdated', 'beside']
->>>>>>> weekly
+           'invoice_lines', 'read_dominicks', 'unusable', 'misdated', 'beside', 'no_lot']
 
 # %% ../../../nbs/cases/retail/02_sources.ipynb #326dac5e
 from pathlib import Path
@@ -17,12 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-<<<<<<< HEAD
-from .cleaning import NAMED_IN, clean
-=======
 from .chain.pace import BY_WEEK
-from .cleaning import clean, period_of, spacing
->>>>>>> weekly
+from .cleaning import NAMED_IN, clean, period_of, spacing
 from lepton_nb.cases.retail.public import (
     Logistics,
     assume_logistics,
@@ -302,20 +294,12 @@ def _priced_by_cost(read: Tables, share: float) -> tuple[pd.DataFrame, list[str]
 
 
 def _made_ready(read: Tables, currency: str) -> tuple[dict, pd.DataFrame, list[str]]:
-<<<<<<< HEAD
     """Clean a user's tables, taken out of `read`, and complete them; give tables, log, and what was assumed."""
-    assume = Logistics(currency=currency, shelf_life=((0.0, None),))
+    period = 7 if period_of(read["sales"]) == "week" else 1
+    assume = Logistics(currency=currency, shelf_life=((0.0, None),), period=period)
     read["sales"], words = _priced_by_cost(read, assume.cost_share)
     read |= {name: as_texts(frame) for name, frame in read.items() if name not in NAMED_IN}
     tables, log = clean(read, consume=True)
-=======
-    """Clean a user's tables and complete them; give tables, log, and what was assumed."""
-    period = 7 if period_of(read["sales"]) == "week" else 1
-    assume = Logistics(currency=currency, shelf_life=((0.0, None),), period=period)
-    sales, words = _priced_by_cost(read, assume.cost_share)
-    read["sales"] = sales
-    tables, log = clean(read)
->>>>>>> weekly
     tables, assumed = assume_logistics(tables, assume)
     return tables, log, [*words, *assumed]
 
