@@ -1,7 +1,9 @@
 """Corner cases of partialling, elasticity and pricing: known answers, peers, properties, what is refused."""
 
+import importlib.util
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -115,6 +117,40 @@ def test_known_elasticities_lie_in_their_intervals():
     assert inside.mean() >= 0.8
     assert abs(np.mean([t.elasticity.iloc[0] for t in found]) + 2.0) < 0.15
     assert all(((t.promotion_low < 0.3) & (0.3 < t.promotion_high)).mean() > 0.5 for t in found)
+
+
+def foreign():
+    """Load the benchmark's worlds that are not built from the estimator's own terms."""
+    place = Path(__file__).parents[1] / "benchmarks" / "foreign.py"
+    if not place.is_file():
+        pytest.skip("the benchmarks are not at hand")
+    spec = importlib.util.spec_from_file_location("foreign", place)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    "world, shared, least", [("hinge", 1, 0.8), ("other noise", 1, 0.75), ("no harmonics", 4, 0.8)]
+)
+def test_intervals_hold_in_worlds_that_are_not_made_of_the_estimators_terms(world, shared, least):
+    made, inside, items = foreign(), 0, 0
+    for seed in (101, 102):
+        market, temperature, truth = made.foreign_world(seed, made.WORLDS[world])
+        table = estimate(market, temperature=temperature, shared=shared).table
+        row = made.covered(table[table["status"] == ""], truth, world, "ours", seed)
+        inside, items = inside + row["inside"], items + row["items"]
+    assert items >= 30 and inside / items >= least
+
+
+def test_wider_clusters_widen_the_intervals_where_the_season_moves_in_steps():
+    made = foreign()
+    market, temperature, _ = made.foreign_world(103, made.WORLDS["no harmonics"])
+    one, four = (estimate(market, temperature=temperature, shared=shared).table for shared in (1, 4))
+    assert np.allclose(one["elasticity"], four["elasticity"])
+    assert (four["high"] - four["low"]).median() > 1.1 * (one["high"] - one["low"]).median()
+    with pytest.raises(ElasticityError, match="shared is 0"):
+        estimate(market, shared=0)
 
 
 def test_a_dip_after_promotions_is_found_where_there_is_one():

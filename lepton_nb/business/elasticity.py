@@ -375,6 +375,7 @@ def fit_group(
     X: np.ndarray,
     week: np.ndarray,
     learner: Callable,
+    shared: int = 1,
 ) -> list[tuple]:
     """Estimate all items of one group.
 
@@ -389,6 +390,8 @@ def fit_group(
     week : np.ndarray
         cluster and block of each day (T,)
     learner : Callable
+    shared : int, default 1
+        weeks of a cluster
 
     Returns
     -------
@@ -416,7 +419,7 @@ def fit_group(
             use[4:] = True, promotion[j].max() > 0.5
             place = int(np.flatnonzero(rivals[i] == j)[0])
             R = R[:, [*range(1 + k), 1 + k + place, 1 + k + r + place]]
-        out.append((status[i] if R.any() else CONSTANT, j, *fit_item(R[:, :7], weight[i], week, use)))
+        out.append((status[i] if R.any() else CONSTANT, j, *fit_item(R[:, :7], weight[i], week // shared, use)))
     return out
 
 # %% ../../nbs/business/04_elasticity.ipynb #cell-026
@@ -425,6 +428,7 @@ def estimate(
     calendar: pd.DataFrame | None = None,
     temperature: np.ndarray | None = None,
     learner: Callable = ridge,
+    shared: int = 1,
 ) -> Estimates:
     """Estimate own price, promotion, pull-forward and substitution of every item, with 95% intervals.
 
@@ -438,7 +442,11 @@ def estimate(
         degrees Celsius, one for each day of the market
     learner : Callable, default ridge
         makes a scikit-learn regressor for both predictions
+    shared : int, default 1
+        weeks that share their shocks, a cluster; 4 where the season moves in steps of some weeks
     """
+    if not 1 <= shared <= 8:
+        raise ElasticityError(f"shared is {shared}; shocks are shared by 1 to 8 weeks")
     if (market.days[1] - market.days[0]).days != 1 or len(market.days) < 120:
         raise ElasticityError(
             f"{len(market.days)} dates, {(market.days[1] - market.days[0]).days} days apart: "
@@ -451,7 +459,7 @@ def estimate(
         at = np.flatnonzero(market.groups == group)
         X = np.column_stack([base, 0.7 * rest_of_chain(pooled["y"], market.groups, group)])
         part = {name: values[:, at] if name in ("y", "share") else values[at] for name, values in pooled.items()}
-        for i, row in zip(at, fit_group(part, market.censored[:, at], X, week, learner)):
+        for i, row in zip(at, fit_group(part, market.censored[:, at], X, week, learner, shared)):
             found[i], partner[i] = row, at[row[1]] if row[1] >= 0 else -1
     theta, covariance = np.array([row[2] for row in found]), np.array([row[3] for row in found])
     return Estimates(report(market, found, partner, theta, covariance), theta, covariance)
