@@ -42,6 +42,7 @@ from lepton_nb.people.worth import (
     _choose,
     _corrected,
     _forecasts,
+    _judge,
     _morning,
     _outcome_after,
     calibration,
@@ -375,6 +376,25 @@ def test_the_choice_is_by_all_four_errors():
         index=["mean of all", "same as the last period", "BG/NBD", "blend"],
     )
     assert _choose(scores) == "BG/NBD"
+    assert _choose(scores.mul([1, 1, 1.2, 1], axis=0)) == "same as the last period", "a free forecast may be the best"
+
+
+def test_visits_are_scored_by_absolute_error_with_the_median_and_squared_with_the_mean():
+    people = pd.Index(["a", "b", "c", "d"], name="person")
+    told = pd.DataFrame({"visits": 0.5, "value": 2.0, "median_visits": [0.0, 0.0, 0.0, 1.0]}, index=people)
+    scores = _judge({"one": told}, (np.array([0.0, 0.0, 0.0, 3.0]), np.array([0.0, 0.0, 0.0, 8.0]))).loc["one"]
+    by_hand = [2 / 4, np.sqrt((3 * 0.25 + 2.5**2) / 4), 12 / 4, np.sqrt((3 * 4 + 36) / 4)]
+    assert np.allclose(scores[["visits_MAE", "visits_RMSE", "value_MAE", "value_RMSE"]], by_hand)
+
+
+def test_every_forecast_says_a_median_that_halves_what_came_in_a_world_of_its_own():
+    days = visits(check_lines(LINES_OF_SHOP))
+    told = held_out(days, END - pd.Timedelta(days=56), 56)
+    for name, made in told.forecasts.items():
+        assert list(made) == ["visits", "value", "median_visits"], name
+    came, said = told.outcome[0], told.forecasts["BG/NBD"]
+    assert np.abs(said["median_visits"] - came).mean() <= np.abs(said["visits"] - came).mean()
+    assert 0.4 < ((came > said["median_visits"]) + 0.5 * (came == said["median_visits"])).mean() < 0.6
 
 
 def test_letters_go_to_nobody_without_consent_and_not_at_any_price():

@@ -210,6 +210,34 @@ def _regression(
     )
     return fitted.predict((_traits(now, what) - mean) / spread) * unit
 
+# %% ../../nbs/people/06_worth.ipynb #cell-026
+def _median_visits(
+    made: Morning,
+    forecast: pd.DataFrame,
+    n: int = 200,
+    seed: int = 0,
+) -> np.ndarray:
+    """Return the median of each customer's visits, drawn at the level of a mean forecast.
+
+    Parameters
+    ----------
+    made : Morning
+    forecast : pd.DataFrame
+        visits: the mean of each customer
+    n : int, default 200
+        draws
+    seed : int, default 0
+
+    Returns
+    -------
+    np.ndarray
+        (P,)
+    """
+    level = forecast["visits"].to_numpy(float) / np.maximum(made.history["model"].to_numpy(float), 1e-9)
+    return np.median(
+        draw_purchases(made.visit_model, made.history, made.days / 7, n, seed, np.clip(level, 0, 20)), axis=0
+    )
+
 # %% ../../nbs/people/06_worth.ipynb #cell-013
 def _forecasts(
     now: Morning,
@@ -230,7 +258,7 @@ def _forecasts(
     Returns
     -------
     dict[str, pd.DataFrame]
-        name -> visits, value (index person)
+        name -> visits, value, median_visits (index person)
     """
     h, out = now.history, {}
     known = h.index if past is None else past.history.index
@@ -248,19 +276,27 @@ def _forecasts(
             made["average"] = (made["blend"] + made["regression"]) / 2
         for name, values in made.items():
             out.setdefault(name, {})[what] = values
-    return {name: pd.DataFrame(columns, index=h.index) for name, columns in out.items()}
+    frames = {name: pd.DataFrame(columns, index=h.index) for name, columns in out.items()}
+    middle = {
+        "mean of all": float(h["last"].reindex(known).median()),
+        "same as the last period": h["last"].to_numpy(),
+    }
+    return {
+        name: told.assign(median_visits=middle[name] if name in middle else _median_visits(now, told))
+        for name, told in frames.items()
+    }
 
 # %% ../../nbs/people/06_worth.ipynb #cell-015
 def _judge(
     made: Mapping[str, pd.DataFrame],
     outcome: tuple[np.ndarray, np.ndarray],
 ) -> pd.DataFrame:
-    """Score forecasts of visits and money by person.
+    """Score forecasts of visits and money by person; the absolute error of visits is that of their median.
 
     Parameters
     ----------
     made : Mapping[str, pd.DataFrame]
-        name -> visits, value
+        name -> visits, value, median_visits
     outcome : tuple[np.ndarray, np.ndarray]
         visits and money that followed (P,), (P,)
 
@@ -271,11 +307,12 @@ def _judge(
     """
     rows = {}
     for name, told in made.items():
-        miss = {what: told[what].to_numpy(float) - outcome[i] for i, what in enumerate(_TERMS)}
+        visits, value = (told[what].to_numpy(float) - outcome[i] for i, what in enumerate(_TERMS))
         rows[name] = {
-            f"{what}_{score}": value
-            for what, e in miss.items()
-            for score, value in (("MAE", np.abs(e).mean()), ("RMSE", np.sqrt((e**2).mean())))
+            "visits_MAE": np.abs(told["median_visits"].to_numpy(float) - outcome[0]).mean(),
+            "visits_RMSE": np.sqrt((visits**2).mean()),
+            "value_MAE": np.abs(value).mean(),
+            "value_RMSE": np.sqrt((value**2).mean()),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("forecast")
 
@@ -283,7 +320,7 @@ def _judge(
 def _choose(
     scores: pd.DataFrame,
 ) -> str:
-    """Return the forecast with the smallest product of errors relative to the last period, the two free ones apart.
+    """Return the forecast with the smallest product of its four errors, relative to the last period.
 
     Parameters
     ----------
@@ -295,8 +332,7 @@ def _choose(
     str
         a name of its index
     """
-    relative = (scores / scores.loc["same as the last period"].replace(0, 1)).prod(axis=1)
-    return str(relative.drop(["mean of all", "same as the last period"]).idxmin())
+    return str((scores / scores.loc["same as the last period"].replace(0, 1)).prod(axis=1).idxmin())
 
 # %% ../../nbs/people/06_worth.ipynb #cell-017
 @dataclass(frozen=True)
@@ -326,7 +362,7 @@ class HeldOut:
 
     @property
     def forecast(self) -> pd.DataFrame:
-        """The chosen forecast: visits, value."""
+        """The chosen forecast: visits, value, median_visits."""
         return self.forecasts[self.chosen]
 
 # %% ../../nbs/people/06_worth.ipynb #cell-019
@@ -424,34 +460,6 @@ def held_out(
     if second is not None:
         said = _corrected(comes_back(second.visit_model, second.history, length / 7), outcome[0] > 0, said)
     return HeldOut(now, made, chosen, came, _judge(made, came), said)
-
-# %% ../../nbs/people/06_worth.ipynb #cell-026
-def _median_visits(
-    made: Morning,
-    forecast: pd.DataFrame,
-    n: int = 200,
-    seed: int = 0,
-) -> np.ndarray:
-    """Return the median of each customer's visits, drawn at the level of a mean forecast.
-
-    Parameters
-    ----------
-    made : Morning
-    forecast : pd.DataFrame
-        visits: the mean of each customer
-    n : int, default 200
-        draws
-    seed : int, default 0
-
-    Returns
-    -------
-    np.ndarray
-        (P,)
-    """
-    level = forecast["visits"].to_numpy(float) / np.maximum(made.history["model"].to_numpy(float), 1e-9)
-    return np.median(
-        draw_purchases(made.visit_model, made.history, made.days / 7, n, seed, np.clip(level, 0, 20)), axis=0
-    )
 
 # %% ../../nbs/people/06_worth.ipynb #cell-029
 def calibration(
