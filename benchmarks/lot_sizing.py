@@ -1,12 +1,12 @@
 """Capacitated lot sizing with set-up times: proofs on instances in the form of Trigeiro, Thomas and McClain (1989).
 
-Every file of a folder is solved in a process of its own, one thread, from reading the file to the plan with its proof;
-importing the library is not counted. A row an instance: name, value, bound, proven, cpu_s (processor seconds), peak_mb
+Every file of a folder (without one: instances drawn in the same way) is solved in a process of its own, one thread,
+from reading the file to the plan with its proof; importing the library is not counted. A row an instance: name, value, bound, proven, cpu_s (processor seconds), peak_mb
 (largest memory of its process). Where the folder has a table `reference_values.csv` (instance, best_objective), values
 are compared with it. `--solver` takes the same plain form to HiGHS or to SCIP (pyscipopt, where it is installed) alone,
 with gap 0 and otherwise as they come.
 
-    python benchmarks/lot_sizing.py --data FOLDER [--out FILE.csv] [--form plain] [--limit 600] [--solver ours]
+    python benchmarks/lot_sizing.py [--data FOLDER] [--out FILE.csv] [--form plain] [--limit 600] [--solver ours]
 """
 
 import argparse
@@ -26,6 +26,7 @@ from lepton_nb.allocation.lot_problem import LotSizing, broken_limits, read_trig
 from lepton_nb.allocation.lot_programs import plain_program  # noqa: E402
 from lepton_nb.allocation.lot_sizing import plan_lots  # noqa: E402
 from lepton_nb.solve.door import solve  # noqa: E402
+from lepton_nb.workbook.parameters import UserError  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "lot_sizing.csv"
 
@@ -68,13 +69,24 @@ def scip(p: LotSizing, form: str, limit: float) -> tuple[float, float, bool]:
 SOLVERS = {"ours": ours, "highs": highs, "scip": scip}
 
 
+def drawn(seed: int) -> LotSizing:
+    """Draw an instance like those of the literature: 6 items, 15 periods, a line that is nearly full."""
+    rng = np.random.default_rng(seed)
+    demand = rng.integers(75, 126, (6, 15)) * (rng.random((6, 15)) >= 0.25 * (np.arange(15) < 4))
+    holding, setup_time, setup_cost = (rng.integers(1, 6, 6) * unit for unit in (1, 10, 200))
+    return LotSizing(demand, np.full((1, 15), 748), setup_cost, holding, setup_time)
+
+
 def one(file: Path, form: str, limit: float, solver: str, send) -> None:
     """Solve one instance and send its row."""
-    begin = time.process_time()
-    value, bound, proven = SOLVERS[solver](read_trigeiro(file), form, limit)
-    cpu = time.process_time() - begin
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    row = {"name": file.stem, "value": value, "bound": bound, "proven": proven, "cpu_s": cpu, "peak_mb": peak}
+    row, begin = {"name": file.stem, "value": np.nan, "bound": np.nan, "proven": False}, time.process_time()
+    try:
+        p = read_trigeiro(file) if file.suffix else drawn(int(file.name.removeprefix("drawn")))
+        row["value"], row["bound"], row["proven"] = SOLVERS[solver](p, form, limit)
+    except UserError as error:
+        print(error)
+    row["cpu_s"] = time.process_time() - begin
+    row["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     send.send(row)
 
 
@@ -85,8 +97,6 @@ def in_own_process(context, *arguments) -> dict:
     send.close()
     try:
         return receive.recv()
-    except EOFError:
-        return {"name": arguments[0].stem, "value": np.nan, "bound": np.nan, "proven": False}
     finally:
         process.join()
 
@@ -96,30 +106,42 @@ def in_order(file: Path) -> list:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", file.stem)]
 
 
+def instances_of(folder: Path) -> tuple[list[Path], pd.Series]:
+    """List the files of a folder, and the best values known of them."""
+    if not folder.is_dir():
+        raise SystemExit(f"{folder} is no folder; --data names one with files that end in .dat or .txt")
+    files = sorted((f for f in folder.iterdir() if f.suffix.lower() in (".dat", ".txt")), key=in_order)
+    if not files:
+        raise SystemExit(f"{folder} has no file that ends in .dat or .txt")
+    known = folder / "reference_values.csv"
+    best = pd.read_csv(known, index_col="instance")["best_objective"] if known.exists() else pd.Series(dtype=float)
+    return files, best
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of instances")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="table to write")
+    parser.add_argument("--data", type=Path, help="folder of instances; left out: six drawn ones")
+    parser.add_argument(
+        "--out", type=Path, help="table to write; left out: with --data results/lot_sizing.csv, else none"
+    )
     parser.add_argument("--form", choices=["plain", "facility"], default="plain")
     parser.add_argument("--limit", type=float, default=600.0, help="seconds an instance, by the wall clock")
     parser.add_argument("--solver", choices=list(SOLVERS), default="ours")
     given = parser.parse_args()
-    files = sorted((f for f in given.data.iterdir() if f.suffix.lower() in (".dat", ".txt")), key=in_order)
-    if not files:
-        parser.error(f"{given.data} has no file that ends in .dat or .txt")
+    if given.data is None:
+        files, best = [Path(f"drawn{seed}") for seed in (1, 2, 3, 5, 6, 7)], pd.Series(dtype=float)
+    else:
+        files, best = instances_of(given.data)
+    out = given.out or (RESULTS if given.data else None)
     context, rows = multiprocessing.get_context("spawn"), []
-    reference = given.data / "reference_values.csv"
-    best = (
-        pd.read_csv(reference, index_col="instance")["best_objective"] if reference.exists() else pd.Series(dtype=float)
-    )
     for file in files:
         rows.append(in_own_process(context, file, given.form, given.limit, given.solver))
         row, known = rows[-1], best.get(file.stem, np.nan)
-        same = (
-            "no reference" if np.isnan(known) else "as the reference" if abs(row["value"] - known) < 0.5 else "DIFFERS"
-        )
+        same = "as the reference" if abs(row["value"] - known) < 0.5 else "DIFFERS from the reference"
+        same = "no reference" if np.isnan(known) else same
         print(*(f"{v:,.1f}" if isinstance(v, float) else v for v in row.values()), same, flush=True)
-        pd.DataFrame(rows).round({"value": 4, "bound": 4, "cpu_s": 2, "peak_mb": 0}).to_csv(given.out, index=False)
+        if out:
+            pd.DataFrame(rows).round({"value": 4, "bound": 4, "cpu_s": 2, "peak_mb": 0}).to_csv(out, index=False)
     table = pd.DataFrame(rows)
     spent = f"{table['cpu_s'].sum():.1f} s, longest {table['cpu_s'].max():.1f} s"
     print(f"{table['proven'].sum()} of {len(table)} proven, {spent}")
