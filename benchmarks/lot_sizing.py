@@ -1,10 +1,10 @@
 """Capacitated lot sizing with set-up times: proofs on instances in the form of Trigeiro, Thomas and McClain (1989).
 
 Every file of a folder (without one: instances drawn in the same way) is solved in a process of its own, one thread,
-from reading the file to the plan with its proof; importing the library is not counted. A row an instance: name, value, bound, proven, cpu_s (processor seconds), peak_mb
-(largest memory of its process). Where the folder has a table `reference_values.csv` (instance, best_objective), values
-are compared with it. `--solver` takes the same plain form to HiGHS or to SCIP (pyscipopt, where it is installed) alone,
-with gap 0 and otherwise as they come.
+from reading the file to the plan with its proof; importing the library is not counted. A row an instance: name, value,
+bound, proven, cpu_s (processor seconds), peak_mb (largest memory of its process). Where the folder has a table
+`reference_values.csv` (instance, best_objective), values are compared with it. `--solver` takes the same plain form to
+HiGHS or to SCIP (pyscipopt, where it is installed) alone, with a gap of 0 and otherwise as they come.
 
     python benchmarks/lot_sizing.py [--data FOLDER] [--out FILE.csv] [--form plain] [--limit 600] [--solver ours]
 """

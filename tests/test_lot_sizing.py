@@ -1,6 +1,8 @@
 """Lots, rolling plans, requirements: brute force on tiny instances, properties, forms of files, what is refused."""
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import product
 
@@ -9,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_sync import ROOT
 
 from lepton_nb.allocation import lot_sizing
 from lepton_nb.allocation.lot_problem import (
@@ -508,3 +511,19 @@ def test_forecasts_of_a_rolling_plan_are_kept_and_executed_lots_obey_the_line():
     assert not broken_limits(p, rolled.made) and len(rolled.forecasts) == 6
     for old, new in zip(rolled.plans[:-1], rolled.plans[1:]):
         assert np.allclose(new[:, 0], old[:, 1])
+
+
+def test_the_benchmark_writes_a_row_an_instance(tmp_path):
+    for name, seed in (("F2", 2), ("F10", 3)):
+        (tmp_path / f"{name}.dat").write_text(written(full_line(seed, 2, 4), "tabs"))
+    (tmp_path / "F3.dat").write_text("2 3\n1\n728\nnothing")
+    reference = plan_lots(read_trigeiro(tmp_path / "F2.dat")).cost
+    (tmp_path / "reference_values.csv").write_text(f"instance,best_objective\nF2,{reference}\n")
+    script = [sys.executable, str(ROOT / "benchmarks" / "lot_sizing.py"), "--data", str(tmp_path)]
+    run = subprocess.run([*script, "--out", str(tmp_path / "out.csv")], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert table.columns.tolist() == ["name", "value", "bound", "proven", "cpu_s", "peak_mb"]
+    assert table["name"].tolist() == ["F2", "F3", "F10"] and table["proven"].tolist() == [True, False, True]
+    assert table["value"].iloc[0] == table["bound"].iloc[0] == reference and (table["peak_mb"] > 10).all()
+    assert "F3.dat, line 4, column 1: found 'nothing'" in run.stdout and "as the reference" in run.stdout
