@@ -26,6 +26,7 @@ import pandas as pd  # noqa: E402
 from lepton_nb.cases.retail import Parameters  # noqa: E402
 from lepton_nb.cases.retail.chain.judging import judge_chain  # noqa: E402
 from lepton_nb.cases.retail.chain.lots import foresight_bound, perfect_foresight, point_lp, stochastic  # noqa: E402
+from lepton_nb.cases.retail.chain.pace import place_in_week  # noqa: E402
 from lepton_nb.cases.retail.chain.replenishment import Chain, Ledger, Weeks, audit  # noqa: E402
 from lepton_nb.cases.retail.chain.rules import base_stock, newsvendor_policy, order_up_to_average, replay
 from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, wanted, weeks_of  # noqa: E402
@@ -86,7 +87,8 @@ def window(data, panel, params, known, before_end: int, model: str, n: int) -> W
     )
     weeks = weeks_of(data, panel, chain, known, start, end, wanted(data, panel))
     forecaster = MODELS[model]().fit(past, start)
-    evenings = {0, *(t for t in range(DAYS) if chain.may_order[:, dates[t].weekday()].any())}
+    place = place_in_week(dates, chain.cycle)
+    evenings = {0, *(t for t in range(DAYS) if chain.may_order[:, place[t]].any())}
     paths = demand_paths(
         forecaster, Calibrated.fit(forecaster, past), history(panel), sorted(evenings), start, 14, n, params.seed
     )

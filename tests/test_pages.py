@@ -310,11 +310,11 @@ def test_where_orders_go_out_by_the_week_no_page_speaks_of_days(small, page):
     for names in globals()[f"{page}_sides"](small):
         blank = {"f": changed(names["f"], reason="")} if "f" in names else {}  # the reason is of a study by the day
         blank |= {"data": changed(names["data"], assumed=[])} if page == "data" else {}  # days of suppliers stay days
-        said = said_on(page, names | blank | {"words": WEEKS, "practice": 8})
+        said = said_on(page, names | blank | {"words": WEEKS, "practice": 8, "repeated": WEEKS.naive})
         found = re.findall(r"(?i)[^.]*\b(?:evening|tonight|morning|day|daily|yesterday|night)s?\b[^.]*", said)
         both = ("in nights or", "by the day or by the week")  # said of either pace
         assert not [text for text in found if not any(part in text for part in both)], found
-    by_week = said_on("decide", decide_sides(small)[0] | {"words": WEEKS})
+    by_week = said_on("decide", decide_sides(small)[0] | {"words": WEEKS, "repeated": WEEKS.naive})
     assert "## This week's order" in by_week and "repeating the same week of the year before has" in by_week
     assert "## Tonight's order" in said_on("decide", decide_sides(small)[0])
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from test_pages import NAMES, names_of, said_on
 
 from lepton_nb.allocation.policy import check_bound
-from lepton_nb.cases.retail import Parameters
+from lepton_nb.cases.retail import Parameters, pages
 from lepton_nb.cases.retail.chain.judging import judge_chain, yearly_gain
 from lepton_nb.cases.retail.chain.lots import foresight_bound, point_lp, stochastic, tonight_budget
 from lepton_nb.cases.retail.chain.plans import replenishment_program
@@ -27,6 +28,7 @@ from lepton_nb.cases.retail.sources import SOURCES
 from lepton_nb.cases.retail.study import study
 from lepton_nb.cases.retail.study.whole import with_costs
 from lepton_nb.demand.scenarios import Paths
+from lepton_nb.workbook.case import PageOmitted
 from lepton_nb.workbook.parameters import UserError
 
 WEEKS, COUNT, BEFORE = 16, 12, 30
@@ -176,6 +178,24 @@ def test_a_shop_with_nothing_but_weekly_sales_gets_an_order(bare):
     assert "each dated by its first day" in words and "2 days, to 1 week" in words
 
 
+@pytest.mark.parametrize("page", NAMES)
+def test_every_page_of_a_weekly_shop_makes_sense(bare, page):
+    try:
+        said = said_on(page, names_of(page, bare))
+    except PageOmitted as omitted:
+        assert page in ("prices", "people") and str(omitted).endswith(".")
+        return
+    assert "evening" not in said and "tonight" not in said.lower()
+
+
+def test_the_page_that_decides_speaks_of_weeks(bare):
+    said = said_on("decide", names_of("decide", bare))
+    assert "## This week's order" in said and "repeating the same week of the year before has" in said
+    assert pages.order_title(bare) == "Order at the end of the week of Wednesday 25 June 2025"
+    assert "weeks what came lies inside" in pages.fans_read(bare) and "S1/" in pages.fans_read(bare)
+    assert "a new forecast every week" in set(bare.returns.line["what"]).__str__()
+
+
 def test_the_upkeep_is_a_share_of_a_year_and_not_of_seven(bare):
     params, _ = with_costs(Parameters(), bare.known.data)
     sales = bare.known.data.tables["sales"]
@@ -244,3 +264,29 @@ def test_a_supplier_slower_than_the_outlook_is_named(own):
     panel = build_panel(data)
     with pytest.raises(UserError, match="lead_time of 9 weeks was found; this case looks 8 weeks ahead, give 7"):
         build_chain(data, panel, 50, holding_rate=0.2)
+
+
+def test_a_shop_with_deliveries_and_stock_is_judged_against_what_it_did(tmp_path, monkeypatch):
+    wanted = sold(110)
+    units = wanted.pivot(index="item", columns="date", values="units").loc[ITEMS]
+    level = units.to_numpy(float)
+    made = Chain(ids=[f"S1/{i}" for i in ITEMS], price=2.0, cost=1.0, shelf_life=4, pack=6, cycle=1)
+    book = simulate(made, level, order_up_to_average(level, 0, extra_days=0.2), level[:, 0], dates=units.columns)
+
+    def rows(values, name):
+        frame = pd.DataFrame(values, ITEMS, units.columns).stack().rename(name).rename_axis(["item", "date"])
+        return frame.reset_index().assign(store="S1")
+
+    sales = rows(book.sales, "units").merge(rows(book.stock, "stock_on_hand"))
+    sales.assign(price=2.0).to_csv(tmp_path / "sales.csv", index=False)
+    came = rows(book.arrived, "units")
+    came[came["units"] > 0].to_csv(tmp_path / "deliveries.csv", index=False)
+    items = {"item": ITEMS, "cost": 1.0, "shelf_life": 28, "supplier": "farm", "pack_size": 6, "minimum_order": 6}
+    pd.DataFrame(items).to_csv(tmp_path / "items.csv", index=False)
+    suppliers = pd.DataFrame({"supplier": ["farm"], "lead_time": [3], "order_days": ["mon thu"]})
+    suppliers.to_csv(tmp_path / "suppliers.csv", index=False)
+    monkeypatch.setenv("LEPTON_NB_CACHE", str(tmp_path / "cache"))
+    s = study(Parameters(source=f"own:{tmp_path}", paths=20, model="fast", evaluation_weeks=4, validation_weeks=4))
+    assert s.known.recorded and s.decision.standing.today == "what the chain did"
+    assert s.decision.replayed == pytest.approx(1, abs=0.005), "the judge sells what the tills counted"
+    assert s.decision.limits["ok"].all() and s.known.panel.censored.any()

@@ -6,7 +6,7 @@
 __all__ = ['ANSWER', 'answer_names', 'answer_of', 'rests_on', 'way_told', 'best_interval', 'gains', 'weekly_gains', 'fans_shown',
            'sliders_of', 'verdict_of', 'worth_unit', 'tornado_of', 'data_in_words', 'signed_money', 'against',
            'tonight_of', 'order_title', 'gains_read', 'weeks_read', 'fans_read', 'payback_read', 'tornado_read',
-           'steps_of', 'digits_of', 'errors_of', 'flows_of', 'next_steps']
+           'steps_of', 'digits_of', 'errors_of', 'naive_told', 'flows_of', 'next_steps']
 
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-002
 from dataclasses import replace
@@ -299,6 +299,11 @@ def errors_of(s: Study) -> tuple[float, float, float | None]:
     """Return the WAPE of the chosen forecast, of the naive one and, where it is known, of the truth."""
     judged = s.forecast.judged["WAPE"]
     return judged[s.forecast.chosen], judged["seasonal_naive"], judged.get("the truth itself")
+
+
+def naive_told(s: Study) -> str:
+    """Name the naive forecast: without a whole season before the judged weeks it is the mean of the last four."""
+    return s.known.pace.words.naive if s.known.start >= s.known.panel.season else "the mean of the last four weeks"
 
 
 def flows_of(s: Study) -> pd.DataFrame:

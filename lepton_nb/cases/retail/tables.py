@@ -22,7 +22,11 @@ RENAME = "Write another sign, such as -: reports name a series store/item."
 ONE_SHOP = "shop"  # the store of a file that names none
 
 SALES = {
-    "date": column("date", "day of the sale", example=("2025-03-01", "2025-03-01", "2025-03-02")),
+    "date": column(
+        "date",
+        "day of the sale, or first day of the week it stands for",
+        example=("2025-03-01", "2025-03-01", "2025-03-02"),
+    ),
     "store": column(
         "text",
         "identifier of the store, without a slash",
