@@ -93,7 +93,7 @@ def _lacking(case: Case) -> list[str]:
 def cases(
     module: str = CASES,
 ) -> list[str]:
-    """Name the cases.
+    """Name the cases: the packages that have a `CASE`; one without it is still being built.
 
     Parameters
     ----------
@@ -101,7 +101,8 @@ def cases(
         package whose folders are cases
     """
     package = importlib.import_module(module)
-    return sorted(found.name for found in pkgutil.iter_modules(package.__path__) if found.ispkg)
+    packages = [found.name for found in pkgutil.iter_modules(package.__path__) if found.ispkg]
+    return sorted(name for name in packages if hasattr(importlib.import_module(f"{module}.{name}"), "CASE"))
 
 # %% ../../nbs/workbook/07_case.ipynb #cell-010
 def find_case(
@@ -122,9 +123,9 @@ def find_case(
         near = nearest(name, known)
         hint = f"did you mean {near}? " if near else ""
         raise UserError(f"{name}: no such case; {hint}Known: {', '.join(known) or 'none in ' + module}")
-    case = getattr(importlib.import_module(f"{module}.{name}"), "CASE", None)
+    case = importlib.import_module(f"{module}.{name}").CASE
     if not isinstance(case, Case):
-        raise UserError(f"case {name}: the package {module}.{name} has no CASE; give it one, see workbook.case.Case")
+        raise UserError(f"case {name}: the CASE of {module}.{name} is none; see workbook.case.Case")
     if lacking := _lacking(case):
         raise UserError(f"case {name}: its CASE lacks {', '.join(lacking)}; each part of the contract has to be given")
     return case
