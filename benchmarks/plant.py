@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lepton_nb.cases.manufacturing.plant.judging import Trial, gain_over_worlds, trial_of, yearly_figures
+from lepton_nb.cases.manufacturing.plant.judging import PlantTrial, gain_over_worlds, plant_trial, yearly_figures
 from lepton_nb.cases.manufacturing.plant.rules import fixed_weeks, service_level
 from lepton_nb.cases.manufacturing.world.simulate import draw_world, model_weeks, world_course, world_plant
 
@@ -32,7 +32,7 @@ RULES = {
 }
 
 
-def standing(trial: Trial, name: str) -> pd.DataFrame:
+def standing(trial: PlantTrial, name: str) -> pd.DataFrame:
     """Play every rule and compare it with the tuned book."""
     rows, books = [], {}
     for rule, (make, grid) in RULES.items():
@@ -64,7 +64,7 @@ def main() -> None:
         worlds = [draw_world(seed, rare) for seed in range(given.first, given.first + given.worlds)]
         plant = world_plant(worlds[0])
         plant = replace(plant, stand_cost=plant.stand_cost * stand)
-        tables.append(standing(trial_of(plant, world_course(worlds), *model_weeks()), name))
+        tables.append(standing(plant_trial(plant, world_course(worlds), *model_weeks()), name))
         print(tables[-1].round(1).to_string(), flush=True)
     pd.concat(tables).round(4).to_csv(given.out, index=False)
 

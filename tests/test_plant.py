@@ -8,8 +8,8 @@ import pytest
 from lepton_nb.allocation.policy import judge
 from lepton_nb.cases.manufacturing.plant.judging import (
     gain_over_worlds,
+    plant_trial,
     stock_against_standstill,
-    trial_of,
     tune_by_world,
     yearly_figures,
 )
@@ -26,7 +26,7 @@ BOTH = {"level": LEVELS[:6], "least": [0.0, 1.0, 1.25, 1.5, 1.75]}
 def trial(seeds, rare: float = 1.0):
     worlds = [simulate.draw_world(seed, rare) for seed in seeds]
     plant = simulate.world_plant(worlds[0])
-    return trial_of(plant, simulate.world_course(worlds), *simulate.model_weeks())
+    return plant_trial(plant, simulate.world_course(worlds), *simulate.model_weeks())
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_a_rule_sees_no_later_week(usual):
     late = changed.floor.course
     late.demand[..., changed.judged.start.week :] = 999
     late.lead[..., changed.judged.start.week :] = 60
-    again = trial_of(changed.floor.plant, late, *simulate.model_weeks())
+    again = plant_trial(changed.floor.plant, late, *simulate.model_weeks())
     after = again.rule(service_level, level=0.99, least=1.0)(again.judged.start)
     for name in ("build", "order", "overtime"):
         assert np.allclose(getattr(before, name)[:1], getattr(after, name)), name

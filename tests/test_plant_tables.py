@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lepton_nb.cases.manufacturing.plant.judging import trial_of
+from lepton_nb.cases.manufacturing.plant.judging import plant_trial
 from lepton_nb.cases.manufacturing.plant.rules import fixed_weeks
 from lepton_nb.cases.manufacturing.plant.setting import course_of, on_sale_weeks, plant_of, weekly_orders
 from lepton_nb.cases.manufacturing.sources import SOURCES
@@ -303,7 +303,7 @@ def test_own_files_can_be_judged(mine, least):
     tables = SOURCES.load(f"own:{mine}").tables
     plant = plant_of(tables)
     course = course_of(tables, plant, worlds=2)
-    trial = trial_of(plant, course, *on_sale_weeks(tables, weekly_orders(tables)[1]))
+    trial = plant_trial(plant, course, *on_sale_weeks(tables, weekly_orders(tables)[1]))
     books = {weeks: trial.play(fixed_weeks, weeks=weeks).entries for weeks in (0.0, 3.0)}
     assert books[3.0]["hours at a stand"].sum() <= books[0.0]["hours at a stand"].sum()
     assert all(np.isfinite(values).all() for book in books.values() for values in book.values())

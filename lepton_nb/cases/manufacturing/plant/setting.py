@@ -14,7 +14,7 @@ import pandas as pd
 
 # %% ../../../../nbs/cases/manufacturing/plant/02_setting.ipynb #cell-003
 from ..explosion import explode
-from .floor import DAYS, Course, Plant, PlantError, PlantState
+from .floor import WORKDAYS, Course, Plant, PlantError, PlantState
 from .rules import Outlook, expected_use
 
 # %% ../../../../nbs/cases/manufacturing/plant/02_setting.ipynb #cell-005
@@ -135,7 +135,7 @@ def weekly_orders(tables: Mapping[str, pd.DataFrame]) -> tuple[np.ndarray, pd.Da
 
     Examples
     --------
-    >>> trial = trial_of(plant, course, *on_sale_weeks(tables, weekly_orders(tables)[1]))
+    >>> trial = plant_trial(plant, course, *on_sale_weeks(tables, weekly_orders(tables)[1]))
     >>> book = trial.play(fixed_weeks, weeks=2.0)
     >>> pd.Series({name: float(values.mean()) for name, values in book.entries.items()}).round(1)
     """
@@ -150,7 +150,7 @@ def on_sale_weeks(tables: Mapping[str, pd.DataFrame], weeks: pd.DatetimeIndex) -
 
     Examples
     --------
-    >>> trial = trial_of(plant, course, *on_sale_weeks(tables, weekly_orders(tables)[1]))
+    >>> trial = plant_trial(plant, course, *on_sale_weeks(tables, weekly_orders(tables)[1]))
     >>> book = trial.play(fixed_weeks, weeks=2.0)
     >>> pd.Series({name: float(values.mean()) for name, values in book.entries.items()}).round(1)
     """
@@ -196,10 +196,10 @@ def _refusals(
 
 
 def _down_time(tables: Mapping[str, pd.DataFrame], shift: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw the hours that lines are down (L, T, DAYS)."""
+    """Draw the hours that lines are down (L, T, WORKDAYS)."""
     lines = tables["lines"]
     between, repair = _column(lines, "mtbf", np.inf), _column(lines, "mttr", 0.0)
-    day = np.repeat(shift[:, :, None], DAYS, 2) / DAYS
+    day = np.repeat(shift[:, :, None], WORKDAYS, 2) / WORKDAYS
     times = rng.poisson(day / between[:, None, None])
     hours = rng.gamma(np.maximum(times, 1), 1.0) * (times > 0) * repair[:, None, None]
     return np.minimum(hours, day)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 # %% ../../../../nbs/cases/manufacturing/world/04_machines.ipynb #cell-004
-from ..plant.floor import DAYS
+from ..plant.floor import WORKDAYS
 from .product import START, WORLD_WEEKS
 
 # %% ../../../../nbs/cases/manufacturing/world/04_machines.ipynb #cell-005
@@ -82,7 +82,7 @@ def draw_machines(
     weeks: int = WORLD_WEEKS,
 ) -> MachineTruth:
     """Draw what happens to the machines."""
-    days, count = weeks * DAYS, len(MACHINES)
+    days, count = weeks * WORKDAYS, len(MACHINES)
     step = rng.gamma(WEAR_SHAPE, WEAR_STEP / WEAR_SHAPE, (days, count))
     fate, chance = rng.random((days, count)), rng.poisson(BY_CHANCE, (days, count))
     repair = rng.gamma(MINUTES_SHAPE, WEAR_MINUTES / MINUTES_SHAPE, (days, count))
@@ -90,7 +90,7 @@ def draw_machines(
     wear, age = np.zeros((days, count)), np.zeros((days, count), int)
     now, since = rng.random(count), (rng.random(count) * TOOL_DAYS).astype(int)
     for day in range(days):
-        fresh = (since >= TOOL_DAYS) & (day % DAYS == 0)
+        fresh = (since >= TOOL_DAYS) & (day % WORKDAYS == 0)
         now, since = np.where(fresh, 0.0, now), np.where(fresh, 0, since)
         wear[day], age[day] = now, since
         failed = fate[day] < wear_hazard(now)
@@ -101,23 +101,23 @@ def draw_machines(
 
 
 def line_down(truth: MachineTruth, lines: list[str]) -> np.ndarray:
-    """Return the hours that each line is down (L, T, DAYS); a day has 16."""
+    """Return the hours that each line is down (L, T, WORKDAYS); a day has 16."""
     at = np.array([line for _, line, _ in MACHINES])
     hours = np.stack([truth.minutes[:, at == line].sum(1) / 60 for line in lines])
-    return np.minimum(hours, 16.0).reshape(len(lines), -1, DAYS)
+    return np.minimum(hours, 16.0).reshape(len(lines), -1, WORKDAYS)
 
 # %% ../../../../nbs/cases/manufacturing/world/04_machines.ipynb #cell-007
 def _days_at(day: np.ndarray) -> pd.DatetimeIndex:
     """Return the date of working days counted from the first Monday."""
-    return START + pd.to_timedelta(day // DAYS * 7 + day % DAYS, unit="D")
+    return START + pd.to_timedelta(day // WORKDAYS * 7 + day % WORKDAYS, unit="D")
 
 
 def machine_readings(truth: MachineTruth, rng: np.random.Generator) -> pd.DataFrame:
     """Write the readings of the last two years: machine, time, temperature, vibration, current, tool_days."""
-    from_day = max(len(truth.wear) - READ_FROM * DAYS, 0)
+    from_day = max(len(truth.wear) - READ_FROM * WORKDAYS, 0)
     wear, age = truth.wear[from_day:], truth.age[from_day:]
     day = np.arange(from_day, len(truth.wear))
-    hall = 297.0 + 4.0 * np.sin(2 * np.pi * (day / DAYS / 52.18 - 0.3))[:, None]
+    hall = 297.0 + 4.0 * np.sin(2 * np.pi * (day / WORKDAYS / 52.18 - 0.3))[:, None]
     noise = rng.normal(size=(3, *wear.shape))
     columns = {
         "temperature": np.round(hall + 9.0 + 12.0 * wear + 1.2 * noise[0], 1),
