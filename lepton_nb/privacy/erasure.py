@@ -500,11 +500,11 @@ def _named_alike(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(channel=channel.fillna("till"), record=clean("record"))
 
 
-def _refuse_workbooks(found: dict[str, Path | Sheet], notes: list[dict]) -> None:
+def _refuse_workbooks(contract: Contract, found: dict[str, Path | Sheet], notes: list[dict]) -> None:
     """Raise ErasureError where persons stand in a workbook, on a hidden sheet too: it cannot be rewritten as it was."""
-    places = [found[name].name for name in ("contacts", "purchases") if isinstance(found.get(name), Sheet)]
+    places = [found[name].name for name in contract.personal if isinstance(found.get(name), Sheet)]
     unread = [note["table"] for note in notes if note["rule"] == "sheet not used"]
-    places += [name for name in unread if plain(name.rpartition(", sheet ")[2]) in ("contacts", "purchases")]
+    places += [name for name in unread if plain(name.rpartition(", sheet ")[2]) in contract.personal]
     if places:
         raise ErasureError(
             f"{places[0]}: a workbook cannot be rewritten as it was. Save its tables as CSV, remove the workbook, then"
@@ -520,7 +520,7 @@ def _personal_files(contract: Contract, folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise ErasureError(f"{folder}: there is no such folder. Nothing was changed.")
     found, faults, notes = find_tables(contract, folder)
-    _refuse_workbooks(found, notes)
+    _refuse_workbooks(contract, found, notes)
     if faults:
         raise ErasureError(
             f"{folder / faults[0]['file']}: {faults[0]['found']}. {faults[0]['mend']} Nothing was changed."
