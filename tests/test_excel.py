@@ -102,10 +102,8 @@ def test_the_check_names_file_sheet_row_and_cell(tmp_path, capsys):
     assert "sales.xlsx, sheet Sales, column units, row 3: cell D3 shows #N/A. Mend the formula" in told
 
 
-@pytest.mark.parametrize("name", ["sales.xlsx", "SALES.XLSX", "sales.xlsm", "Umsatz.xlsx", "verkaeufe.xlsx"])
+@pytest.mark.parametrize("name", ["sales.xlsx", "SALES.XLSX", "sales.xlsm", "Verkäufe.xlsx", "ventas.xlsx"])
 def test_the_name_of_the_workbook_may_tell_the_table(tmp_path, name):
-    if name.split(".")[0].lower() not in ("sales", *CONTRACT.synonyms.get("sales", "").split()):
-        pytest.skip("no name of the table in this contract")
     write_xlsx(tmp_path / name, {"Tabelle1": ROWS})
     assert len(read_folder(CONTRACT, tmp_path)["sales"]) == 2
 
