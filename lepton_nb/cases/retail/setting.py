@@ -205,8 +205,8 @@ def first_judged_day(
         kept = pace.weeks(evaluation_weeks + validation_weeks)
         raise UserError(
             f"The data have {panel.end} {periods}. {evaluation_weeks} evaluation and {validation_weeks} validation "
-            f"weeks leave {left} {periods} to learn from, and at least {learn} are needed: give at least "
-            f"{learn + kept} {periods} of data, or set fewer evaluation_weeks or validation_weeks."
+            f"weeks leave {left} {periods} to learn from, and at least {learn} are needed: give more data "
+            f"({learn + kept} {periods} or more), or set fewer evaluation_weeks or validation_weeks."
         )
     return start
 
