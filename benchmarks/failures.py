@@ -3,16 +3,16 @@
     python benchmarks/failures.py --data FOLDER            # the folder that holds ai4i2020.csv
     python benchmarks/failures.py --data FOLDER --out failures.csv --folds 5
 
-10,000 readings of 120 tools, 339 failures (AI4I 2020 Predictive Maintenance, S. Matzka, UCI, CC BY 4.0). Neighbouring rows share a
-tool, so whole tool runs are held out; learner, calibration and F1 threshold are chosen on runs held out within the
-training runs. The columns of the failure modes are part of the label and are not seen; so is everything but type,
-temperatures, speed, torque and wear. Beside ours: a plain forest and plain boosting of scikit-learn on the six sensors
-on the same folds, the three formulas printed in the set's own description, and the noise ceiling: the expected
-scores of who knows the formulas and the documented draw of tool failures (between 200 and 240 minutes of wear)
-exactly, over labels drawn from that risk.
+10,000 readings of 120 tools, 339 failures (AI4I 2020 Predictive Maintenance, S. Matzka, UCI, CC BY 4.0). Neighbouring
+rows share a tool, so whole tool runs are held out; learner, calibration and F1 threshold are chosen on runs held out
+within the training runs. The columns of the failure modes are part of the label and are not seen; type, temperatures,
+speed, torque and wear are. Beside ours: a plain forest and plain boosting of scikit-learn on the six sensors on the
+same folds, the three formulas printed in the set's own description, and the noise ceiling: the expected scores of who
+knows the formulas and the documented draw of tool failures (between 200 and 240 minutes of wear) exactly, over labels
+drawn from that risk.
 
-The candidates (`WAYS`) were chosen after plain five-fold scores of a dozen forests and boostings on this set; the choice
-among them is nested.
+The candidates (`WAYS`) were chosen after plain five-fold scores of a dozen forests and boostings on this set; the
+choice among them is nested.
 """
 
 import argparse

@@ -141,7 +141,12 @@ def _check_numbers(x: pd.DataFrame, what: str = "column") -> None:
                 if isinstance(found, str)
                 else "fill the gap by the sensor's last value or leave the row out, and say which"
             )
-            raise RiskError(f"{what} {name!r}, row {bad[0]}: found {found!r} ({len(bad)} such rows); {advice}")
+            raise RiskError(f"{what} {name!r}, row {bad[0]}: found {_plain(found)} ({len(bad)} such rows); {advice}")
+
+
+def _plain(value: object) -> str:
+    """Write a value as it stands in a file."""
+    return repr(value) if isinstance(value, str) else str(value)
 
 
 def _checked_label(label: pd.Series) -> np.ndarray:
@@ -149,7 +154,7 @@ def _checked_label(label: pd.Series) -> np.ndarray:
     odd = np.flatnonzero(~label.isin([0, 1]))
     if len(odd):
         raise RiskError(
-            f"label {label.name!r}, row {odd[0]}: found {label.iloc[odd[0]]!r} ({len(odd)} such rows); "
+            f"label {label.name!r}, row {odd[0]}: found {_plain(label.iloc[odd[0]])} ({len(odd)} such rows); "
             "give 1 where it failed and 0 where it did not"
         )
     found = label.unique()
