@@ -258,17 +258,17 @@ def open_book(path: Path) -> Workbook:
     if refused := _refused(path):
         raise refused
     try:
-        import python_calamine as calamine
-    except ModuleNotFoundError as error:
-        mend = "Install python-calamine, or save each table as CSV."
-        raise Unreadable("is an Excel workbook, and the package that reads it is not installed", mend) from error
-    try:
         flaws, (parts, since_1904) = _look_inside(path), _parts_of_sheets(path)
     except (
         *(zipfile.BadZipFile, zlib.error, ElementTree.ParseError, StopIteration, KeyError, OSError, EOFError),
         *(NotImplementedError, UnicodeDecodeError, ValueError),
     ) as error:
         raise Unreadable(_BROKEN, _BROKEN_MEND) from error
+    try:
+        import python_calamine as calamine  # a tenth of a second that only workbooks take
+    except ModuleNotFoundError as error:
+        mend = "Install python-calamine, or save each table as CSV."
+        raise Unreadable("is an Excel workbook, and the package that reads it is not installed", mend) from error
     book = _calamine(lambda: calamine.CalamineWorkbook.from_path(path))
     about = [sheet for sheet in book.sheets_metadata if sheet.typ == calamine.SheetTypeEnum.WorkSheet]
     shown = [sheet.name for sheet in about if sheet.visible == calamine.SheetVisibleEnum.Visible]
