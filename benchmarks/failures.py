@@ -36,7 +36,7 @@ from lepton_nb.demand.risk import (  # noqa: E402
     cost_curve,
     hold_out,
     judge_nested,
-    readings,
+    sensor_readings,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -116,7 +116,7 @@ def plain(data: Readings, make, folds: int, seed: int) -> np.ndarray:
 def measure(table: pd.DataFrame, folds: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Judge ours, the peers, the documented rule and the ceiling."""
     sensors = ["type", "air_temp", "process_temp", "speed", "torque", "wear"]
-    data, rows, choices = readings(table, "label", "run", sensors, PHYSICS), [], []
+    data, rows, choices = sensor_readings(table, "label", "run", sensors, PHYSICS), [], []
 
     def told(name, risk, alarm, began):
         scores = alarm_scores(data.failed, alarm, risk) | costs(data.failed, risk)

@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import nbformat
 import pytest
 from in_sync import ROOT, out_of_sync
 
@@ -129,6 +131,42 @@ def test_words_of_a_shop_stay_in_the_retail_case():
 def test_a_public_name_stands_in_one_module():
     twice = {name: modules for name, modules in public_names().items() if len(modules) > 1 and name not in SHARED}
     assert not twice, twice
+
+
+HOOKS = {"load_ipython_extension"}  # called by name from outside
+
+
+def defined(source: str) -> set[str]:
+    """Functions and constants at the top of a module; the types of what they return are public with them."""
+    names = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {t.id for t in targets if isinstance(t, ast.Name) and (t.id.isupper() or t.id.islower())}
+    return {name for name in names if not name.startswith("_")} - HOOKS
+
+
+def test_what_nobody_else_uses_is_private():
+    """A public name is used by another module, a page, a test or a benchmark, or shown in its own notebook."""
+    exported, around = {}, {}
+    for path in sorted((ROOT / "nbs").rglob("*.ipynb")):
+        code = {True: [], False: []}
+        for cell in nbformat.read(path, 4).cells:
+            code[cell.cell_type == "code" and bool(re.search(r"^#\|\s*export", cell.source, re.M))].append(cell.source)
+        exported[path], around[path] = "\n".join(code[True]), "\n".join(code[False])
+    outside = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py"), ROOT / "settings.ini"]
+    words = {path: set(re.findall(r"\w+", exported[path] + "\n" + around[path])) for path in exported}
+    words |= {path: set(re.findall(r"\w+", path.read_text(encoding="utf-8"))) for path in outside}
+    users = Counter(word for found in words.values() for word in found)
+    alone = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path, source in exported.items()
+        for name in defined(source)
+        if users[name] < 2 and not re.search(rf"\b{name}\b", around[path])
+    }
+    assert not alone, f"give these an underscore: {sorted(alone)}"
 
 
 def test_ruff_finds_nothing():

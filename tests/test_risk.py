@@ -22,8 +22,8 @@ from lepton_nb.demand.risk import (
     judge_nested,
     label_ahead,
     practice_lathe,
-    readings,
     reliability,
+    sensor_readings,
 )
 
 TABLE, TRUE = practice_lathe(30)
@@ -32,7 +32,7 @@ FAILED = TABLE["failed"]
 
 
 def given(table=TABLE, sensors=SENSORS, **changes):
-    return readings(
+    return sensor_readings(
         table.assign(**changes), "failed", "run", [*sensors, *(c for c in changes if c not in TABLE)], PHYSICS
     )
 
@@ -57,7 +57,7 @@ def given(table=TABLE, sensors=SENSORS, **changes):
         (lambda: given(run=1), "all failures are in one"),
         (lambda: given(run=TABLE["run"].where(TABLE.index != 3)), "row 3: no run"),
         (
-            lambda: readings(TABLE, "failed", "run", SENSORS, {"odd": lambda r: r["wear"] / 0 * 0}),
+            lambda: sensor_readings(TABLE, "failed", "run", SENSORS, {"odd": lambda r: r["wear"] / 0 * 0}),
             "derived column 'odd'",
         ),
         (lambda: RiskModel().risk(TABLE), "fit"),

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SupplyChainError', 'SupplyChain', 'longest_times', 'unit_values', 'pooled_deviation', 'stock_costs', 'waits',
-           'bridged', 'stock_value', 'Placement', 'tighten', 'local_search', 'chord_program', 'prove_by_chords',
-           'placement_table', 'read_chain']
+           'bridged', 'stock_value', 'Placement', 'tighten', 'local_search', 'prove_by_chords', 'placement_table',
+           'read_chain']
 
 # %% ../../nbs/allocation/11_guaranteed_service.ipynb #cell-003
 import csv
@@ -352,7 +352,7 @@ def local_search(
     return best
 
 # %% ../../nbs/allocation/11_guaranteed_service.ipynb #cell-017
-def chord_program(
+def _chord_program(
     chain: SupplyChain,
     points: Sequence[np.ndarray],
 ) -> tuple[pulp.LpProblem, list[pulp.LpVariable]]:
@@ -420,7 +420,7 @@ def prove_by_chords(
     ]
     points = [np.append(p, 1.0) if len(p) == 1 else p for p in points]  # a stage that takes no time at all
     for _ in range(rounds):
-        problem, s = chord_program(chain, points)
+        problem, s = _chord_program(chain, points)
         solution = solve(problem, time_limit, gap=gap / 10).require()
         quoted = tighten(chain, np.clip(solution.value(s), 0, chain.promise))
         better = stock_value(chain, quoted) < best.value

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SourcingError', 'decompose', 'strength', 'noise_strength', 'spectral_entropy', 'forecastability', 'weekly_sums',
-           'sum_by', 'open_days', 'character']
+           'open_days', 'character']
 
 # %% ../../nbs/business/05_seasons.ipynb #cell-003
 import numpy as np
@@ -238,7 +238,7 @@ def weekly_sums(
     return daily[:, daily.shape[1] - week * weeks :].reshape(len(daily), weeks, week).sum(2)
 
 
-def sum_by(line: np.ndarray, values: np.ndarray) -> pd.DataFrame:
+def _sum_by(line: np.ndarray, values: np.ndarray) -> pd.DataFrame:
     """Sum rows (N, ...) that carry the same label."""
     SourcingError.require(len(line) == len(values), f"{len(line)} labels for {len(values)} series")
     return pd.DataFrame(np.asarray(values)).groupby(np.asarray(line)).sum().rename_axis("line")
@@ -288,7 +288,7 @@ def character(
         one row a line
     """
     SourcingError.require(len(line) > 0, "there is no series to describe")
-    daily = sum_by(line, np.nan_to_num(daily)).clip(lower=0)
+    daily = _sum_by(line, np.nan_to_num(daily)).clip(lower=0)
     weeks = weekly_sums(daily, week)
     long, recent = weeks.shape[1] >= 104, open_days(daily.to_numpy()[:, -52 * week :])
     rows = []

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BacktestError', 'error', 'known_mean', 'mse', 'rmse', 'mae', 'wape', 'bias', 'naive_scale', 'rmsse', 'mase',
            'revenue_weights', 'pinball', 'coverage', 'Origins', 'Split', 'split_origins', 'Backtest', 'backtest',
-           'choose', 'scrambled', 'assert_no_leak']
+           'choose', 'assert_no_leak']
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-003
 from collections.abc import Callable, Iterator, Sequence
@@ -617,7 +617,7 @@ def choose(
     return str(values.index[values <= values.min() * (1 + tolerance)][0])
 
 # %% ../../nbs/demand/10_backtest.ipynb #cell-063
-def scrambled(
+def _scrambled(
     panel: Panel,
     origin: int,
     seed: int = 0,
@@ -671,7 +671,7 @@ def assert_no_leak(
     seed : int, default 0
     """
     pair = []
-    for world in (panel, scrambled(panel, origin, seed, unknown)):
+    for world in (panel, _scrambled(panel, origin, seed, unknown)):
         made = model_factory()
         model = made.fit(world, origin) or made
         pair.append(np.asarray(model.predict(world, origin, horizon)))

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['PALETTE', 'PALETTE_DARK', 'MUTED', 'SEQUENTIAL', 'DIVERGING', 'INK', 'FAINT', 'UNIT', 'style', 'is_numeric',
-           'grouped', 'rasterise', 'lighten', 'page_colours', 'seaborn_desaturate', 'recolour', 'unique', 'shorten',
-           'shorten_text', 'gather', 'drop_bare_groups', 'tidy']
+           'grouped', 'rasterise', 'unique', 'shorten', 'gather', 'tidy']
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-003
 import base64
@@ -113,7 +112,7 @@ def rasterise(ax, most: int = 800) -> None:
             patch.set_rasterized(True)
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-017
-def lighten(
+def _lighten(
     packed: str,
     most: int = 100_000,
 ) -> str:
@@ -140,11 +139,11 @@ def lighten(
     return base64.b64encode(held.getvalue()).decode()
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-019
-def page_colours() -> dict[str, str]:
+def _page_colours() -> dict[str, str]:
     """Map the colours of a drawing to the variables of the page that shows it."""
 
     def tint(colour: str) -> str:
-        return to_hex(seaborn_desaturate(colour))
+        return to_hex(_seaborn_desaturate(colour))
 
     names = {
         INK: "currentColor",
@@ -157,15 +156,15 @@ def page_colours() -> dict[str, str]:
     return names
 
 
-def seaborn_desaturate(colour: str, share: float = 0.75) -> tuple[float, float, float]:
+def _seaborn_desaturate(colour: str, share: float = 0.75) -> tuple[float, float, float]:
     """Return the colour that seaborn's bars turn ours into."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*matplotlib.colors.to_rgb(colour))
     return colorsys.hls_to_rgb(hue, lightness, saturation * share)
 
 # %% ../../nbs/workbook/03_drawing.ipynb #cell-020
-def recolour(svg: str) -> str:
+def _recolour(svg: str) -> str:
     """Let the page choose the colours; coloured text takes a stronger tone, white lines the page's own."""
-    names = page_colours()
+    names = _page_colours()
 
     def swap(found: re.Match) -> str:
         return found[1] + names.get(found[2].lower(), found[2])
@@ -187,13 +186,13 @@ def shorten(svg: str) -> str:
     """Round coordinates and drop what a page does not need; images stay as they are."""
     svg = re.sub(r"<metadata>.*?</metadata>|<style type.*?</style>|<!--.*?-->|<defs>\s*</defs>", "", svg, flags=re.S)
     parts = re.split(r'((?:xlink:)?href="data:[^"]*")', svg)
-    parts[::2] = [shorten_text(part) for part in parts[::2]]
+    parts[::2] = [_shorten_text(part) for part in parts[::2]]
     image = re.compile(r'(?<=base64,)[^"]+')
-    parts[1::2] = [image.sub(lambda m: lighten(m[0]), part) for part in parts[1::2]]
+    parts[1::2] = [image.sub(lambda m: _lighten(m[0]), part) for part in parts[1::2]]
     return "".join(parts).replace("xlink:href", "href")
 
 
-def shorten_text(svg: str) -> str:
+def _shorten_text(svg: str) -> str:
     """Shorten a stretch of SVG without images: coordinates, fonts, shapes that show nothing."""
     svg = re.sub(r"\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), svg)
     svg = re.sub(
@@ -215,7 +214,7 @@ def gather(svg: str) -> str:
     return painted.sub(lambda m: f'<g style="{m[1]}">' + re.sub(r' style="[^"]*"', "", m[0]) + "</g>", svg)
 
 
-def drop_bare_groups(svg: str) -> str:
+def _drop_bare_groups(svg: str) -> str:
     """Take out the groups that carry no attribute."""
     bare, keep = [], []
     svg = re.sub(r"<g\b[^>]*/>", "", svg)
@@ -243,9 +242,9 @@ def tidy(
     alt : str
         read aloud instead of the drawing
     """
-    svg = shorten(recolour(svg[svg.index("<svg") :]))
+    svg = shorten(_recolour(svg[svg.index("<svg") :]))
     key = "f" + hashlib.sha256((svg + title + alt).encode()).hexdigest()[:7]
-    svg = gather(drop_bare_groups(unique(svg, key))).replace("<defs></defs>", "")
+    svg = gather(_drop_bare_groups(unique(svg, key))).replace("<defs></defs>", "")
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
     body = svg[svg.index(">") + 1 :]
     return (
