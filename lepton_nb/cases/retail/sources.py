@@ -310,7 +310,7 @@ def _often(sales: pd.DataFrame) -> str:
 
 def _count(n: float, word: str) -> str:
     """Write a count with its word."""
-    return f"{int(n):,} {word}{'s' * (n != 1)}"
+    return f"{int(n):,} {word}{'' if n == 1 else 's'}"
 
 
 def _weeks_told(tables: dict[str, pd.DataFrame]) -> list[str]:
