@@ -153,7 +153,7 @@ def test_nested_choice_explains_itself():
     row = data.sensors.median()
     row["torque"], row["speed"] = 70.0, 1400.0
     loud = explain_alarm(model, data, row, usual=20)
-    assert loud["share"].sum() > quiet["share"].sum() + 0.2 and set(loud["name"][:2]) <= {"torque", "speed"}
+    assert loud["share"].sum() > quiet["share"].sum() + 0.2 and loud["name"][0] == "torque"
     text = alarm_sentence(loud, 0.8)
     assert text.startswith("Risk of failure 80%: ") and "power is 10,2" in text and "usual" in text
     assert np.isclose(derive(row.to_frame().T, PHYSICS)["power"].iloc[0], 70 * 1400 * 2 * np.pi / 60)

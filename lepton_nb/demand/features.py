@@ -322,9 +322,11 @@ def level(h: History, origin: int, floor: float = 0.03) -> np.ndarray:
     month, past = h.rhythm.month, origin - h.rhythm.far
     far = np.nan_to_num(h.base.mean(past, origin))
     far = np.where(far > 0, far, np.nan_to_num(h.all.mean(past, origin)))
-    total, weight = h.rhythm.pull * far, np.full(len(far), h.rhythm.pull)
-    for days in h.rhythm.spans:
-        share = h.base.days(origin - days, origin) / days
+    pull = 1e-6 if h.rhythm.shares else h.rhythm.pull
+    total, weight = pull * far, np.full(len(far), pull)
+    shares = h.rhythm.shares or (1.0,) * len(h.rhythm.spans)
+    for days, part in zip(h.rhythm.spans, shares):
+        share = part * h.base.days(origin - days, origin) / days
         total = total + share * np.nan_to_num(h.base.mean(origin - days, origin))
         weight = weight + share
     fresh = h.all.days(0, origin) == 0
@@ -395,6 +397,9 @@ def _year(h: History, origin: int, days: np.ndarray, scale: np.ndarray) -> dict:
         "year.growth": _column(np.log((now + 0.1) / (before + 0.1))),
         "year.season": np.clip(np.log((month + 0.1) / (before[:, None] + 0.1)), -2, 2),
     }
+    if pace.shares:
+        two = h.all.mean(np.minimum(days - 2 * year, origin), np.minimum(days - 2 * year + 1, origin))
+        out["year.two"] = two / scale[:, None]
     for name, (code, mean, w) in h.groups.items():
         then = w.mean(origin - year - pace.month, origin - year)[:, None]
         out[f"year.{name}_week"] = np.clip(ratio(around(w, near), then), 0.2, 4)[code]
@@ -435,6 +440,8 @@ def _calendar(h: History, origin: int, days: np.ndarray) -> dict:
     for name, v in h.other.items():
         v = v if v.ndim == 2 else v[None]
         out[f"other.{name}"] = v[:, days]
+        if pace.shares:  # the same month of the year before: feasts move
+            out[f"other.{name}_change"] = v[:, days] - v[:, np.maximum(days - pace.season, 0)]
         if pace.long:  # the same time of the day before
             out[f"other.{name}_change"] = v[:, days] - v[:, np.maximum(days - pace.season, 0)]
     return out

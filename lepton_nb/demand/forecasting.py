@@ -98,7 +98,8 @@ def _chosen(
     tuple[str, Backtest | None]
         name and its trial
     """
-    names = (_CANDIDATES if panel.y.size < 300_000 else _CANDIDATES[:-1]) if model == "auto" else (model,)
+    best = "steady" if panel.rhythm.shares else _CANDIDATES[-1]  # a year of months ahead wants a pull to the level
+    names = (*_CANDIDATES[:-1], *([best] if panel.y.size < 300_000 else [])) if model == "auto" else (model,)
     tried = _trial(panel, known, names, h)
     if tried is None:
         return "average", None

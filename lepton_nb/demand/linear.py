@@ -64,6 +64,8 @@ class Ridge(Learner):
     ----------
     alpha : float, default 0.5
         penalty on standardised coefficients
+    power : float | None, default 1.25
+        a line follows the few largest rows less where they weigh more of the sum
     only : tuple[str, ...]
         names (or beginnings of names) of the features to use; all when empty
 
@@ -80,6 +82,7 @@ class Ridge(Learner):
     """
 
     alpha: float = 0.5  # penalty on standardised coefficients
+    power: float | None = 1.25  # a line follows the few largest rows less where they weigh more of the sum
     only: tuple[str, ...] = ()  # names (or beginnings of names) of the features to use; all when empty
 
     def start(self) -> None:

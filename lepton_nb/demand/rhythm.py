@@ -67,6 +67,12 @@ class Rhythm:
     long : int, default 0
         a second season, 0 where there is none: 168 hours
     long_counts : tuple[int, ...]
+    shares : tuple[float, ...]
+        of the spans in the level; empty: alike, with the long mean
+    power : float, default 1.25
+        weight of a training row = level ** power
+    most : float, default 0.0
+        outcomes over level are cut there in training; 0: not cut
     """
 
     word: str  # what a position within the season is called
@@ -89,6 +95,9 @@ class Rhythm:
     lag: int  # of the naive forecast by which errors are scaled
     long: int = 0  # a second season, 0 where there is none: 168 hours
     long_counts: tuple[int, ...] = ()
+    shares: tuple[float, ...] = ()  # of the spans in the level; empty: alike, with the long mean
+    power: float = 1.25  # weight of a training row = level ** power
+    most: float = 0.0  # outcomes over level are cut there in training; 0: not cut
 
     @property
     def seasons(self) -> tuple[int, ...]:
@@ -155,6 +164,9 @@ def _within_days(
     )
 
 
+_MONTHLY = {"shares": (0.5, 0.3, 0.2), "power": 0.5, "most": 4.0}
+
+
 def _within_years(
     n: int,
 ) -> Rhythm:
@@ -185,6 +197,7 @@ def _within_years(
         warm=n,
         reach=4 * n,  # slow data look back longer
         lag=n,
+        **(_MONTHLY if n == 12 else {}),
     )
 
 # %% ../../nbs/demand/00_rhythm.ipynb #74a348f9

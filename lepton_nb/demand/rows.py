@@ -134,7 +134,7 @@ def training(
     h: History,
     origin: int,
     rows: Rows,
-    power: float,
+    power: float | None = None,
 ) -> Iterator[Chunk]:
     """Yield a `Chunk` for each training origin.  Raises `PanelError` when the past is too short.
 
@@ -143,8 +143,8 @@ def training(
     h : History
     origin : int
     rows : Rows
-    power : float
-        weight of a row = level ** power
+    power : float | None, default None
+        weight of a row = level ** power; None takes that of the frequency
 
     Examples
     --------
@@ -168,8 +168,11 @@ def training(
         x, scale = features(h, o, horizon)
         y = h.y[:, o : o + horizon] / scale[:, None]
         y[h.all.days(0, o) < need] = np.nan
+        if h.rhythm.most:  # a model that comes back from nearly nothing would outweigh all others
+            y = np.minimum(y, np.float32(h.rhythm.most))
         block = k * min(rows.blocks, len(origins)) // len(origins)
-        yield Chunk(o, block, x, scale, y.ravel(), np.repeat(scale**power, horizon), k, len(origins) * n * H)
+        weight = scale ** (h.rhythm.power if power is None else power)
+        yield Chunk(o, block, x, scale, y.ravel(), np.repeat(weight, horizon), k, len(origins) * n * H)
 
 # %% ../../nbs/demand/04_rows.ipynb #a839aa75
 _NONE, _ALONE = 2, 12  # seasons: until then a model has no say, from then on it stands alone
@@ -209,13 +212,13 @@ class Learner:
     Attributes
     ----------
     rows : Rows
-    power : float, default 1.25
-        weight of a row = level ** power
+    power : float | None, default None
+        weight of a row = level ** power; None takes that of the frequency, 1.25 for days
     seed : int, default 0
     """
 
     rows: Rows = Rows()
-    power: float = 1.25  # weight of a row = level ** power
+    power: float | None = None  # weight of a row = level ** power; None takes that of the frequency, 1.25 for days
     seed: int = 0
 
     def fit(self, panel: Panel | History, origin: int) -> "Learner":
