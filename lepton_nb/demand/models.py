@@ -47,7 +47,7 @@ class Ensemble(Learner):
 # %% ../../nbs/demand/09_models.ipynb #9e02stea
 @dataclass
 class Recent(Learner):
-    """Answer with the mean of the last periods: nothing is learnt, and a model averaged with it is drawn to no change.
+    """Answer with the mean of the last periods: nothing is learnt; a model averaged with it is drawn to no change.
 
     Attributes
     ----------
