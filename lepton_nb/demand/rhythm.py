@@ -235,6 +235,7 @@ def rhythm_of(freq: str) -> Rhythm:
     >>> assert rhythm_of("h").seasons == (24, 168) and rhythm_of("5min").seasons == (288, 2016)
     >>> assert rhythm_of("W-SAT").season == 52 and rhythm_of("MS").season == 12 and rhythm_of("D") is DAILY
     >>> assert all(gcd(rhythm_of(f).stride, rhythm_of(f).season) == 1 for f in ("5min", "15min", "h", "D", "W"))
+    >>> assert np.isclose(sum(rhythm_of("MS").shares), 1) and not DAILY.shares and not DAILY.most
     >>> pd.DataFrame({f: vars(rhythm_of(f)) for f in ("5min", "h", "D", "W-MON", "MS")})
     """
     offset = offset_of(freq)
