@@ -734,18 +734,23 @@ def alarm_sentence(
     lead = table.dropna(subset=["share"]).head(top)
     lead = lead[lead["share"] > 0]
     parts = [
-        f"{r.name_} of {r.value:,.4g} ({_against(r)}) adds {r.share:.0%}"
+        f"{r.name_} of {_number(r.value)} ({_against(r)}) adds {r.share:.0%}"
         for r in lead.rename(columns={"name": "name_"}).itertuples()
     ]
     derived = table[table["share"].isna()]
     odd = derived[(derived["value"] < derived["low"]) | (derived["value"] > derived["high"])]
     beyond = [
-        f"{r.name_} is {r.value:,.4g} ({_against(r)})" for r in odd.rename(columns={"name": "name_"}).itertuples()
+        f"{r.name_} is {_number(r.value)} ({_against(r)})" for r in odd.rename(columns={"name": "name_"}).itertuples()
     ]
     text = f"Risk of failure {risk:.0%}: " + (", ".join(parts) or "no sensor stands out")
     return text + ("; " + ", ".join(beyond) if beyond else "") + "."
 
 
 def _against(r: tuple) -> str:
-    """Say what is usual where a value is not, and that it is where it is."""
-    return f"usual {r.usual:,.4g}, {r.low:,.4g} to {r.high:,.4g}"
+    """Say what is usual for a value."""
+    return f"usual {_number(r.usual)}, {_number(r.low)} to {_number(r.high)}"
+
+
+def _number(value: float) -> str:
+    """Write a reading: four figures, large ones whole."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
