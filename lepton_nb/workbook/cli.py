@@ -472,8 +472,10 @@ def parser() -> argparse.ArgumentParser:
 # %% ../../nbs/workbook/11_cli.ipynb #cell-031
 def _say(text: str) -> None:
     """Say a sentence to the user, if there is anybody to hear it."""
-    with suppress(OSError):
+    try:
         print(text, file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # or what could not be written would turn the exit code into 120
 
 
 class _Output:
