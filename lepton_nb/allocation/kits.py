@@ -53,7 +53,9 @@ def lead_time_demand(
     >>> assert asked == 400 and np.allclose(scatter, [100, np.sqrt(20_000)])
     >>> asked, scatter
     """
-    InventoryError.require_finite(mean=mean, spread=spread, lead_time=lead_time, lead_time_spread=lead_time_spread)
+    InventoryError.require_finite(
+        mean=mean, spread=spread, lead_time=lead_time, lead_time_spread=lead_time_spread, review=review
+    )
     for name, value in {"spread": spread, "lead_time": lead_time, "lead_time_spread": lead_time_spread}.items():
         InventoryError.require(np.min(value) >= 0, f"{name} is {np.min(value):g} somewhere; it must be 0 or more")
     covered = np.asarray(lead_time, float) + review
@@ -246,6 +248,7 @@ def missing_products(
     np.ndarray
         products (N,)
     """
+    InventoryError.require_finite(levels=levels, asked=asked, per_product=per_product)
     return np.maximum((asked - levels) / per_product, 0.0).max(1)
 
 
@@ -276,6 +279,7 @@ def kit_costs(
     np.ndarray
         money per period (N,)
     """
+    InventoryError.require_finite(holding=holding, shortage=shortage)
     return np.sum(holding * levels) + shortage * missing_products(levels, asked, per_product)
 
 
