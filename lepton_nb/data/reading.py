@@ -28,7 +28,15 @@ from .findings import LISTED, DataError, grouped, log_table, note, problem, show
 from .keys import as_texts, category, codes_of, keys_from, small
 from .names import respelled, respellings
 from .parsing import PARSERS, ZONE_MEND, Parsed, unknown_zone
-from .spreadsheets import BOOKS, OTHER_BOOKS, Workbook, column_number, letters_of, open_book
+from lepton_nb.data.spreadsheets import (
+    BOOKS,
+    OTHER_BOOKS,
+    Flaws,
+    Workbook,
+    column_number,
+    letters_of,
+    open_book,
+)
 
 # %% ../../nbs/data/03_reading.ipynb #cell-012
 _HEADER_LINES = 50  # lines that the names in a header may run over
@@ -409,10 +417,10 @@ def _holds_something(cell: object) -> bool:
     return bool(cell.strip()) if isinstance(cell, str) else cell is not None
 
 
-def _merged_in(sheet: Sheet, rows: list[list], head: int) -> list[tuple[int, int, str]]:
+def _merged_in(merged: list[tuple], rows: list[list], head: int) -> list[tuple[int, int, str]]:
     """Give column and row, from 0, of filled merged cells below the header, and what is wrong with them."""
     found = []
-    for (top, left), (bottom, right) in sheet.book.merged(sheet.title):
+    for (top, left), (bottom, right) in merged:
         inside = bottom > head and top < len(rows) and left < len(rows[0])
         if inside and (top, left) != (bottom, right) and _holds_something(rows[top][left]):
             cells = f"{letters_of(left + 1)}{top + 1}:{letters_of(right + 1)}{bottom + 1}"
@@ -428,19 +436,18 @@ _CELL_MEND = {
 }
 
 
-def _flawed_cells(sheet: Sheet, rows: list[list], head: int) -> list[tuple[int, int, str]]:
+def _flawed_cells(flaws: Flaws, head: int) -> list[tuple[int, int, str]]:
     """Give column and row, from 0, of cells below the header that cannot be used, and what is wrong with them."""
-    flaws = sheet.book.flaws[sheet.title]
     told = [(cell, f"cell {cell} shows {shown}") for cell, shown in flaws.errors]
     told += [(cell, f"cell {cell} holds a formula without a result") for cell in flaws.uncalculated]
     places = [(*re.fullmatch(r"([A-Z]*)(\d*).*", cell).groups(), why) for cell, why in told]
     found = [(column_number(column) - 1, int(row or 0) - 1, why) for column, row, why in places]
-    return [place for place in found if place[1] > head] + _merged_in(sheet, rows, head)
+    return [place for place in found if place[1] > head]
 
 # %% ../../nbs/data/03_reading.ipynb #f492ae9d
 def _read_sheet(contract: Contract, sheet: Sheet, table: str) -> Raw:
     """Read the cells below the header of a sheet."""
-    rows = sheet.book.rows(sheet.title)
+    rows, merged = sheet.book.cells(sheet.title)
     head, _ = _header_at(rows, _names_known(contract, table))
     if head < 0:
         raise Unreadable("is empty", "Write a header and rows.")
@@ -460,7 +467,7 @@ def _read_sheet(contract: Contract, sheet: Sheet, table: str) -> Raw:
             )
         if name:
             raw.columns[name] = Cells.of(column)
-    for place, row, why in _flawed_cells(sheet, rows, head):
+    for place, row, why in _flawed_cells(sheet.book.flaws[sheet.title], head) + _merged_in(merged, rows, head):
         if 0 <= place < len(names) and names[place]:
             raw.flawed.setdefault(names[place], []).append((row + 1, why))
     raw.said += _about_sheet(sheet, head, filled)
@@ -730,7 +737,7 @@ def _table_named(contract: Contract, name: str) -> str:
 def _sheet_for(contract: Contract, book: Workbook, table: str, left: list[str]) -> list[str]:
     """Give the sheets that may hold the table of the workbook's name: those whose header knows most of its columns."""
     known = _names_known(contract, table)
-    rows = {title: book.rows(title) for title in left}
+    rows = {title: book.cells(title, _HEADER_LINES)[0] for title in left}
     scores = {title: _header_at(rows[title], known)[1] for title in left if rows[title]}
     return [title for title, score in scores.items() if score == max(scores.values())]
 

@@ -159,8 +159,12 @@ class Workbook:
     book: Any  # of calamine
     since_1904: bool = False  # days are counted from 1904 instead of 1900
 
-    def rows(self, sheet: str) -> list[list]:
-        """Give the cells of a sheet from A1 on: numbers, texts, dates, times, yes or no; an empty one is empty text."""
+    def cells(self, sheet: str, most: int | None = None) -> tuple[list[list], list[tuple]]:
+        """Give the cells of a sheet, of its first `most` rows, and where merged ones stand.
+
+        Rows begin at A1 and hold numbers, texts, dates, times, yes or no; an empty cell is empty text. Of merged cells
+        it is the first and the last row and column, from 0.
+        """
         flaws = self.flaws[sheet]
         if flaws.rows * flaws.columns > 32_000 * limit_mb():
             corner = f"{letters_of(flaws.columns)}{flaws.rows}"
@@ -168,11 +172,9 @@ class Workbook:
                 f"reaches to cell {corner}, which is too large a table",
                 "Delete what stands far from the table, keep fewer years or stores, or save it as CSV.",
             )
-        return _calamine(lambda: self.book.get_sheet_by_name(sheet).to_python(skip_empty_area=False))
-
-    def merged(self, sheet: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-        """Give the first and last row and column, from 0, of merged cells."""
-        return _calamine(lambda: self.book.get_sheet_by_name(sheet).merged_cell_ranges) or []
+        opened = _calamine(lambda: self.book.get_sheet_by_name(sheet))  # the whole sheet is parsed here
+        rows = _calamine(lambda: opened.to_python(skip_empty_area=False, nrows=most))
+        return rows, _calamine(lambda: opened.merged_cell_ranges) or []
 
 
 def _calamine(read: Callable[[], Any]) -> Any:
