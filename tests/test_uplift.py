@@ -426,3 +426,16 @@ def test_rows_of_a_mailing_that_stand_twice_count_once(people_from):
     tables = chain_with_a_mailing()
     twice = people_from(**tables | {"mailings": pd.concat([tables["mailings"]] * 2)})
     assert twice.letters == people_from(**tables).letters
+
+
+def test_a_row_drawn_both_ways_is_told_where_it_stands_in_the_file(tmp_path):
+    tables = chain_with_a_mailing()
+    tables["mailings"].loc[0, "treated"] = "yes"
+    twice = pd.concat([tables["mailings"], tables["mailings"].iloc[:1].assign(treated="no")])
+    for name, frame in tables.items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    head, *rows = twice.to_csv(index=False).splitlines()
+    (tmp_path / "mailings.csv").write_text("\n".join([head, ",,", ",,", *rows]) + "\n")
+    with pytest.raises(DataError) as told:
+        SOURCES.load(f"own:{tmp_path}")
+    assert told.value.problems[["file", "row"]].to_numpy().tolist() == [["mailings.csv", 904]]

@@ -701,6 +701,14 @@ class Tables(dict):
     rows: dict[str, np.ndarray] = {}  # spreadsheet row of each record
     currency: str = ""  # that stands beside the money, if any
 
+    def file_of(self, table: str) -> str:
+        """Give the file of a table, as messages name it."""
+        return self.files.get(table, f"{table}.csv")
+
+    def row_of(self, table: str, place: int) -> int:
+        """Give the spreadsheet row of the record at a place of a table."""
+        return int(self.rows[table][place] if table in self.rows else place + 2)
+
     def in_texts(self) -> "Tables":
         """Give the same with names as texts instead of categories."""
         made = Tables({name: as_texts(frame) for name, frame in self.items()})

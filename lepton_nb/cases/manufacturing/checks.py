@@ -18,28 +18,17 @@ from ...data.findings import grouped, problem, show
 from ...data.reading import Tables
 
 # %% ../../../nbs/cases/manufacturing/02_checks.ipynb #cell-006
-def _file(tables: Tables, table: str) -> str:
-    """Return the file of a table."""
-    return getattr(tables, "files", {}).get(table, f"{table}.csv")
-
-
-def _row(tables: Tables, table: str, place: int) -> int:
-    """Return the spreadsheet row of a record."""
-    rows = getattr(tables, "rows", {}).get(table)
-    return int(place) + 2 if rows is None else int(rows[place])
-
-
 def _at(tables: Tables, table: str, name: str, places: np.ndarray, what: str, mend: str, values=None) -> list[dict]:
     """List the records of one fault."""
     places = np.asarray(places, int)
     shown = (tables[table][name] if values is None else pd.Series(values, tables[table].index)).to_numpy()[places]
-    rows = np.array([_row(tables, table, place) for place in places])
-    return grouped(rows, shown, _file(tables, table), name, what, mend)
+    rows = np.array([tables.row_of(table, place) for place in places])
+    return grouped(rows, shown, tables.file_of(table), name, what, mend)
 
 
 def _one(tables: Tables, table: str, name: str, place: int, found: str, mend: str) -> dict:
     """Describe one fault of one record."""
-    return problem(_file(tables, table), name, _row(tables, table, place), found, mend)
+    return problem(tables.file_of(table), name, tables.row_of(table, place), found, mend)
 
 # %% ../../../nbs/cases/manufacturing/02_checks.ipynb #cell-008
 def _bill_faults(tables: Tables) -> list[dict]:
@@ -55,7 +44,7 @@ def _bill_faults(tables: Tables) -> list[dict]:
         )
     known = set(tables["parts"]["part"]) | set(bom["parent"])
     lost = bom["part"][~bom["part"].isin(known)].drop_duplicates()
-    mend = f"Add it to {_file(tables, 'parts')}, or give it rows of its own as a parent."
+    mend = f"Add it to {tables.file_of('parts')}, or give it rows of its own as a parent."
     faults += _at(tables, "bom", "part", lost.index, "is neither a bought part nor made of anything", mend)
     models = tables["models"]["model"]
     bare = np.flatnonzero(~models.isin(bom["parent"]))
@@ -64,7 +53,7 @@ def _bill_faults(tables: Tables) -> list[dict]:
         "models",
         "model",
         bare,
-        f"has no part in {_file(tables, 'bom')}",
+        f"has no part in {tables.file_of('bom')}",
         "Add its bill of materials, or remove the model.",
     )
     return faults + _unit_faults(tables) + _overlaps(tables)
@@ -77,7 +66,7 @@ def _unit_faults(tables: Tables) -> list[dict]:
     other = unit.notna() & (bom["unit"].str.casefold() != unit.str.casefold())
     faults, mend = [], "Convert the quantity to the unit in which the part is counted."
     for place in np.flatnonzero(other)[:3]:
-        units = f"{show(bom['unit'][place])} here and in {show(unit[place])} in {_file(tables, 'parts')}"
+        units = f"{show(bom['unit'][place])} here and in {show(unit[place])} in {tables.file_of('parts')}"
         faults.append(_one(tables, "bom", "unit", place, f"{show(bom['part'][place])} is in {units}", mend))
     return faults
 
@@ -124,7 +113,7 @@ def _routing_faults(tables: Tables) -> list[dict]:
         "models",
         "model",
         bare,
-        f"is built on no line of {_file(tables, 'routings')}",
+        f"is built on no line of {tables.file_of('routings')}",
         "Add a row with its line and unit time, or remove the model.",
     )
     hours = routings["line"].map(_shift_hours(tables)).fillna(_USUAL_HOURS)
@@ -168,7 +157,7 @@ def _supply_faults(tables: Tables) -> list[dict]:
             "parts",
             "part",
             bare,
-            f"has no supplier in {_file(tables, 'supply')}",
+            f"has no supplier in {tables.file_of('supply')}",
             "Add a row with its supplier and lead time.",
         )
     return faults + (_delivery_faults(tables) if "deliveries" in tables else [])
@@ -199,7 +188,7 @@ def _delivery_faults(tables: Tables) -> list[dict]:
     if len(past) and past["arrived"].isna().all():
         faults.append(
             problem(
-                _file(tables, "deliveries"),
+                tables.file_of("deliveries"),
                 "arrived",
                 None,
                 "is empty in every row, so no lead time is known",
@@ -234,7 +223,7 @@ def _unordered_transit(tables: Tables, past: pd.DataFrame) -> list[dict]:
         "parts",
         "in_transit",
         lost,
-        f"in transit, and no order of the part is open in {_file(tables, 'deliveries')}",
+        f"in transit, and no order of the part is open in {tables.file_of('deliveries')}",
         mend,
     )
 
@@ -257,13 +246,13 @@ def _demand_faults(tables: Tables) -> list[dict]:
         "models",
         "model",
         bare,
-        f"has no orders in {_file(tables, 'demand')}, and none of a model that it is like",
+        f"has no orders in {tables.file_of('demand')}, and none of a model that it is like",
         mend,
     )
     if not (demand["orders"] > 0).any():
         return [
             problem(
-                _file(tables, "demand"),
+                tables.file_of("demand"),
                 "orders",
                 None,
                 "no row has orders above 0",
@@ -281,7 +270,7 @@ def _demand_faults(tables: Tables) -> list[dict]:
         "demand",
         "week",
         after,
-        f"is after the last week of the model in {_file(tables, 'models')}",
+        f"is after the last week of the model in {tables.file_of('models')}",
         "Correct the last week, or the row.",
         demand["week"].dt.strftime("%Y-%m-%d"),
     )
@@ -359,7 +348,7 @@ def _machine_faults(tables: Tables) -> list[dict]:
                 "failure",
                 0,
                 "is a label among the sensors",
-                f"Remove the column; failures stand in {_file(tables, 'failures')}.",
+                f"Remove the column; failures stand in {tables.file_of('failures')}.",
             )
         )
     for name in [name for name in ("temperature", "air_temperature") if name in readings]:
@@ -387,7 +376,7 @@ def _failure_faults(tables: Tables) -> list[dict]:
         mend = "Add the failures of these machines, or take the readings out: there is nothing to learn from them."
         return [
             *faults,
-            _one(tables, "failures", "machine", 0, f"no machine of {_file(tables, 'readings')} ever fails", mend),
+            _one(tables, "failures", "machine", 0, f"no machine of {tables.file_of('readings')} ever fails", mend),
         ]
     during, soon = _beside(readings, failures)
     faults += _at(
@@ -402,7 +391,7 @@ def _failure_faults(tables: Tables) -> list[dict]:
     if soon.all():
         faults.append(
             problem(
-                _file(tables, "readings"),
+                tables.file_of("readings"),
                 "time",
                 None,
                 "every reading is followed by a failure within a day",

@@ -177,13 +177,13 @@ def _ever_priced(sales: pd.DataFrame) -> np.ndarray:
 
 
 def unusable(
-    tables: dict[str, pd.DataFrame],
+    tables: Tables,
 ) -> list[dict]:
     """List what no plan can be made from: no units, items without a price, dates far from all others.
 
     Parameters
     ----------
-    tables : dict[str, pd.DataFrame]
+    tables : Tables
         as read, before cleaning
     """
     sales, faults = tables["sales"], []
@@ -255,27 +255,27 @@ def beside(tables: dict[str, pd.DataFrame]) -> list[dict]:
     ]
 
 
-def _no_lot(tables: dict[str, pd.DataFrame]) -> list[dict]:
+def _no_lot(tables: Tables) -> list[dict]:
     """List why a mailing is no trial: nobody to compare with, both ways at once, or nothing bought afterwards."""
     if "mailings" not in tables:
         return []
-    out, drawn = "or take mailings out of the folder.", tables["mailings"]
+    out, drawn, file = "or take mailings out of the folder.", tables["mailings"], tables.file_of("mailings")
     if "purchases" not in tables:
-        return [problem("mailings", "", None, "no table purchases says who came", f"Bring the purchases, {out}")]
+        return [problem(file, "", None, "no table purchases says who came", f"Bring the purchases, {out}")]
     faults, account = [], ["sent", "channel", "record"]
     for side, found in ((True, "nobody was left out: no control group"), (False, "nobody got the letter")):
         if (drawn["treated"] == side).all():
             mend = f"Write no for those whom the lot left out and yes for the others, {out}"
-            faults.append(problem("mailings", "treated", None, found, mend))
+            faults.append(problem(file, "treated", None, found, mend))
     both = drawn.drop_duplicates([*account, "treated"]).duplicated(account)
     if both.any():
-        row = int(drawn.index.get_loc(both.index[both][0])) + 2
+        row = tables.row_of("mailings", both.index[both][0])
         found = "an earlier row has the same account on the same day, drawn the other way"
-        faults.append(problem("mailings", "treated", row, found, "Keep the row that is true."))
+        faults.append(problem(file, "treated", row, found, "Keep the row that is true."))
     first, end = drawn["sent"].min(), tables["purchases"]["date"].max()
     if end < first:
         found = f"the mailing is of {first:%Y-%m-%d}, and the last purchase of {end:%Y-%m-%d} came before it"
-        faults.append(problem("mailings", "sent", None, found, f"Bring the purchases that followed, {out}"))
+        faults.append(problem(file, "sent", None, found, f"Bring the purchases that followed, {out}"))
     return faults
 
 # %% ../../../nbs/cases/retail/02_sources.ipynb #64ca6817
