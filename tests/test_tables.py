@@ -476,6 +476,16 @@ def test_units_are_accounted_for(seed):
     pd.testing.assert_frame_equal(again["sales"], sales)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_units_without_a_price_are_all_told(seed):
+    raw = chain(seed)
+    raw.loc[np.random.default_rng(seed).random(len(raw)) < 0.2, "price"] = np.nan
+    tables, log = clean({"sales": raw})
+    left = cancel_bookings(raw)[0].query("units > 0")
+    assert log.loc[log.rule == "missing prices", "units"].sum() == left.loc[left.price.isna(), "units"].sum() > 0
+    assert tables["sales"].eval("units * price").sum() > left.eval("units * price").sum()
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("delisted_after", [0, 7, 28])
 def test_missing_days_against_a_loop(seed, delisted_after):

@@ -14,7 +14,18 @@ import pandas as pd
 from .tables import CONTRACT
 from ...data.contract import numbered
 from ...data.findings import log_table, note
-from ...data.keys import as_texts, below, carried_from, codes_of, days_of, keys_of, rows_at, small, with_columns
+from lepton_nb.data.keys import (
+    Keys,
+    as_texts,
+    below,
+    carried_from,
+    codes_of,
+    days_of,
+    keys_of,
+    rows_at,
+    small,
+    with_columns,
+)
 
 # %% ../../../nbs/cases/retail/01_cleaning.ipynb #83538984
 NAMED = ["store", "item", "channel"]  # columns whose names make a series
@@ -321,6 +332,17 @@ def add_rows(
     return joint.assign(price=joint["price"].where(equal, paid)).drop(columns=["paid", "weight"])
 
 
+def _lent_prices(sales: pd.DataFrame, keys: Keys) -> list[dict]:
+    """Say which units without a price are counted at that of the other rows of their key."""
+    empty = sales["price"].isna().to_numpy()
+    if not empty.any():
+        return []
+    lent = empty & (sales["units"] > 0).to_numpy() & keys.sharing(~empty)
+    why = "what the other rows of that day, store, item and channel paid on average holds"
+    told = note("sales", "missing prices", lent.sum(), "no price", "that of the day", why, sales["units"][lent].sum())
+    return [told] * bool(lent.any())
+
+
 def add_up(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     """Give each day, store, item and channel one row: units added, price averaged by units.
 
@@ -339,6 +361,7 @@ def add_up(sales: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
         return sales, said
     again = keys.counts() > 1
     several = rows_at(sales, np.flatnonzero(again))
+    said += _lent_prices(sales, keys)
     joint = add_rows(several, CONTRACT.keys["sales"])
     joint = joint.astype({name: sales[name].dtype for name in NAMED if name in joint}, copy=False)
     result = below(rows_at(sales, np.flatnonzero(~again)), joint)
@@ -608,14 +631,14 @@ def price_purchases(purchases: pd.DataFrame, sales: pd.DataFrame) -> tuple[pd.Da
 def _remarks(sales: pd.DataFrame) -> list[dict]:
     """Say what a reader should know before trusting a plan made on few data."""
     days, stores, items = sales.date.nunique(), sales.store.nunique(), sales.item.nunique()
-    said = []
-    if days * (7 if period_of(sales) == "week" else 1) < 56:
+    said, period = [], period_of(sales)
+    if days * (7 if period == "week" else 1) < 56:
         said.append(
             note(
                 "sales",
-                f"few {period_of(sales)}s",
+                f"few {period}s",
                 days,
-                f"{days} {period_of(sales)}s",
+                f"{days} {period}s",
                 "",
                 "less than eight weeks: a weekly pattern cannot be told from chance",
             )
