@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from .findings import PROBLEM, DataError, grouped, problem, show
+from .findings import PROBLEM, DataError, counted, grouped, problem, show
 from .keys import as_texts, with_columns
 
 # %% ../../nbs/data/01_contract.ipynb #4dc936bf
@@ -337,13 +337,13 @@ def _check_references(contract: Contract, tables: dict, files: dict, rows: dict)
             lost = ~pd.Index(ids, dtype=object).isin(tables[target][name].unique())
             for code in np.flatnonzero(lost):
                 where = np.flatnonzero(codes == code)
-                used = f"{len(where):,} row{'s' * (len(where) > 1)}"
                 faults.append(
                     problem(
                         files[table],
                         name,
                         rows[table][where[0]],
-                        f"{show(ids[code], contract.is_personal(table, name))} ({used}) is not in {files[target]}",
+                        f"{show(ids[code], contract.is_personal(table, name))} ({counted(len(where), 'row')}) is not in"
+                        f" {files[target]}",
                         f"Add it to {files[target]}, or correct it here.",
                     )
                 )

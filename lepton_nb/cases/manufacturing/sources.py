@@ -15,7 +15,7 @@ import pandas as pd
 from .checks import unusable_plant
 from .tables import CONTRACT
 from ...data.catalog import Sources
-from ...data.findings import log_table, note
+from ...data.findings import counted, log_table, note
 from ...data.reading import Tables
 
 # %% ../../../nbs/cases/manufacturing/03_sources.ipynb #cell-005
@@ -152,8 +152,7 @@ def _extent(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
     return {
         "frequency": "weekly",
         "period": f"{demand['week'].min():%Y-%m-%d} to {demand['week'].max():%Y-%m-%d}",
-        "size": f"{len(demand):,} rows of demand, "
-        + ", ".join(f"{n:,} {name}{'s' * (n != 1)}" for name, n in counts.items()),
+        "size": f"{len(demand):,} rows of demand, " + ", ".join(counted(n, name) for name, n in counts.items()),
     }
 
 # %% ../../../nbs/cases/manufacturing/03_sources.ipynb #cell-011

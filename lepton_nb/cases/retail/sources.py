@@ -24,7 +24,7 @@ from lepton_nb.cases.retail.public import (
 )
 from .tables import CONTRACT
 from ...data.catalog import File, PublicSet, Sources
-from ...data.findings import LISTED, problem, show
+from ...data.findings import LISTED, counted, problem, show
 from ...data.keys import as_texts, codes_of, days_of, keys_from, keys_of
 from ...data.rda import read_rda
 from ...data.reading import Tables
@@ -286,8 +286,8 @@ def _priced_by_cost(read: Tables, share: float) -> tuple[pd.DataFrame, list[str]
     if not never.any() or "items" not in read:
         return sales, []
     cost = sales["item"].astype(object).map(read["items"].drop_duplicates("item").set_index("item")["cost"])
-    count = sales.loc[never, "item"].nunique()
-    word = f"Price of {count:,} item{'s' * (count != 1)} without any: the cost over {share:.0%}."
+    count = counted(sales.loc[never, "item"].nunique(), "item")
+    word = f"Price of {count} without any: the cost over {share:.0%}."
     return sales.assign(price=sales["price"].mask(never, (cost / share).round(2))), [word]
 
 
@@ -308,11 +308,6 @@ def _often(sales: pd.DataFrame) -> str:
     return "daily" if days < 7 else "weekly" if days < 14 else "monthly" if days >= 28 else f"every {days:g} days"
 
 
-def _count(n: float, word: str) -> str:
-    """Write a count with its word."""
-    return f"{int(n):,} {word}{'' if n == 1 else 's'}"
-
-
 def _weeks_told(tables: dict[str, pd.DataFrame]) -> list[str]:
     """Say what ordering by the week takes for granted, where there is one row a week."""
     if _often(tables["sales"]) != "weekly":
@@ -320,12 +315,12 @@ def _weeks_told(tables: dict[str, pd.DataFrame]) -> list[str]:
     lead, life = tables["suppliers"]["lead_time"].max(), tables["items"]["shelf_life"]
     short = int((life < 7).sum())
     keep = "keeps less and is taken to keep" if short == 1 else "keep less and are taken to keep"
-    told = f"; {_count(short, 'item')} {keep} one" if short else ""
+    told = f"; {counted(short, 'item')} {keep} one" if short else ""
     return [
         "Rows are weeks, each dated by its first day. Orders go out once a week, at its end: on which days a supplier "
         "takes them plays no part.",
-        f"Lead times are rounded up to whole weeks (the longest, {_count(lead, 'day')}, to "
-        f"{_count(BY_WEEK.whole(lead), 'week')}).",
+        f"Lead times are rounded up to whole weeks (the longest, {counted(lead, 'day')}, to "
+        f"{counted(BY_WEEK.whole(lead), 'week')}).",
         f"Shelf lives are rounded down to whole weeks, but not below one{told}.",
         "Stock is counted at the end of each week and held for its seven nights; what ran out or was thrown away on a "
         "day within it is not seen.",
@@ -346,7 +341,7 @@ def _extent(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
     sales = tables["sales"]
     coded = {name: codes_of(sales[name]) for name in ("item", "store")}
     series = keys_from(coded.values(), len(sales)).numbered().size
-    told = ", ".join(_count(n, name) for name, (_, n) in coded.items())
+    told = ", ".join(counted(n, name) for name, (_, n) in coded.items())
     return {
         "frequency": _often(sales),
         "period": f"{sales.date.min():%Y-%m-%d} to {sales.date.max():%Y-%m-%d}",
