@@ -27,7 +27,16 @@ from .files import Unreadable, limit_mb, look_over
 from .findings import LISTED, DataError, grouped, log_table, note, problem, show
 from .keys import as_texts, category, codes_of, keys_from, small
 from .names import respelled, respellings
-from .parsing import PARSERS, ZONE_MEND, Parsed, unknown_zone
+from lepton_nb.data.parsing import (
+    DATE_MEND,
+    EARLIEST,
+    NOT_WHOLE,
+    PARSERS,
+    ZONE_MEND,
+    Parsed,
+    far_years,
+    unknown_zone,
+)
 from lepton_nb.data.spreadsheets import (
     BOOKS,
     OTHER_BOOKS,
@@ -225,18 +234,19 @@ def read_parquet(path: Path) -> Raw:
     return raw
 
 # %% ../../nbs/data/03_reading.ipynb #cell-019
+_LOST_ZEROS = "numbers taken as text; leading zeros may have been lost before"
+
+
 def _typed_dates(values: pd.Series, earliest: int, zone: str) -> Parsed:
     """Take dates that have a type already; the years are held to the same limits as texts."""
-    years = values.dt.year
-    far = (years.notna() & ~years.between(earliest, 2100)).to_numpy()
-    what, mend = f"lies outside the years {earliest} to 2100", "Write dates as YYYY-MM-DD, such as 2025-12-31."
+    far, what = far_years(values.dt.year, earliest)
     said, there = [], values.dt.tz
     if there is not None and str(there) in ("UTC", "+00:00") and (values.dt.normalize() != values).any():
         strange = unknown_zone(zone) if zone else "the zone of the place is not given"
         if strange:
             found = f"{strange}; moments are in UTC, and the day depends on the place"
             none = np.full(len(values), np.datetime64("NaT", "ns"))
-            return Parsed(none, far, what, mend, refused=(found, ZONE_MEND))
+            return Parsed(none, far, what, DATE_MEND, refused=(found, ZONE_MEND))
         said, values = (
             [("time zone", str(there), f"moments are put on the clock of {zone}")],
             values.dt.tz_convert(zone),
@@ -244,30 +254,24 @@ def _typed_dates(values: pd.Series, earliest: int, zone: str) -> Parsed:
     elif there is not None:
         said = [("time zone", str(there), "dropped; the day is kept as it is written")]
     plain = values.dt.tz_localize(None).mask(pd.Series(far, values.index))
-    return Parsed(plain.to_numpy("datetime64[ns]"), far, what, mend, said=said)
+    return Parsed(plain.to_numpy("datetime64[ns]"), far, what, DATE_MEND, said=said)
 
 
 def typed(values: pd.Series, kind: str, zone: str = "") -> Parsed:
     """Convert values that have a type already to the kind that is wanted."""
     none = np.zeros(len(values), bool)
     if kind in ("date", "birthday") and pd.api.types.is_datetime64_any_dtype(values):
-        return _typed_dates(values, 1900 if kind == "birthday" else 1980, zone)
+        return _typed_dates(values, EARLIEST[kind], zone)
     if kind in ("number", "whole") and pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         numbers = values.to_numpy(dtype=float, na_value=np.nan)
         broken = (numbers != np.round(numbers)) if kind == "whole" else none
-        return Parsed(numbers, broken, "is not a whole number", "Write a whole number, such as 6.")
+        return Parsed(numbers, broken, *NOT_WHOLE)
     whole = (
         values.astype("Int64") if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all() else values
     )
     parsed = PARSERS[kind](whole.astype(str).where(values.notna(), "").astype(object))
     if kind == "text":
-        parsed.said.append(
-            (
-                "identifier",
-                str(whole.iloc[0]) if len(whole) else "",
-                "numbers taken as text; leading zeros may have been lost before",
-            )
-        )
+        parsed.said.append(("identifier", str(whole.iloc[0]) if len(whole) else "", _LOST_ZEROS))
     return parsed
 
 # %% ../../nbs/data/03_reading.ipynb #c8034a93
@@ -363,7 +367,7 @@ def parse_cells(
         parsed.bad[place], parsed.why[place] = True, f"is {what} in Excel, and a {kind} is needed"
     if kind == "text" and any(map(_is_number, values)):
         example = _cell_text(next(filter(_is_number, values)))
-        parsed.said.append(("identifier", example, "numbers taken as text; leading zeros may have been lost before"))
+        parsed.said.append(("identifier", example, _LOST_ZEROS))
     return parsed
 
 
