@@ -433,6 +433,12 @@ def test_an_exponent_that_ends_python_or_wraps_around_is_none(text):
     assert numbers(text, "1e3").bad.tolist() == [True, False]
 
 
+@pytest.mark.parametrize("text", ["e5", "E0", ".e5", ",e5", "-E3", "e-2"])
+def test_an_exponent_of_nothing_is_no_number(text):
+    assert numbers(text, "1e3").bad.tolist() == [True, False]
+    assert PARSERS["whole"](pd.Series([text], dtype=object)).bad.all()
+
+
 def test_long_decimals_are_rounded_as_python_does():
     texts = [f"0.{digits:020}" for digits in range(10**9, 10**11, 7 * 10**8 + 13)] + ["82.35000000000001"]
     assert numbers(*texts).values.tolist() == [float(text) for text in texts]
@@ -540,6 +546,7 @@ CELLS = st.lists(st.one_of(st.text(max_size=12), st.lists(PIECES, max_size=8).ma
 @settings(max_examples=300, deadline=None)
 @given(CELLS, st.booleans(), st.sampled_from(["", "Europe/Berlin", "Chicago"]))
 @example([" " * 100_000, "-" * 100_000, "1" * 100_000, "T" * 100_000], False, "")
+@example(["E0", "e5"], False, "")
 @example(["-" * 100, " " * 99 + "x", "(" * 100, "1 " * 50], False, "")
 def test_no_cell_breaks_a_parser(cells, semicolon, zone):
     texts = pd.Series(cells, dtype=object)

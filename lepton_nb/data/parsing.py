@@ -264,7 +264,7 @@ def parse_number(texts: pd.Series, semicolon: bool = False) -> Parsed:
     folded = in_one_alphabet(texts)
     empty, parts = is_empty(folded), _numbers_alone(folded)
     bare, sign = parts["body"], parts["sign"].astype(float)
-    number = bare.str.contains(r"\d|inf", case=False) & ~empty & sign.notna()
+    number = bare.str.contains(r"^[.,]?\d|^inf", case=False) & ~empty & sign.notna()  # e5 is no number
     point_ok, comma_ok = (bare.str.fullmatch(form, case=False) & number for form in (_POINT, _COMMA))
     point = _as_float(bare.str.replace(",", ""), point_ok, sign)
     comma = _as_float(bare.str.replace(".", "", regex=False).str.replace(",", "."), comma_ok, sign)
