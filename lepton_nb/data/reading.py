@@ -173,6 +173,19 @@ def _codes_and_texts(stored: pa.ChunkedArray) -> tuple[np.ndarray, pd.Series]:
     return np.concatenate(codes) if codes else np.zeros(0, np.int8), texts
 
 
+def _put(raw: Raw, name: str, stored: object, row: int) -> None:
+    """Add a column that a file names in a row of it; a second one of the same name is a fault."""
+    if name in raw.columns:
+        raw.faults.append(problem(raw.file, name, row, "the column stands in the header twice", "Keep one of them."))
+    raw.columns[name] = stored
+
+
+def _empty_rows(filled: np.ndarray) -> list[tuple[str, int, str, str, str]]:
+    """Say how many rows hold nothing, if any."""
+    count, before, after = int((~filled).sum()), f"{len(filled):,} rows", f"{filled.sum():,} rows"
+    return [("empty rows", count, before, after, "rows without any content")] * bool(count)
+
+
 def _add_columns(raw: Raw, names: list[str], table: pa.Table) -> None:
     """Put the columns into `raw`, with texts stripped and rows without any content left out."""
     filled = np.zeros(len(table), bool)
@@ -191,19 +204,9 @@ def _add_columns(raw: Raw, names: list[str], table: pa.Table) -> None:
                 )
             ] * bool(written.any())
             continue
-        if name in raw.columns:
-            raw.faults.append(problem(raw.file, name, 1, "the column stands in the header twice", "Keep one of them."))
-        raw.columns[name] = (codes, texts)
+        _put(raw, name, (codes, texts), 1)
     if not filled.all():
-        raw.said.append(
-            (
-                "empty rows",
-                int((~filled).sum()),
-                f"{len(filled):,} rows",
-                f"{filled.sum():,} rows",
-                "rows without any content",
-            )
-        )
+        raw.said += _empty_rows(filled)
         raw.columns = {name: (codes[filled], texts) for name, (codes, texts) in raw.columns.items()}
         raw.rows = raw.rows[filled]
 
@@ -465,12 +468,8 @@ def _read_sheet(contract: Contract, sheet: Sheet, table: str) -> Raw:
         if not name and (count := sum(map(_holds_something, column))):
             why = "cells stand below an empty header"
             raw.said.append(("column not used", count, f"column {letters_of(place + 1)}, without a name", "", why))
-        if name in raw.columns:
-            raw.faults.append(
-                problem(raw.file, name, head + 1, "the column stands in the header twice", "Keep one of them.")
-            )
         if name:
-            raw.columns[name] = Cells.of(column)
+            _put(raw, name, Cells.of(column), head + 1)
     for place, row, why in _flawed_cells(sheet.book.flaws[sheet.title], head) + _merged_in(merged, rows, head):
         if 0 <= place < len(names) and names[place]:
             raw.flawed.setdefault(names[place], []).append((row + 1, why))
@@ -486,10 +485,7 @@ def _about_sheet(sheet: Sheet, head: int, filled: np.ndarray) -> list[tuple[str,
     hidden = sum(1 for row in sheet.book.flaws[sheet.title].hidden if head + 1 < row <= head + 1 + len(filled))
     if hidden:
         said.append(("hidden rows", hidden, "", "", "rows that Excel does not show are read like all others"))
-    if not filled.all():
-        before, after = f"{len(filled):,} rows", f"{filled.sum():,} rows"
-        said.append(("empty rows", int((~filled).sum()), before, after, "rows without any content"))
-    return said
+    return said + _empty_rows(filled)
 
 # %% ../../nbs/data/03_reading.ipynb #cell-021
 def plain(name: str) -> str:
