@@ -386,9 +386,10 @@ def test_a_workbook_of_many_rows_is_read_in_pieces(tmp_path):
 
 
 @pytest.mark.parametrize("state", ["visible", "hidden"])
-def test_persons_in_a_workbook_are_not_erased_silently(tmp_path, state):
+@pytest.mark.parametrize("title", ["contacts", "Kunden"])
+def test_persons_in_a_workbook_are_not_erased_silently(tmp_path, state, title):
     people = [["channel", "record", "name"], ["till", "7", "Anna Berger"]]
-    path = write_xlsx(tmp_path / "chain.xlsx", {"sales": ROWS, "contacts": Sheet(people, state=state)})
+    path = write_xlsx(tmp_path / "chain.xlsx", {"sales": ROWS, title: Sheet(people, state=state)})
     before = path.read_bytes()
     (tmp_path / "purchases.csv").write_text(
         "date,receipt,channel,record,store,item,units\n2025-03-01,b1,till,7,S1,007,1\n"

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Raw', 'read_csv', 'read_parquet', 'typed', 'Cells', 'parse_cells', 'Sheet', 'plain', 'nearest', 'understand',
-           'complete', 'Tables', 'Found', 'find_tables', 'read_folder']
+           'complete', 'Tables', 'Found', 'table_named', 'find_tables', 'read_folder']
 
 # %% ../../nbs/data/03_reading.ipynb #cell-003
 import csv
@@ -736,7 +736,7 @@ class Found:
     unsure: list[tuple[str, dict]] = field(default_factory=list)  # table, empty: any; a fault if that table is missing
 
 
-def _table_named(contract: Contract, name: str) -> str:
+def table_named(contract: Contract, name: str) -> str:
     """Give the table that a file or sheet of this name holds; empty if none."""
     absent = [table for table in contract.columns if table != plain(name)]
     return plain(name) if plain(name) in contract.columns else _synonym(name, absent, contract.synonyms) or ""
@@ -752,11 +752,11 @@ def _sheet_for(contract: Contract, book: Workbook, table: str, left: list[str]) 
 
 def _find_sheets(contract: Contract, path: Path) -> Found:
     """Find the tables in a workbook."""
-    found, own = Found(), _table_named(contract, path.stem)
+    found, own = Found(), table_named(contract, path.stem)
     try:
         book = open_book(path)
         for title in book.sheets:
-            if (table := _table_named(contract, title)) and table not in found.tables:
+            if (table := table_named(contract, title)) and table not in found.tables:
                 found.tables[table] = Sheet(book, title)
         left = [title for title in book.sheets if title not in {sheet.title for sheet in found.tables.values()}]
         likely = _sheet_for(contract, book, own, left) if own and own not in found.tables else []
@@ -791,7 +791,7 @@ def _tell_of_sheets(contract: Contract, book: Workbook, found: Found, left: list
         name = Sheet(book, title).name
         found.notes.append(note(name, "sheet not used", 0, why="the sheet is hidden"))
         hidden = problem(name, found="the sheet is hidden, and not read", mend="Show it, or remove it.")
-        found.unsure += [(table, hidden) for table in [_table_named(contract, title)] if table]
+        found.unsure += [(table, hidden) for table in [table_named(contract, title)] if table]
     if not found.tables and not found.faults:
         why = f"no sheet has the name of a table (found: {', '.join(book.sheets) or 'none'})"
         mend = f"Name the sheet or the workbook after its table, such as {contract.required[0]}."
@@ -819,7 +819,7 @@ def find_tables(contract: Contract, folder: Path) -> tuple[dict[str, Path | Shee
                     faults.append(problem(sheet.name, found=why, mend="Keep one of the two."))
                 files.setdefault(table, sheet)
             faults, notes, unsure = faults + found.faults, notes + found.notes, unsure + found.unsure
-        elif path.suffix.lower() in OTHER_BOOKS and not _table_named(contract, path.stem):
+        elif path.suffix.lower() in OTHER_BOOKS and not table_named(contract, path.stem):
             notes.append(note(path.name, "file not used", 0, why="only Excel workbooks (.xlsx) are read"))
             unsure.append(("", problem(path.name, found="is no .xlsx workbook", mend="Save it as one, or as CSV.")))
         elif not known and Path(stem).stem in contract.columns:
@@ -957,7 +957,7 @@ def _still_wrong(contract: Contract, read: dict, faults: list[dict]) -> list[dic
     tables = {table: frame for table, (frame, _) in read.items() if frame is not None}
     files = {table: raw.file for table, (_, raw) in read.items()}
     books = [Path(fault["file"]) for fault in faults if fault["file"].lower().endswith(BOOKS)]
-    refused = {_table_named(contract, book.stem) for book in books}  # their fault is told already
+    refused = {table_named(contract, book.stem) for book in books}  # their fault is told already
     missing = [
         problem(
             f"{table}.csv",

@@ -23,7 +23,7 @@ import pandas as pd
 from ..data.accounts import accounts
 from ..data.contract import Contract, content_hash
 from ..data.findings import log_table, note
-from ..data.reading import Sheet, Unreadable, find_tables, look_over, plain
+from ..data.reading import Sheet, Unreadable, find_tables, look_over, plain, table_named
 from .pseudonyms import Key, PrivacyError, pseudonym
 from .vault import disk, read_vault, remove_from_vault, replace_file
 
@@ -504,7 +504,7 @@ def _refuse_workbooks(contract: Contract, found: dict[str, Path | Sheet], notes:
     """Raise ErasureError where persons stand in a workbook, on a hidden sheet too: it cannot be rewritten as it was."""
     places = [found[name].name for name in contract.personal if isinstance(found.get(name), Sheet)]
     unread = [note["table"] for note in notes if note["rule"] == "sheet not used"]
-    places += [name for name in unread if plain(name.rpartition(", sheet ")[2]) in contract.personal]
+    places += [name for name in unread if table_named(contract, name.rpartition(", sheet ")[2]) in contract.personal]
     if places:
         raise ErasureError(
             f"{places[0]}: a workbook cannot be rewritten as it was. Save its tables as CSV, remove the workbook, then"
