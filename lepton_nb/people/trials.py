@@ -54,6 +54,12 @@ class Trial:
         """Share of the person's block that was treated (N,)."""
         return (np.bincount(self.block, self.treated) / np.bincount(self.block))[self.block]
 
+    @property
+    def active(self) -> tuple[int, int]:
+        """Treated persons and controls who did anything."""
+        did = self.outcome != 0
+        return int(did[self.treated].sum()), int(did[~self.treated].sum())
+
 # %% ../../nbs/people/12_trials.ipynb #cell-008
 _OWN = ("person", "treated", "outcome", "block")
 
@@ -567,12 +573,11 @@ def trial_doubts(
             f"The groups differed before the treatment, most in {worst!r}, by more than a fair lot makes (chance"
             f" {balance.p:.1g}): it was hardly drawn by lot."
         )
-    active = [int((trial.outcome[side] != 0).sum()) for side in (trial.treated, ~trial.treated)]
-    if min(active) < 10 or min(treated, len(trial) - treated) < 30:
+    if min(trial.active) < 10 or min(treated, len(trial) - treated) < 30:
         said.append(
-            f"Too small: {treated:,} treated, of whom {active[0]:,} did anything, and"
-            f" {len(trial) - treated:,} controls, of whom {active[1]:,} did; below 30 persons or 10 who act on a side"
-            " the interval cannot be trusted."
+            f"Too small: {treated:,} treated, of whom {trial.active[0]:,} did anything, and"
+            f" {len(trial) - treated:,} controls, of whom {trial.active[1]:,} did; below 30 persons or 10 who act on a"
+            " side the interval cannot be trusted."
         )
     return said
 

@@ -361,6 +361,11 @@ def _best(ways: pd.DataFrame, everybody: MeanEffect, cost: float) -> str:
     return "nobody" if everybody.high < cost and rule["low"] <= 0 else "open"
 
 
+def _would_tell(effect: MeanEffect, cost: float) -> int:
+    """Return how many persons would tell on which side of a cost an effect lies."""
+    return persons_needed(effect, max(abs(effect.effect - cost), effect.error / 100))
+
+
 def compare_ways(
     trial: Trial,
     effects: PersonEffects,
@@ -414,7 +419,7 @@ def compare_ways(
     everybody = mean_effect(replace(trial, outcome=margin * trial.outcome), inside)
     best, needed = _best(ways, everybody, cost), None
     if best == "open":
-        needed = persons_needed(everybody, max(abs(everybody.effect - cost), everybody.error / 100))
+        needed = _would_tell(everybody, cost)
     return Targeting(ways, len(worth), everybody, best, needed)
 
 # %% ../../nbs/people/12_uplift.ipynb #cell-031
@@ -468,13 +473,12 @@ class MailingStudy:
 # %% ../../nbs/people/12_uplift.ipynb #cell-032
 def _too_few(trial: Trial) -> str:
     """Say why no effects by person are tried; empty where they are."""
-    active = [int((trial.outcome[side] != 0).sum()) for side in (trial.treated, ~trial.treated)]
     if trial.features.shape[1] == 0:
         return "Nothing is known of the persons from before, so all are treated alike."
-    if min(active) < _LEAST_ACTIVE:
+    if min(trial.active) < _LEAST_ACTIVE:
         return (
-            f"{active[0]:,} treated persons and {active[1]:,} controls did anything; below {_LEAST_ACTIVE} on a side no"
-            " opinion on single persons is formed."
+            f"{trial.active[0]:,} treated persons and {trial.active[1]:,} controls did anything; below {_LEAST_ACTIVE}"
+            " on a side no opinion on single persons is formed."
         )
     return ""
 
@@ -588,7 +592,7 @@ def advice(
     said += study.doubts
     if way is None:
         pays = "pays for everybody" if m * e.low > study.cost else "does not pay" if m * e.high < study.cost else None
-        needed = persons_needed(e, max(abs(e.effect - study.cost / m), e.error / 100))
+        needed = _would_tell(e, study.cost / m)
         said.append(f"It {pays}." if pays else f"Whether it pays is open; about {needed:,} persons would tell.")
         return " ".join([*said, study.why])
     rule = way.ways.loc["rule"]
