@@ -160,11 +160,7 @@ class Pace:
 
 
 BY_DAY = Pace(7, learn=56, look=28, ahead=14, practice=28, stale=7, written=7)
-BY_WEEK = Pace(
-    *(1, 26, 8, 8, 8, 4, 4),
-    freq="W",
-    words=WEEKS,
-)
+BY_WEEK = Pace(1, learn=26, look=8, ahead=8, practice=8, stale=4, written=4, freq="W", words=WEEKS)
 
 
 def pace_of(

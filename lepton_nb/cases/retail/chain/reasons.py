@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -483,12 +483,11 @@ def why(
             f"; {_n(wasted)} of it {'is' if _n(wasted) == '1' else 'are'} likely to be thrown away, at "
             f"{row['cost']:.2f} each where a sale earns {row['price'] - row['cost']:.2f}"
         )
-    return text + _limits_told(row, _n, words) + "."
+    return text + _limits_told(row, words) + "."
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-025
 def _limits_told(
     row: pd.Series,
-    n: Callable[[float], str],
     words: Words = DAYS,
 ) -> str:
     """Say what limits changed about an order.
@@ -497,8 +496,6 @@ def _limits_told(
     ----------
     row : pd.Series
         of an audit log
-    n : Callable[[float], str]
-        writes a number
     words : Words, default DAYS
         of the chain's pace
     """
@@ -506,12 +503,12 @@ def _limits_told(
     if row["best_lot"] > row["wish"] + 1e-9 and row["limits"] != "none":
         names = " and ".join(part.rsplit(" ", 1)[0] for part in row["limits"].split("; "))
         told += (
-            f"; without shared limits it would be {n(row['best_lot'])}, but a unit takes {row['limit_cost']:.2g} "
+            f"; without shared limits it would be {_n(row['best_lot'])}, but a unit takes {row['limit_cost']:.2g} "
             f"worth of what is scarce {words.tonight} ({names})"
         )
     if abs(row["asked"] - row["wish"]) > 1e-9:
-        told += f"; whole packs and the minimum order made {n(row['asked'])} of {n(row['wish'])}"
-    cuts = [f"the {name} cut {n(row['cut_' + name])}" for name in ("dock", "budget") if row["cut_" + name] > 1e-9]
+        told += f"; whole packs and the minimum order made {_n(row['asked'])} of {_n(row['wish'])}"
+    cuts = [f"the {name} cut {_n(row['cut_' + name])}" for name in ("dock", "budget") if row["cut_" + name] > 1e-9]
     return told + "".join("; " + cut for cut in cuts)
 
 # %% ../../../../nbs/cases/retail/chain/08_reasons.ipynb #cell-026
