@@ -103,6 +103,13 @@ SHARED = {
     **dict.fromkeys(
         ("Known", "Forecast", "People"), "a part of every case's study, beside what a simulation has of it"
     ),
+    **dict.fromkeys(
+        ("Decision", "Return", "Study", "Result", "study", "study_of"), "every case's study has parts of these names"
+    ),
+    **dict.fromkeys(
+        ("data_of", "known_of", "forecast_of", "decision_of", "return_of"),
+        "every case's study makes its parts by these",
+    ),
     "Fans": "a study's forecasts, and the same as a block takes them",
     "render": "a text with holes, and a notebook as a page",
     "table": "rows of features, and a table on a page",

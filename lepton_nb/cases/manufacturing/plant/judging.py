@@ -57,6 +57,7 @@ def plant_trial(
     weeks: int = 26,
     warm: int = 26,
     stock: float = 2.0,
+    expected: np.ndarray | None = None,
 ) -> PlantTrial:
     """Set up a trial on the last weeks of a course.
 
@@ -75,6 +76,8 @@ def plant_trial(
         weeks before those, played by the book to get rid of a cold start
     stock : float, default 2.0
         weeks of stock of that book
+    expected : np.ndarray | None, default None
+        on each Monday, as `rolling_forecast` gives it, for all worlds or one
 
     Examples
     --------
@@ -91,7 +94,9 @@ def plant_trial(
         raise PlantError(
             f"{course.weeks} weeks are too few for {weeks} to judge, {weeks} to practise, {warm} to warm up and 8 more."
         )
-    expected = rolling_forecast(course.demand, first, last, like, start=8)
+    if expected is None:
+        expected = rolling_forecast(course.demand, first, last, like, start=8)
+    expected = np.broadcast_to(expected, (course.worlds, *expected.shape[1:]))
     floor, known = Floor(plant, course), [outlook_of(plant, course, expected, week) for week in (begin, begin + warm)]
     starts = [cold_start(plant, known[0], begin, stock)]
     for stop in (begin + warm, begin + warm + weeks):
