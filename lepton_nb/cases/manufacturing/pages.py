@@ -156,7 +156,7 @@ def plan_against(s: Study) -> str:
 def plan_lines(s: Study) -> pd.DataFrame:
     """Lay out every line of next week's plan."""
     plan = s.decision.plans[plan_advised(s)]
-    called = plan["value"].where(plan["do"] == "call off", 0.0)
+    called = plan["value"].where(plan["do"] == "call off")
     return plan.assign(value=called).rename(columns={"where": "line or supplier", "value": "called off"})
 
 
