@@ -96,6 +96,7 @@ def draw_work(
     >>> assert np.isclose(work.mean(), 1.25, rtol=0.02) and work.min() == 1
     >>> work.mean()
     """
+    LineError.require_finite(parts=parts, runs=runs, seed=seed)
     LineError.require(parts >= 1 and runs >= 1, f"parts is {parts} and runs {runs}; give 1 or more of each")
     rng, shape = np.random.default_rng(seed), (parts, runs)
     work = np.empty((parts, len(line.cycle), runs))
@@ -132,6 +133,7 @@ def simulate_line(
         raise LineError(
             "SimPy is not installed: run `pip install simpy`, or use `departures`, which needs none."
         ) from None
+    LineError.require_finite(work=work, buffers=buffers)
     env, (parts, stations) = simpy.Environment(), work.shape
     left, arrived = np.zeros((parts, stations)), [simpy.Store(env) for _ in range(stations)]
     places = [simpy.Container(env, b + 1, init=b + 1) for b in buffers]
@@ -189,6 +191,7 @@ def departures(
     >>> assert ahead.tolist() == [[1, 4], [5, 8], [9, 12]]  # it is begun at 4 only
     >>> by_hand
     """
+    LineError.require_finite(work=work, buffers=buffers, release=0.0 if release is None else release)
     single = work.ndim == 2
     work = work[:, :, None] if single else work
     parts, stations, runs = work.shape
@@ -266,6 +269,7 @@ def line_output(
     """
     parts, _, runs = work.shape
     warm = parts // 5 if warm is None else warm
+    LineError.require_finite(warm=warm)
     LineError.require(1 <= warm < parts, f"warm is {warm}; it must be at least 1 and leave some of the {parts} parts")
     left = departures(work, line.buffers, before)
     after, free, own = left[warm:], left[warm - 1 : -1], work[warm:]

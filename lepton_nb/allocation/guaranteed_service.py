@@ -67,8 +67,10 @@ class SupplyChain:
         SupplyChainError.require(
             not len(free), f"stage {_named(self, free)} has demand and no promise of a service time; 0 means at once"
         )
-        endless = np.flatnonzero(~np.isfinite(self.time))
-        SupplyChainError.require(not len(endless), f"time of stage {_named(self, endless)} must be finite")
+        for name in ("time", "added", "deviation", "factor"):  # a promise may be infinite: nobody outside asks
+            endless = np.flatnonzero(~np.isfinite(getattr(self, name)))
+            SupplyChainError.require(not len(endless), f"{name} of stage {_named(self, endless)} must be finite")
+        SupplyChainError.require_finite(arcs=self.arcs)
         wrong = [arc for arc in self.arcs if not (0 <= min(arc[:2]) and max(arc[:2]) < len(self.names) and arc[2] > 0)]
         SupplyChainError.require(not wrong, f"arc {wrong[:1]} must go between two stages and carry more than 0 units")
         circle = sorted(set(range(len(self.names))) - set(self.order))
@@ -211,6 +213,7 @@ def waits(
     np.ndarray
         periods (n,), $a$
     """
+    SupplyChainError.require_finite(quoted=quoted)
     return np.array([max((quoted[j] for j in s), default=0.0) for s in chain.suppliers], float)
 
 
@@ -231,7 +234,6 @@ def bridged(
     np.ndarray
         periods (n,), $x$
     """
-    SupplyChainError.require_finite(quoted=quoted)
     x = waits(chain, quoted) + chain.time - quoted
     late = np.flatnonzero((quoted > chain.promise + 1e-6) | (x < -1e-6) | (np.asarray(quoted) < 0))
     SupplyChainError.require(
@@ -414,6 +416,7 @@ def prove_by_chords(
     >>> assert np.isclose(proven.value, 52.92, atol=0.01) and proven.gap < 1e-4
     >>> proven
     """
+    SupplyChainError.require_finite(gap=gap, rounds=rounds, time_limit=time_limit)
     best, longest = local_search(chain), longest_times(chain)
     points = [
         np.unique([0, *ends]) for ends in zip(np.minimum(chain.time, longest), bridged(chain, best.quoted), longest)

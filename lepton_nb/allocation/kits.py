@@ -210,6 +210,7 @@ def joint_levels(
     >>> found
     """
     asked = _checked(asked, per_product, holding, shortage)
+    InventoryError.require_finite(time_limit=time_limit)
     solution = solve(_kit_program(asked, per_product, holding, shortage), time_limit=time_limit).require()
     return KitLevels(solution.x[: asked.shape[1]], solution.objective, solution.status)
 

@@ -111,6 +111,7 @@ def location_program(
     most_open : int | None, default None
         sites open at most; no limit if None
     """
+    LocationError.require_finite(most_open=0 if most_open is None else most_open)
     J, I, K = *f.serving.shape, f.capacity.shape[1]  # noqa: E741
     large, room = int(f.demand.argmax()), f.capacity.max()
     LocationError.require(
@@ -230,6 +231,7 @@ def locate(
     >>> assert plan.cost == from_pulp.objective == plan.bound and list(plan.open) == [1, 2]
     >>> plan
     """
+    LocationError.require_finite(gap=gap, time_limit=time_limit)
     solution = solve(location_program(f, single, most_open), time_limit=time_limit, gap=gap).require()
     return _read_plan(f, solution, solution.bound)
 

@@ -256,6 +256,7 @@ def on_lines(
     np.ndarray
         of each line (L, T)
     """
+    LotError.require_finite(by_route=by_route)
     total = np.zeros(p.capacity.shape)
     np.add.at(total, p.line, by_route)
     return total
@@ -332,6 +333,7 @@ def output_of(
     np.ndarray
         units of each item (N, T)
     """
+    LotError.require_finite(made=made)
     output = np.zeros(p.demand.shape)
     np.add.at(output, p.item, made)
     return output

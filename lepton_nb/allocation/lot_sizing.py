@@ -25,6 +25,7 @@ from lepton_nb.allocation.lot_problem import (
 from lepton_nb.allocation.lot_programs import (
     best_quantities,
     cost_step,
+    earlier_plan,
     facility_program,
     plain_program,
     units_made,
@@ -299,7 +300,8 @@ def plan_lots(
     """
     LotError.require(form in ("plain", "facility"), f"form is {form!r}; it must be 'plain' or 'facility'")
     LotError.require(form == "plain" or before is None, "an earlier plan needs form='plain'")
-    earlier = _checked_before(p, before, change_cost, frozen)
+    LotError.require_finite(time_limit=time_limit, gap=gap, seed=seed)
+    earlier = earlier_plan(p, before, change_cost, frozen)
     step = cost_step(p, before, change_cost)
     a = facility_program(p) if form == "facility" else plain_program(p, *earlier)
     found = solve(a, time_limit, gap, seed=seed, abs_gap=0.999 * step if step else 0.01)
@@ -321,19 +323,6 @@ def plan_lots(
     return min(plans, key=lambda plan: plan.cost)
 
 # %% ../../nbs/allocation/07_lot_sizing.ipynb #cell-020
-def _checked_before(p: LotSizing, before, change_cost: float, frozen: int) -> tuple:
-    """Check what is said of an earlier plan."""
-    LotError.require_finite(change_cost=change_cost, frozen=frozen)
-    LotError.require(change_cost >= 0, f"change_cost is {change_cost}; it must be 0 or more")
-    LotError.require(frozen >= 0, f"frozen is {frozen}; it must be 0 periods or more")
-    if before is None:
-        return None, 0.0, 0
-    before, shape = np.asarray(before, float), (p.shape[1], p.shape[3])
-    LotError.require(before.shape == shape, f"before has shape {before.shape}; it must be {shape}")
-    LotError.require(not (before < 0).any(), "before has lots below 0")
-    return before, float(change_cost), int(frozen)
-
-
 def _told(p: LotSizing, made: np.ndarray, earlier: tuple, bound: float, step: float, source: str) -> ProductionPlan:
     """Judge a plan and say what is known of it."""
     made = (np.round(made) if step else np.where(made > NO_UNITS, made, 0.0)) + 0.0  # whole: a corner, see cost_step

@@ -98,11 +98,11 @@ def fit_life(
     >>> fitted, blind
     """
     age = np.asarray(age, float)
+    MaintenanceError.require_finite(age=age, failed=True if failed is None else failed)
     failed = np.ones(age.shape, bool) if failed is None else np.asarray(failed, bool)
     MaintenanceError.require(
         age.shape == failed.shape, f"age has {age.size} entries and failed {failed.size}; give one each"
     )
-    MaintenanceError.require_finite(age=age)
     low = np.flatnonzero(age <= 0)
     MaintenanceError.require(not len(low), f"age, entry {low[0] if len(low) else 0}: a life must be longer than 0")
     different = len(np.unique(age[failed]))

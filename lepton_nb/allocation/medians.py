@@ -112,6 +112,7 @@ def greedy_median(
     ...     assert road[:, [i, greedy[1 - r]]].min(1).sum() == now + delta[r, i]
     >>> street[greedy], now, street[swapped], total
     """
+    LocationError.require_finite(cost=cost, p=p, kept=kept)
     chosen, nearest = list(dict.fromkeys(kept)), np.full(len(cost), np.inf)
     for i in chosen:
         nearest = np.minimum(nearest, cost[:, i])
@@ -153,7 +154,13 @@ def interchange(
     ...     assert road[:, [i, greedy[1 - r]]].min(1).sum() == now + delta[r, i]
     >>> street[greedy], now, street[swapped], total
     """
-    cost, chosen, fixed = np.asarray(cost, float), np.array(chosen), np.isin(chosen, list(kept))
+    LocationError.require_finite(cost=cost, chosen=chosen, kept=kept)
+    return _interchange(np.asarray(cost, float), chosen, kept)
+
+
+def _interchange(cost: np.ndarray, chosen: np.ndarray, kept: Sequence[int]) -> tuple[np.ndarray, float]:
+    """Swap as above, without a look at the numbers: a search does this thousands of times."""
+    chosen, fixed = np.array(chosen), np.isin(chosen, list(kept))
     while True:
         delta, total = _swaps(cost, chosen)
         delta[fixed] = np.inf
@@ -257,7 +264,7 @@ class _Best:
         """Take a plan where it is better, polished where it is within a share of the best."""
         total = self.cost[:, chosen].min(axis=1).sum()
         if total < (1 + close) * self.total:
-            chosen, total = interchange(self.cost, chosen, self.kept)
+            chosen, total = _interchange(self.cost, chosen, self.kept)
         if total < self.total:
             self.chosen, self.total = chosen, total
 
@@ -351,6 +358,7 @@ def p_median(
     >>> assert 0 in stands.open and stands.total == min(road[:, [0, i]].min(1).sum() for i in range(1, 7))
     >>> medians[1], stands
     """
+    LocationError.require_finite(most_nodes=most_nodes)
     distance, weight = _check_map(distance, p, weight, kept)
     cost = _finite(distance * weight[:, None])
     kept = np.array(sorted(set(kept)), int)
@@ -425,6 +433,7 @@ def covering_program(
     kept : Sequence[int], default ()
         sites that stand and stay
     """
+    LocationError.require_finite(radius=radius)
     distance, weight = _check_map(distance, distance.shape[1] if p is None else p, weight, kept)
     near = [np.flatnonzero(row <= radius) for row in distance]
     problem = pulp.LpProblem("covering", pulp.LpMinimize if p is None else pulp.LpMaximize)
@@ -477,6 +486,7 @@ def greedy_cover(
     >>> assert solve(covering_program(nine, 0)).objective == 2 and len(greedy_cover(nine, 0)) == 3
     >>> greedy_cover(nine, 0)
     """
+    LocationError.require_finite(radius=radius)
     distance, weight = _check_map(distance, distance.shape[1] if p is None else p, weight, ())
     near, open_, left = distance <= radius, [], np.ones(len(distance), bool)
     while len(open_) < (distance.shape[1] if p is None else p) and (p is not None or left.any()):

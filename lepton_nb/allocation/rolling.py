@@ -37,6 +37,8 @@ def nervousness(
     >>> assert told[["planned", "changed", "setups"]].iloc[0].tolist() == [140, 60, 1]
     >>> told
     """
+    for plan in plans:
+        LotError.require_finite(plans=plan)
     rows = []
     for origin, (old, new) in enumerate(zip(plans[:-1], plans[1:]), 1):
         both = min(old.shape[1] - 1, new.shape[1])
@@ -114,6 +116,7 @@ def roll(
         share of the cost at which the search for a plan may end
     """
     T = p.shape[3]
+    LotError.require_finite(horizon=horizon, frozen=frozen, change_cost=change_cost, time_limit=time_limit, gap=gap)
     LotError.require(1 <= horizon, f"horizon is {horizon}; it must be 1 period or more")
     open_ended = np.isfinite(p.backlog_cost).all() and np.isfinite(p.unmet_cost).all()
     LotError.require(
@@ -293,6 +296,9 @@ def peg_late(
     >>> each = rolled["3 weeks frozen"]
     >>> print(*peg_late(line, each.made, each.forecasts, 3)["reason"].head(6), sep="\n")
     """
+    LotError.require_finite(frozen=frozen)
+    for expected in forecasts or ():
+        LotError.require_finite(forecasts=expected)
     room, rows = _room(p, made), []
     for late in late_units(p, made).itertuples(index=False):
         due = p.periods[late.due] if late.due >= 0 else "before the start"

@@ -67,6 +67,7 @@ def quote_levels(
     list[np.ndarray]
         sorted times, periods (n lists)
     """
+    SupplyChainError.require_finite(resolution=resolution, most=most)
     longest = longest_times(chain)
     top, apart = np.minimum(longest, chain.promise), max(longest.max() / resolution, 1e-6)
     levels = [np.unique([0.0, t]) for t in top]
@@ -270,6 +271,7 @@ def prove_by_prices(
     >>> assert np.isclose(proof.placement.value, min(hand)) and proof.placement.gap < 1e-9
     >>> hand, proof.placement
     """
+    SupplyChainError.require_finite(gap=gap, sweeps=sweeps, resolutions=resolutions)
     SupplyChainError.require(
         gap >= 0 and sweeps >= 1, f"gap is {gap} and sweeps {sweeps}; give 0 or more and 1 or more"
     )
