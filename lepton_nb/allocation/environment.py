@@ -71,6 +71,7 @@ class Steady:
     whole: bool = True
 
     def __post_init__(self):
+        InventoryError.require_finite(rows=self.rows)
         steps = np.cumsum(check_probability(self.probability))
         edges = (
             np.searchsorted(steps, np.arange(65_537) / 65_536, side="right").clip(max=len(steps) - 1).astype(np.int16)

@@ -32,7 +32,7 @@ class LotSizing:
     demand : np.ndarray
         units, $d$ (N, T)
     capacity : np.ndarray
-        hours of each line without overtime, $C$ (L, T)
+        hours of each line without overtime, $C$ (L, T); inf: no limit
     setup_cost : np.ndarray
         money per set-up of a route, $K$ (R,)
     holding_cost : np.ndarray
@@ -46,7 +46,7 @@ class LotSizing:
     line : np.ndarray, default 0
         number of the line that a route uses (R,)
     overtime : np.ndarray, default 0.0
-        hours at most (L, T)
+        hours at most (L, T); inf: no limit
     overtime_cost : np.ndarray, default 0.0
         money per hour, $c$ (L, T)
     backlog_cost : np.ndarray
@@ -58,7 +58,6 @@ class LotSizing:
     use : np.ndarray | None, default None
         units of each part in a unit of an item (P, N)
     supply : np.ndarray | None, default None
-        units of each part that have come by a period, stock included (P, T)
     items : Sequence[str] | None, default None
         names (N,)
     lines : Sequence[str] | None, default None
@@ -70,20 +69,22 @@ class LotSizing:
     """
 
     demand: np.ndarray  # units, $d$ (N, T)
-    capacity: np.ndarray  # hours of each line without overtime, $C$ (L, T)
+    capacity: np.ndarray  # hours of each line without overtime, $C$ (L, T); inf: no limit
     setup_cost: np.ndarray  # money per set-up of a route, $K$ (R,)
     holding_cost: np.ndarray  # money per unit and period of an item, $h$ (N,)
     setup_time: np.ndarray = 0.0  # hours, $tau$ (R,)
     unit_time: np.ndarray = 1.0  # hours, $a$ (R,)
     item: np.ndarray | None = None  # number of the item that a route makes (R,); None: one route an item, in order
     line: np.ndarray = 0  # number of the line that a route uses (R,)
-    overtime: np.ndarray = 0.0  # hours at most (L, T)
+    overtime: np.ndarray = 0.0  # hours at most (L, T); inf: no limit
     overtime_cost: np.ndarray = 0.0  # money per hour, $c$ (L, T)
     backlog_cost: np.ndarray = math.inf  # money per unit late and period, $g$ (N,); inf: nothing may be late
     unmet_cost: np.ndarray = math.inf  # money per unit late after the last period (N,); inf: nothing may be
     stock: np.ndarray = 0.0  # units at the start (N,); below 0: late already
     use: np.ndarray | None = None  # units of each part in a unit of an item (P, N)
-    supply: np.ndarray | None = None  # units of each part that have come by a period, stock included (P, T)
+    supply: np.ndarray | None = (
+        None  # units of each part that have come by a period, stock included (P, T); inf: enough
+    )
     items: Sequence[str] | None = None  # names (N,)
     lines: Sequence[str] | None = None  # names (L,)
     periods: Sequence[str] | None = None  # names (T,)

@@ -187,7 +187,7 @@ def rule_plan(
     ----------
     p : LotSizing
     before : np.ndarray | None, default None
-        units of an earlier plan (R, T)
+        units of an earlier plan, NaN where it did not reach (R, T)
     change_cost : float, default 0.0
         money per unit changed
     frozen : int, default 0

@@ -283,7 +283,7 @@ def limit_cost(
     risks : np.ndarray
         of machines from new on, probability of each period (N, T)
     limit : float
-        stop before the first period with that risk
+        stop before the first period with that risk; inf: at the end only
     planned : float
         money for a planned stop, $c_p$
     failure : float

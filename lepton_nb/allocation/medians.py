@@ -29,7 +29,7 @@ def median_program(
     Parameters
     ----------
     distance : np.ndarray
-        of customers to sites (J, I), $d_{ji}$
+        of customers to sites (J, I), $d_{ji}$; inf where there is no way
     p : int
         sites to open
     weight : np.ndarray | None, default None
@@ -423,7 +423,7 @@ def covering_program(
     Parameters
     ----------
     distance : np.ndarray
-        of customers to sites (J, I)
+        of customers to sites (J, I); inf where there is no way
     radius : float
         within which a customer is covered
     p : int | None, default None
@@ -464,7 +464,7 @@ def greedy_cover(
     Parameters
     ----------
     distance : np.ndarray
-        of customers to sites (J, I)
+        of customers to sites (J, I); inf where there is no way
     radius : float
     p : int | None, default None
         sites to open; until everybody is covered if None
@@ -508,7 +508,7 @@ def centre_program(
     Parameters
     ----------
     distance : np.ndarray
-        of customers to sites (J, I)
+        of customers to sites (J, I); inf where there is no way
     p : int
         sites to open
     kept : Sequence[int], default ()
@@ -541,7 +541,7 @@ def greedy_centre(
     Parameters
     ----------
     distance : np.ndarray
-        of customers to sites (J, I)
+        of customers to sites (J, I); inf where there is no way
     p : int
 
     Returns
