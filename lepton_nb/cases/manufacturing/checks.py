@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 # %% ../../../nbs/cases/manufacturing/02_checks.ipynb #cell-004
-from .explosion import find_cycle
+from ...allocation.requirements import find_cycle
 from .tables import SENSORS
 from ...data.findings import grouped, problem, show
 from ...data.reading import Tables
