@@ -57,8 +57,8 @@ def test_an_installed_package_reads_the_data_it_brought(built, tmp_path):
     site = tmp_path / "site"
     shutil.unpack_archive(wheel, site, "zip")
     code = (
-        "from lepton_nb.cases.retail.world.simulate import embedded, embedded_folder\n"
-        "print(embedded_folder(), len(embedded()[0]['sales']) > 1000)"
+        "from lepton_nb.cases.retail.world.simulate import EMBEDDED, embedded\n"
+        "print(EMBEDDED.folder(), len(embedded()[0]['sales']) > 1000)"
     )
     assert ask(site, tmp_path, code) == f"{site / 'lepton_nb/cases/retail/data'} True"
     assert not (tmp_path / "cache").exists(), "nothing is simulated anew"

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from lepton_nb.cases.retail.tables import CONTRACT
 from lepton_nb.cases.retail.world import ordering, shoppers, simulate, world
 from lepton_nb.cases.retail.world import truth as truths
+from lepton_nb.data import shipped
+from lepton_nb.data.shipped import rounded_hash
 from lepton_nb.workbook.parameters import UserError
 
 DATA = Path(__file__).parents[1] / "data"
@@ -51,8 +54,8 @@ def test_committed_files_are_what_the_code_makes(made):
 
 def test_checksums_agree(made):
     sums = json.loads((RETAIL / "checksums.json").read_text())
-    assert simulate.checksum(simulate.frames_of(*made)) == sums["content"] == simulate.CONTENT
-    assert simulate.embedded_folder() == RETAIL, "a checkout reads its own files"
+    assert rounded_hash(simulate.frames_of(*made)) == sums["content"] == simulate.CONTENT
+    assert simulate.EMBEDDED.folder() == RETAIL, "a checkout reads its own files"
     assert set(sums["files"]) == {f.relative_to(RETAIL).as_posix() for f in RETAIL.rglob("*.parquet")}
 
 
@@ -77,7 +80,7 @@ def test_tables_keep_the_contract(small):
 def test_a_seed_repeats_and_another_differs(small):
     again = simulate.supermarket(seed=11, stores=2, items=30, days=200, start="2023-10-01")
     other = simulate.supermarket(seed=12, stores=2, items=30, days=200, start="2023-10-01")
-    sums = [simulate.checksum(simulate.frames_of(*pair)) for pair in (small, again, other)]
+    sums = [rounded_hash(simulate.frames_of(*pair)) for pair in (small, again, other)]
     assert sums[0] == sums[1] != sums[2]
 
 
@@ -275,28 +278,37 @@ def test_counts_follow_their_distributions():
 # outside a checkout
 
 
-def test_without_files_the_data_are_simulated_into_the_cache_and_then_read(tmp_path, monkeypatch, small):
-    monkeypatch.setattr(simulate, "embedded_folder", lambda: tmp_path / "deep" / "cache")
-    monkeypatch.setattr(simulate, "supermarket", lambda: small)
-    monkeypatch.setattr(simulate, "CONTENT", simulate.checksum(simulate.frames_of(*small)))
+@pytest.fixture
+def elsewhere(monkeypatch, small):
+    """Return a function that puts the small world in place of the embedded one, with a cache and no files."""
+
+    def put(cache, content=None):
+        frames = simulate.frames_of(*small)
+        world = replace(simulate.EMBEDDED, case="nowhere", content=content or rounded_hash(frames), make=lambda: frames)
+        monkeypatch.setattr(simulate, "EMBEDDED", world)
+        monkeypatch.setattr(shipped, "user_cache_dir", lambda _: str(cache))
+        return world
+
+    return put
+
+
+def test_without_files_the_data_are_simulated_into_the_cache_and_then_read(tmp_path, monkeypatch, elsewhere):
+    world = elsewhere(tmp_path / "deep" / "cache")
     first, _ = simulate.embedded()
-    monkeypatch.setattr(simulate, "supermarket", lambda: pytest.fail("simulated again"))
+    monkeypatch.setattr(simulate, "EMBEDDED", replace(world, make=lambda: pytest.fail("simulated again")))
     second, _ = simulate.embedded()
     pd.testing.assert_frame_equal(first["sales"], second["sales"])
-    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["cache"]
+    assert [p.name for p in (tmp_path / "deep" / "cache").iterdir()] == [f"nowhere-{world.content[:12]}"]
 
 
-def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch, small):
+def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, elsewhere, small):
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setattr(simulate, "embedded_folder", lambda: tmp_path / "file" / "cache")
-    monkeypatch.setattr(simulate, "supermarket", lambda: small)
-    monkeypatch.setattr(simulate, "CONTENT", simulate.checksum(simulate.frames_of(*small)))
+    elsewhere(tmp_path / "file" / "cache")
     assert len(simulate.embedded()[0]["sales"]) == len(small[0]["sales"])
 
 
-def test_other_numbers_than_promised_are_refused(tmp_path, monkeypatch, small):
-    monkeypatch.setattr(simulate, "embedded_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(simulate, "supermarket", lambda: small)
+def test_other_numbers_than_promised_are_refused(tmp_path, elsewhere):
+    elsewhere(tmp_path / "cache", content=simulate.CONTENT)
     with pytest.raises(UserError, match="checksum"):
         simulate.embedded()
     assert not (tmp_path / "cache").exists()

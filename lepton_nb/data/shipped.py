@@ -32,7 +32,6 @@ def _write_frame(frame: pd.DataFrame, target: Path) -> None:
             days = (frame[field.name].dropna() == frame[field.name].dropna().dt.normalize()).all()
             kind = pa.date32() if days else pa.timestamp("s")
             table = table.set_column(place, field.name, table.column(place).cast(kind, safe=False))
-    target.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, target, compression="zstd", compression_level=15)
 
 
@@ -61,6 +60,10 @@ class Shipped:
         checksum that the content must have
     make : Callable[[], dict[str, pd.DataFrame]]
         tables by name; a name may have a folder, such as truth/market
+    write_file : Callable[[pd.DataFrame, Path], None]
+        a table into a Parquet file
+    read_file : Callable[[Path], pd.DataFrame]
+        and back, equal to what was written
 
     Examples
     --------
@@ -76,6 +79,8 @@ class Shipped:
     case: str
     content: str  # checksum that the content must have
     make: Callable[[], dict[str, pd.DataFrame]]  # tables by name; a name may have a folder, such as truth/market
+    write_file: Callable[[pd.DataFrame, Path], None] = _write_frame  # a table into a Parquet file
+    read_file: Callable[[Path], pd.DataFrame] = _read_frame  # and back, equal to what was written
 
     def folder(self) -> Path:
         """Say where they lie: in the checkout, else in the package, else in the user's cache."""
@@ -92,8 +97,10 @@ class Shipped:
             made = Path(temporary) / "made"
             sums = {"content": rounded_hash(frames), "files": {}}
             for name, frame in frames.items():
-                _write_frame(frame, made / f"{name}.parquet")
-                sums["files"][f"{name}.parquet"] = hashlib.sha256((made / f"{name}.parquet").read_bytes()).hexdigest()
+                target = made / f"{name}.parquet"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self.write_file(frame, target)
+                sums["files"][f"{name}.parquet"] = hashlib.sha256(target.read_bytes()).hexdigest()
             (made / "checksums.json").write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
             _move_in(made, folder)
         return sums
@@ -111,7 +118,7 @@ class Shipped:
                 raise UserError(
                     f"{file}: SHA-256 is {found[:12]}, {wanted[:12]} was expected. Delete {folder} and write it again."
                 )
-            frames[name.removesuffix(".parquet")] = _read_frame(file)
+            frames[name.removesuffix(".parquet")] = self.read_file(file)
         return frames
 
     def _made(self, folder: Path) -> dict[str, pd.DataFrame]:
