@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.sparse.csgraph import dijkstra
 
-from .roads import RoadError, RoadNetwork, close_links, set_tolls
+from .roads import RoadNetwork
 
 # %% ../../nbs/allocation/17_equilibrium.ipynb #cell-009
 def all_or_nothing(
@@ -310,6 +310,17 @@ def rerouted(
     -------
     pd.DataFrame
         from, to, before, after, change, minutes_before, minutes_after; most changed first
+
+    Examples
+    --------
+    >>> street = solved.table().query("free_minutes != 0.5").sort_values("flow").iloc[-1]
+    >>> closure = frank_wolfe(close_links(town, [(street["from"], street["to"])]))
+    >>> moved = rerouted(solved, closure)
+    >>> assert moved.loc[0, "after"] == 0 and np.isnan(moved.loc[0, "minutes_after"])
+    >>> lost = (closure.total_time - solved.total_time) / 60
+    >>> share = lost * 60 / solved.total_time
+    >>> print(f"closing {street['from']} -> {street['to']} costs {lost:.0f} vehicle hours an hour, {share:.0%} more")
+    >>> moved.head(8).round(2)
     """
     keys = ["from", "to"]
     tables = [a.table()[[*keys, "flow", "minutes"]] for a in (before, after)]

@@ -240,7 +240,7 @@ class Graph:
 
 
 def _numbered(network: RoadNetwork) -> Graph:
-    """Number nodes, double those not to be driven through, and sort links and pairs."""
+    """Return nodes numbered, those not to be driven through twice, and links and pairs sorted."""
     links, trips = network.links, network.trips
     nodes = pd.Index(pd.unique(pd.concat([links["from"], links["to"]], ignore_index=True)))
     closed = np.flatnonzero(nodes.isin(list(network.no_through)))
