@@ -182,7 +182,7 @@ def made_town(
     rows: int = 6,
     columns: int = 6,
     zones: int = 8,
-    vehicles: float = 6000.0,
+    vehicles: float = 12_000.0,
     pairs: int | None = None,
 ) -> tuple[RoadNetwork, pd.DataFrame]:
     """Make a town with streets, wide roads and zones.
@@ -195,7 +195,7 @@ def made_town(
     columns : int, default 6
     zones : int, default 8
         where trips begin and end
-    vehicles : float, default 6000.0
+    vehicles : float, default 12000.0
         per hour, of all pairs
     pairs : int | None, default None
         the busiest that are kept; all if None
@@ -228,7 +228,7 @@ def made_town(
 def _made_trips(rng, at: np.ndarray, names: list[str], vehicles: float, pairs: int | None) -> pd.DataFrame:
     """Return trips between zones that fall with distance, by a factor of e every 3 km."""
     far = np.hypot(*(at[:, None] - at).transpose(2, 0, 1))
-    pull = rng.lognormal(0, 1, (len(at), 1)) * rng.lognormal(0, 1, len(at)) * np.exp(-far / 3)
+    pull = rng.lognormal(0, 0.6, (len(at), 1)) * rng.lognormal(0, 0.6, len(at)) * np.exp(-far / 3)
     np.fill_diagonal(pull, 0)
     if pairs is not None:
         pull[pull < np.sort(pull.ravel())[-min(pairs, pull.size)]] = 0
