@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from .equilibrium import Assignment
 from .roads import RoadError, RoadNetwork
-from ..solve.compiled import compiled
+from ..solve.compiled import compiled, inlined
 
 # %% ../../nbs/allocation/18_paths.ipynb #cell-006
 class _Streets(NamedTuple):
@@ -98,7 +98,7 @@ class _Paths(NamedTuple):
     flow: np.ndarray  # vehicles per hour on each path (P,)
 
 # %% ../../nbs/allocation/18_paths.ipynb #cell-008
-@compiled
+@inlined
 def _update(streets, traffic, a):
     """Bring cost and slope of a link up to date."""
     x, less = traffic.flow[a], streets.power[a] - 1.0
@@ -107,7 +107,7 @@ def _update(streets, traffic, a):
     traffic.slope[a] = streets.power[a] * streets.rise[a] * below
 
 
-@compiled
+@inlined
 def _add(streets, traffic, links, begin, end, vehicles):
     """Put vehicles on the links of a path."""
     for i in range(begin, end):
@@ -233,7 +233,7 @@ def _renew(streets, trips, traffic, paths, starts):
     return _Paths(of_pair, of_path[: count + 1].copy(), links[:used].copy(), flow[:count].copy()), saved
 
 # %% ../../nbs/allocation/18_paths.ipynb #cell-015
-@compiled
+@inlined
 def _cheapest(traffic, paths, k):
     """Return the path of a pair that costs least now."""
     best, least = paths.of_pair[k], np.inf
@@ -246,14 +246,14 @@ def _cheapest(traffic, paths, k):
     return best
 
 
-@compiled
+@inlined
 def _mark(paths, p, marks, stamp):
     """Mark the links of a path."""
     for i in range(paths.of_path[p], paths.of_path[p + 1]):
         marks[paths.links[i]] = stamp
 
 
-@compiled
+@inlined
 def _differ(traffic, paths, p, marks, stamp):
     """Return cost and slope of the links of a path that are not marked."""
     cost, slope = 0.0, 0.0
@@ -264,7 +264,7 @@ def _differ(traffic, paths, p, marks, stamp):
     return cost, slope
 
 
-@compiled
+@inlined
 def _load(streets, traffic, paths, p, marks, stamp, vehicles):
     """Put vehicles on the links of a path that are not marked."""
     for i in range(paths.of_path[p], paths.of_path[p + 1]):

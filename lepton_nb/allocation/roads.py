@@ -180,9 +180,12 @@ def _trip_faults(network: RoadNetwork) -> list[dict]:
     faults += _repeated(trips, name, ["origin", "destination"], "the pair", "Add the two up in one row.")
     known = set(network.links["from"]) | set(network.links["to"])
     used = _as_numbers(trips, "vehicles") > 0
+    what, mend = ", a node of no link", "Correct the name, or add its links."
+    if not network.whole:
+        what, mend = ", and all its links are closed", "Leave one open."
     for column in ("origin", "destination"):
         lost = ~trips[column].isin(known) & trips[column].notna() & used
-        faults += _marked(trips, name, column, lost, ", a node of no link", "Correct the name, or add its links.")
+        faults += _marked(trips, name, column, lost, what, mend)
     between = (trips["origin"] != trips["destination"]).to_numpy()
     if not faults and not (used & between).any():
         faults.append(problem(name, "vehicles", None, "no vehicle goes from one node to another", "Give trips."))
