@@ -361,7 +361,7 @@ def _streets_of(network: RoadNetwork) -> tuple[_Streets, _Trips]:
 def user_equilibrium(
     network: RoadNetwork,
     gap: float = 1e-10,
-    rounds: int = 200,
+    rounds: int = 1000,
 ) -> Assignment:
     """Find the user equilibrium by gradient projection on paths.
 
@@ -370,8 +370,8 @@ def user_equilibrium(
     network : RoadNetwork
     gap : float, default 1e-10
         relative, at which it stops
-    rounds : int, default 200
-        at most
+    rounds : int, default 1000
+        at most; then the gap of the answer is larger
 
     Examples
     --------
@@ -403,7 +403,7 @@ def path_table(
     pd.DataFrame
         origin, destination, path (nodes in order), vehicles, minutes
     """
-    paths, flow, _ = _project(*_streets_of(network), float(gap), 200)
+    paths, flow, _ = _project(*_streets_of(network), float(gap), 1000)
     g, cost, rows = network.graph, network.cost(flow), []
     pair = np.repeat(np.arange(len(g.demand)), np.diff(paths.of_pair))
     for p in np.flatnonzero(paths.flow > 0):
