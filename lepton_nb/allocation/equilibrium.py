@@ -182,7 +182,7 @@ def made_town(
     rows: int = 6,
     columns: int = 6,
     zones: int = 8,
-    vehicles: float = 12_000.0,
+    vehicles: float = 9000.0,
     pairs: int | None = None,
 ) -> tuple[RoadNetwork, pd.DataFrame]:
     """Make a town with streets, wide roads and zones.
@@ -195,7 +195,7 @@ def made_town(
     columns : int, default 6
     zones : int, default 8
         where trips begin and end
-    vehicles : float, default 12000.0
+    vehicles : float, default 9000.0
         per hour, of all pairs
     pairs : int | None, default None
         the busiest that are kept; all if None
