@@ -393,6 +393,18 @@ def test_all_that_is_wrong_is_said_at_once():
     assert len(told.value.problems) == 3
 
 
+def test_a_fault_that_repeats_is_not_listed_without_end():
+    links = pd.concat([LINKS] * 50, ignore_index=True).assign(capacity=-1)
+    with pytest.raises(DataError, match=r"\(and 197 further rows like it\)") as told:
+        RoadNetwork(links, TRIPS)
+    assert len(told.value.problems) == 6  # three of the capacities, three of the links that come again
+    far = pd.concat([LINKS, LINKS.assign(**{"from": LINKS["from"] + 10, "to": LINKS["to"] + 10})])
+    links = pd.concat([far, pd.DataFrame({"from": [1], "to": [11], "free_time": 1.0, "capacity": 1.0})])
+    pairs = trips(*((a, b, 1.0) for a in (11, 12, 13) for b in (1, 2, 3)))
+    with pytest.raises(DataError, match=r"1 vehicles go from 11 to 3 and no way leads there \(and 6 further rows"):
+        RoadNetwork(links, pairs)
+
+
 def test_what_may_be_is_taken():
     """Intrazonal trips, origins without destinations, empty pairs, numbers as text, and names of any kind."""
     text = LINKS.astype({"capacity": str})
@@ -401,6 +413,11 @@ def test_what_may_be_is_taken():
     assert np.allclose(found.flow, [5, 5, 0, 0])
     named = LINKS.assign(**{c: LINKS[c].map({1: "Square", 2: ("x", 2), 3: 3}) for c in ("from", "to")})
     assert np.allclose(user_equilibrium(RoadNetwork(named, trips(("Square", 3, 5.0)))).flow, [5, 5, 0, 0])
+    with pytest.raises(DataError, match="dead end: a link leads to 4"):
+        RoadNetwork(
+            pd.concat([named, pd.DataFrame([(("x", 2), 4, 1.0, 1.0)], columns=named.columns)]),
+            trips((3, "Square", 1.0)),
+        )
 
 
 def test_a_destination_may_be_a_dead_end():

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 
-from ..data.findings import DataError, problem
+from ..data.findings import LISTED, DataError, counted, problem
 from ..workbook.parameters import UserError
 
 # %% ../../nbs/allocation/16_roads.ipynb #cell-006
@@ -98,7 +98,7 @@ def _marked(table: pd.DataFrame, name: str, column: str, wrong: np.ndarray, what
     """List the rows that are marked as wrong, each with the link or pair it is about."""
     ends = table.iloc[:, [table.columns.get_loc(c) for c in ("from", "to") if c in table]]
     ends = table[["origin", "destination"]] if ends.empty else ends
-    return [
+    faults = [
         problem(
             name,
             column,
@@ -108,6 +108,15 @@ def _marked(table: pd.DataFrame, name: str, column: str, wrong: np.ndarray, what
         )
         for i in np.flatnonzero(wrong)
     ]
+    return _few(faults)
+
+
+def _few(faults: list[dict]) -> list[dict]:
+    """Keep the first faults of a kind, the last of them with the number of further ones."""
+    kept = faults[:LISTED]
+    if len(faults) > LISTED:
+        kept[-1]["found"] += f" (and {counted(len(faults) - LISTED, 'further row')} like it)"
+    return kept
 
 
 def _as_numbers(table: pd.DataFrame, column: str) -> np.ndarray:
@@ -144,16 +153,17 @@ def _repeated(table: pd.DataFrame, name: str, ends: list[str], what: str, mend: 
             told = f"{what} {pair[0]} -> {pair[1]} stands in row {_row(table, first[pair])} already"
             faults.append(problem(name, ends[0], _row(table, i), told, mend))
         first.setdefault(pair, i)
-    return faults
+    return _few(faults)
 
 
 def _empty_ends(table: pd.DataFrame, name: str, ends: list[str]) -> list[dict]:
     """List rows without a node at one of their ends."""
-    return [
-        problem(name, column, _row(table, i), "the node is missing", "Write the name of a node.")
-        for column in ends
-        for i in np.flatnonzero(table[column].isna())
-    ]
+    faults = []
+    for column in ends:
+        rows = np.flatnonzero(table[column].isna())
+        told = "the node is missing", "Write the name of a node."
+        faults += _few([problem(name, column, _row(table, i), *told) for i in rows])
+    return faults
 
 
 def _link_faults(network: RoadNetwork) -> list[dict]:
@@ -217,6 +227,8 @@ class Graph:
         (K,)
     demand : np.ndarray
         vehicles per hour (K,)
+    row : np.ndarray
+        place of each pair in the table of trips (K,)
     """
 
     nodes: np.ndarray  # names of the nodes, doubles at the end (N,)
@@ -227,6 +239,7 @@ class Graph:
     origin: np.ndarray  # of the pairs that load the network, by origin (K,)
     destination: np.ndarray  # (K,)
     demand: np.ndarray  # vehicles per hour (K,)
+    row: np.ndarray  # place of each pair in the table of trips (K,)
 
     def matrix(
         self,
@@ -256,8 +269,9 @@ def _numbered(network: RoadNetwork) -> Graph:
     goes = ((trips["vehicles"] > 0) & (trips["origin"] != trips["destination"])).to_numpy()
     origin, destination = (nodes.get_indexer(trips[c][goes]) for c in ("origin", "destination"))
     sort = np.lexsort((destination, origin))
-    demand = trips["vehicles"].to_numpy(float)[goes][sort]
-    return Graph(names, tail, head, order, first, leaves[origin[sort]], destination[sort], demand)
+    row = np.flatnonzero(goes)[sort]
+    demand = trips["vehicles"].to_numpy(float)[row]
+    return Graph(names, tail, head, order, first, leaves[origin[sort]], destination[sort], demand, row)
 
 # %% ../../nbs/allocation/16_roads.ipynb #cell-014
 def _shape_faults(network: RoadNetwork) -> list[dict]:
@@ -269,13 +283,13 @@ def _shape_faults(network: RoadNetwork) -> list[dict]:
         (entered, left, trips["destination"], "dead end: a link leads to {} and none leads away"),
         (left, entered, trips["origin"], "a link leads away from {} and none leads to it"),
     ):
-        stuck = [node for node in there if node not in set(other) | set(allowed) | network.no_through]
-        column = "to" if there is entered else "from"
-        for node in stuck:
-            place = int(np.flatnonzero(links[column] == node)[0])
-            mend = "Add the missing direction, or leave the link out."
-            faults.append(problem(network.names[0], column, _row(links, place), what.format(node), mend))
-    return faults + _parts(network)
+        fine = set(other) | set(allowed) | network.no_through
+        column, mend = "to" if there is entered else "from", "Add the missing direction, or leave the link out."
+        at = {node: i for i, node in reversed(list(enumerate(links[column])))}
+        places = [(node, at[node]) for node in there if node not in fine]
+        found = [problem(network.names[0], column, _row(links, i), what.format(n), mend) for n, i in places]
+        faults += _few(found)
+    return faults + _few(_parts(network))
 
 
 def _parts(network: RoadNetwork) -> list[dict]:
@@ -300,12 +314,12 @@ def _pairs_without_a_way(network: RoadNetwork) -> list[dict]:
     reach = dijkstra(g.matrix(np.ones(len(g.tail))), indices=starts, unweighted=True)
     lost = np.flatnonzero(~np.isfinite(reach[row, g.destination]))
     faults = []
-    for k in lost:
+    for k in lost[: LISTED + 1]:
         start, end = g.nodes[g.origin[k]], g.nodes[g.destination[k]]
-        at = np.flatnonzero((network.trips["origin"] == start) & (network.trips["destination"] == end))[0]
         found = f"{g.demand[k]:g} vehicles go from {start} to {end} and no way leads there"
-        faults.append(problem(network.names[1], "destination", _row(network.trips, at), found, "Add a link."))
-    return faults
+        row = _row(network.trips, g.row[k])
+        faults.append(problem(network.names[1], "destination", row, found, "Add a link."))
+    return _few(faults + [{}] * (len(lost) - len(faults)))
 
 # %% ../../nbs/allocation/16_roads.ipynb #cell-016
 def _column(network: RoadNetwork, name: str) -> np.ndarray:
