@@ -59,7 +59,8 @@ class RoadNetwork:
         """Complete and check the tables."""
         object.__setattr__(self, "no_through", frozenset(self.no_through))
         _need_columns(self)
-        object.__setattr__(self, "links", self.links.assign(**_DEFAULTS | dict(self.links)))
+        missing = {column: value for column, value in _DEFAULTS.items() if column not in self.links}
+        object.__setattr__(self, "links", self.links.assign(**missing))
         faults = _link_faults(self) + _trip_faults(self)
         if not faults:
             for name, columns in (("links", _NUMBERS), ("trips", ["vehicles"])):
