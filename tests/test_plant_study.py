@@ -18,7 +18,7 @@ from lepton_nb.cases.manufacturing import CASE, Parameters, pages, study
 from lepton_nb.cases.manufacturing.plant.floor import PlantError
 from lepton_nb.cases.manufacturing.plant.judging import WorldGain
 from lepton_nb.cases.manufacturing.sources import SOURCES
-from lepton_nb.cases.manufacturing.study.decision import BOOK, FORMULA, LEAST, TODAY
+from lepton_nb.cases.manufacturing.study.decision import BOOK, FORMULA, JOINT, LEAST, TODAY
 from lepton_nb.cases.manufacturing.study.known import known_of
 from lepton_nb.cases.manufacturing.study.whole import study_of
 from lepton_nb.workbook.case import find_case, pages_of
@@ -98,12 +98,30 @@ def test_the_parts_are_frozen_and_the_weeks_apart(small):
 
 def test_gains_are_differences_of_what_the_books_cost(small):
     decision, cost = small.decision, small.decision.figures["cost a week"]
-    assert set(decision.books) == {TODAY, BOOK, FORMULA, LEAST}
+    assert set(decision.books) == {TODAY, BOOK, FORMULA, LEAST, JOINT}
     for way, gain in decision.gains.items():
         assert gain.mean == pytest.approx(cost[TODAY] - cost[way]) and gain.low <= gain.mean <= gain.high
         assert len(gain.each) == 8 and len(decision.by_world[way].each) == 20
     assert np.allclose(decision.costs.sum(), cost)
     assert decision.practised[decision.best] == decision.practised.max()
+
+
+def test_the_program_and_the_bound_stand_beside_the_ways(small):
+    decision = small.decision
+    program = decision.program
+    assert program.hedge == JOINT and len(program.gain.each) == 20 and program.planned == 20 * 8
+    assert 0 <= program.gave_up <= program.planned and set(decision.gone.index) == set(decision.books)
+    assert decision.gone[FORMULA] == 0 and (decision.gone < 1).all() and decision.bound > 0
+    told = dict((r.name, r.value) for r in small.results)
+    assert told["program.gain_per_week"] == program.gain.mean and told["bound.per_week"] == decision.bound
+
+
+def test_next_week_of_every_way_is_worked_out_again_from_its_reasons(small):
+    from lepton_nb.cases.manufacturing.study.decision import _next_week
+
+    for way in (BOOK, FORMULA, LEAST, JOINT):
+        lines, failing = _next_week(small.known, small.forecast, way, small.decision.settings[way])
+        assert failing == 0 and (lines["do"] == "call off").sum() > 10, way
 
 
 def test_settings_are_tuned_on_the_practice_weeks_alone(small):
@@ -218,6 +236,11 @@ def page_sides(small, bare) -> list[dict]:
         {"s": changed(small, returns=replace(small.returns, in_worlds=5.0)), "f": fine, "rule_error": 0.2},
         {"f": changed(fine, chosen="level and season"), "rule_error": 0.05},
         {"ahead": 0, "d": changed(small.decision, failing=1)},
+        {"program": replace(small.decision.program, gain=worlds(5_000.0)), "gone": 0.25},
+        {"program": replace(small.decision.program, gain=worlds(-5_000.0), gave_up=1), "gone": -0.25},
+        {"program": replace(small.decision.program, gain=worlds(5.0), gave_up=3)},
+        {"gone": 0.25, "d": changed(small.decision, best=TODAY)},
+        {"gone": -0.25, "d": changed(small.decision, best=TODAY)},
         {"d": changed(small.decision, failing=2)},
     )
 
@@ -232,6 +255,10 @@ def test_every_side_of_the_page_is_read_and_makes_sense(small, bare):
     assert "1 line could not be worked out again from its reason" in said[8]
     assert "simulated" in said[0] and "simulated" not in said[5]
     assert "would have done a little better" in said[7] and "level and season by" not in said[7]
+    assert "a gain over the rule" in said[9] and "has gone 25%" in said[9] and "in time" not in said[9]
+    assert "the rule is the better plan" in said[10] and "In 1 week of" in said[10] and "is as near to" in said[10]
+    assert "so a rule is preferred" in said[11] and "In 3 weeks of" in said[11]
+    assert "bound, today's book has gone" in said[12] and "as near to that bound as today's book" in said[13]
 
 
 def test_every_side_of_the_page_behind_it_is_read_and_makes_sense(small, bare):

@@ -64,6 +64,9 @@ def _setting(settings: dict[str, float]) -> str:
     """Say what settings keep."""
     if "weeks" in settings:
         return f"{settings['weeks']:.3g} weeks of every part"
+    if "shortage" in settings:
+        times = "" if settings["shortage"] == 1 else f"{settings['shortage']:.3g} times "
+        return f"a joint safety stock of every part, a missing week priced at {times}the cost of a week without cars"
     level = f"a safety stock for {100 * settings['level']:.6g}% service"
     return level + (f", and {settings['least']:.3g} weeks of every part at least" if settings.get("least") else "")
 
@@ -388,10 +391,13 @@ def forecast_scores(s: Study) -> pd.DataFrame:
 
 
 def tuned_ways(s: Study) -> pd.DataFrame:
-    """Lay out the settings of every way and what it cost on the practice and on the judged weeks."""
+    """Lay out the settings of every way, its cost on the practice and the judged weeks, and its way to the bound."""
     d = s.decision
-    rows = [(way, _setting(one), -d.practised[way], d.figures["cost a week"][way]) for way, one in d.settings.items()]
-    return pd.DataFrame(rows, columns=["way", "keeps", "practice", "judged"])
+    rows = [
+        (way, _setting(one), -d.practised[way], d.figures["cost a week"][way], 100 * d.gone[way])
+        for way, one in d.settings.items()
+    ]
+    return pd.DataFrame(rows, columns=["way", "keeps", "practice", "judged", "of the way"])
 
 
 def cost_parts(s: Study) -> pd.DataFrame:

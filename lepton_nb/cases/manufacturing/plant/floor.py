@@ -190,6 +190,7 @@ class PlantState:
         cars in stock, below 0: ordered and not yet handed over (W, M)
     setup : np.ndarray
         model that a line is set up for (W, L)
+    open_orders : np.ndarray | None, default None
     """
 
     week: int
@@ -197,6 +198,9 @@ class PlantState:
     due: np.ndarray  # pieces on order of each source by days until they arrive; hidden from a planner (W, S, days)
     cars: np.ndarray  # cars in stock, below 0: ordered and not yet handed over (W, M)
     setup: np.ndarray  # model that a line is set up for (W, L)
+    open_orders: np.ndarray | None = (
+        None  # pieces still to come, by weeks since the call-off (W, S, A); None: no record
+    )
 
     @property
     def on_order(self) -> np.ndarray:
@@ -314,6 +318,16 @@ def _call_off(state: PlantState, order: np.ndarray, lead: np.ndarray) -> np.ndar
     return due
 
 
+def _still_open(state: PlantState, order: np.ndarray, lead: np.ndarray) -> np.ndarray:
+    """Return what has not arrived by the next Monday, by whole weeks since the call-off (W, S, A)."""
+    old = np.zeros((*order.shape, 0)) if state.open_orders is None else state.open_orders
+    ages = np.arange(1, min(old.shape[-1] + 1, state.week + 1) + 1)  # on the next Monday
+    placed = np.concatenate([order[..., None], old], -1)[..., : len(ages)]
+    still = placed * (lead[..., state.week + 1 - ages] >= 7 * ages)
+    kept = int(np.flatnonzero(still.any((0, 1))).max(initial=-1)) + 1
+    return still[..., :kept]
+
+
 def _work(plant: Plant, course: Course, state: PlantState, plan: WeekPlan, due: np.ndarray) -> _Shop:
     """Play the days of a week."""
     lines, week, hours = len(plant.lines), state.week, plan.overtime
@@ -424,7 +438,8 @@ class Floor:
         good = np.round(built.sum(1) * self.plant.good_share)
         cars = state.cars + good - self.course.demand[..., week]
         ahead = np.concatenate([due[..., 7:], np.zeros((*due.shape[:-1], 7))], -1)
-        after = PlantState(week + 1, shop.stock, ahead, cars, shop.setup)
+        still = _still_open(state, plan.order, self.course.lead)
+        after = PlantState(week + 1, shop.stock, ahead, cars, shop.setup, still)
         money = _money(self.plant, after, plan, shop)
         units = {
             "hours at a stand": shop.stand.sum(1),

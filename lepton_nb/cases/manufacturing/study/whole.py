@@ -43,6 +43,10 @@ def _decision_results(currency: str, decision: Decision) -> list[Result]:
         Result("worlds.gain_per_week", worlds.mean, week, f"{over}, mean of {len(worlds.each)} worlds"),
         Result("worlds.low", worlds.low, week, "lower end of its 95% interval over worlds"),
         Result("worlds.high", worlds.high, week, "upper end"),
+        Result(
+            "program.gain_per_week", decision.program.gain.mean, week, f"rolling program over {decision.program.hedge}"
+        ),
+        Result("bound.per_week", decision.bound, week, "no plan costs less in those worlds"),
     ]
     for way, row in decision.figures.iterrows():
         name = way.replace(" ", "_").replace("'", "")
