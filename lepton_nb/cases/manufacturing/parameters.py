@@ -81,6 +81,16 @@ class Parameters(CaseParameters):
         80.0, gt=0, le=168, unit="hours per week", meaning="a line works, where no shifts are given"
     )
     refused: float = param(0.02, ge=0, lt=1, unit="share of pieces", meaning="sent back, where no deliveries show it")
+    repair_cost: float | None = param(
+        None, ge=0, unit="money per hour", meaning="an unplanned repair; none: as an hour at a stand of its line"
+    )
+    stop_cost: float = param(
+        2_500.0, gt=0, unit="money per stop", meaning="new tool and fitters between two shifts; an assumption"
+    )
+    inspect_cost: float = param(3.0, ge=0, unit="money per car", meaning="inspecting at one station; an assumption")
+    found_share: float = param(0.9, gt=0, le=1, unit="share of defects", meaning="that an inspection finds; assumed")
+    mend_cost: float = param(60.0, ge=0, unit="money per defect", meaning="mended where it is found; an assumption")
+    escape_cost: float = param(900.0, ge=0, unit="money per defect", meaning="found later or by a customer; assumed")
     project_cost: float = param(
         90_000.0, ge=0, unit="money", meaning="building this once: people, data work, training; an assumption"
     )
