@@ -201,6 +201,8 @@ class PublicSet:
         file name -> path; gives tables, log, assumed
     currency : str
     frequency : str, default 'daily'
+    contract : Contract | None, default None
+        its own, where it has fewer tables or columns than the case requires
 
     Examples
     --------
@@ -217,6 +219,7 @@ class PublicSet:
     read: Callable[[dict[str, Path]], tuple]  # file name -> path; gives tables, log, assumed
     currency: str
     frequency: str = "daily"
+    contract: Contract | None = None  # its own, where it has fewer tables or columns than the case requires
 
 # %% ../../nbs/data/07_catalog.ipynb #34ad51ef
 def collect(known: PublicSet, progress: bool = True) -> dict[str, Path]:
@@ -281,6 +284,8 @@ class Sources:
         what the embedded data are, in a line
     stated : Callable[[str, dict], dict[str, float]]
         parameter -> number in no table
+    rhythm : str, default 'daily'
+        how often the embedded data have a row
     coded : bool, default False
         whether `unusable` and `own` take the names of large tables as categories
     """
@@ -297,11 +302,12 @@ class Sources:
     extent: Callable[[dict], dict[str, str]]  # frequency, period and size for the card
     simulated: str  # what the embedded data are, in a line
     stated: Callable[[str, dict], dict[str, float]] = lambda source, tables: {}  # parameter -> number in no table
+    rhythm: str = "daily"  # how often the embedded data have a row
     coded: bool = False  # whether `unusable` and `own` take the names of large tables as categories
 
     def available(self) -> pd.DataFrame:
         """List the sources that `load` knows, with their licence and whether they are at hand."""
-        rows = [("embedded", self.simulated, "same as the package", "daily", "here")]
+        rows = [("embedded", self.simulated, "same as the package", self.rhythm, "here")]
         for known in self.public:
             what = f"{known.title}: {known.what}"
             rows.append((f"public:{known.name}", what, known.licence, known.frequency, in_place(known)))
@@ -373,6 +379,7 @@ def _assemble(
     currency: str,
     assumed: list[str],
     truth: Any = None,
+    contract: Contract | None = None,
 ) -> Dataset:
     """Bring tables into their declared form, check them a last time, complete the card, and hash the content.
 
@@ -388,10 +395,13 @@ def _assemble(
     currency : str
     assumed : list[str]
     truth : Any, default None
+    contract : Contract | None, default None
+        None: that of the case
     """
     tables, words = sources.complete(tables)
-    tables = {table: conform(sources.contract, frame, table, texts=False) for table, frame in tables.items()}
-    problems = check_tables(sources.contract, tables)
+    contract = contract or sources.contract
+    tables = {table: conform(contract, frame, table, texts=False) for table, frame in tables.items()}
+    problems = check_tables(contract, tables)
     if len(problems):
         raise DataError(problems)
     digest = content_hash(tables)
@@ -413,7 +423,7 @@ def _load_public(sources: Sources, name: str, progress: bool) -> Dataset:
     known = public[name]
     tables, log, assumed = known.read(collect(known, progress))
     card = {"title": known.title, "what": known.what, "licence": known.licence, "from": known.origin}
-    return _assemble(sources, f"public:{name}", tables, card, log, known.currency, assumed)
+    return _assemble(sources, f"public:{name}", tables, card, log, known.currency, assumed, contract=known.contract)
 
 
 def _currency_of(contract: Contract, read: Tables, given: str) -> tuple[str, list[str]]:

@@ -71,7 +71,7 @@ class Case:
         return part.fetch() if isinstance(part, Later) else part
 
 # %% ../../nbs/workbook/07_case.ipynb #cell-007
-class PageOmitted(Exception):  # noqa: N818 (it is no error)
+class PageOmitted(UserError):  # noqa: N818 (it is no error of the page)
     """Say, from a page, that the data do not allow it; the run goes on without the page."""
 
 # %% ../../nbs/workbook/07_case.ipynb #cell-009

@@ -110,7 +110,17 @@ _DEMAND_TABLE = {
 }
 _DRIVERS_TABLE = {
     "week": column("week", "week, or its Monday", example=("2024-01-01", "2024-01-08")),
-    "fuel_price": column("number", "price of fuel", "money/litre", example=(1.71, 1.73), check=above(0), mend=POSITIVE),
+    "fuel_price": column(
+        "number", "price of fuel", "money/litre", optional=True, example=(1.71, 1.73), check=above(0), mend=POSITIVE
+    ),
+    "feast_days": column(
+        "number",
+        "days of the period around a feast that moves",
+        "days",
+        optional=True,
+        check=at_least(0),
+        mend=NOT_NEGATIVE,
+    ),
 }
 
 # %% ../../../nbs/cases/manufacturing/00_tables.ipynb #cell-007
@@ -383,6 +393,7 @@ SENSORS = {
     "power": "W",
     "tool_days": "days",
     "tool_wear": "minutes",
+    "grade": "0 low to 2 high",
 }
 _EXAMPLES = {"temperature": (306.1, 306.9, 309.4), "vibration": (1.4, 1.6, 2.3)}
 _READINGS_TABLE = {

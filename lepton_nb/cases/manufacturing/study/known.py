@@ -55,7 +55,7 @@ class Known:
     book_weeks : float | None
         weeks of stock that today's book keeps; None: nobody can tell
     notes : tuple[str, ...]
-        what the data cannot tell
+        what was assumed, and what the data cannot tell
     """
 
     data: Dataset | None  # None only while a study is kept on disk
@@ -70,7 +70,7 @@ class Known:
     on_order: np.ndarray | None  # pieces on the way at that time (P), where they are told
     late: np.ndarray  # cars ordered and not handed over at that time (M)
     book_weeks: float | None  # weeks of stock that today's book keeps; None: nobody can tell
-    notes: tuple[str, ...]  # what the data cannot tell
+    notes: tuple[str, ...]  # what was assumed, and what the data cannot tell
 
     @property
     def recorded(self) -> bool:
@@ -158,16 +158,12 @@ def _todays_weeks(
 
 
 def _notes(data: Dataset, on_order: np.ndarray | None) -> tuple[str, ...]:
-    """Say what the data cannot tell."""
-    told = []
+    """Say what was assumed, and what the data cannot tell."""
+    told = list(data.assumed)
     if on_order is None:
         told.append(
             "What is on the way is not on file, so a lead time of use is taken to be; look before you call off."
         )
-    if "deliveries" not in data.tables:
-        told.append("No deliveries are on file, so how late suppliers are is assumed.")
-    if "mtbf" not in data.tables["lines"]:
-        told.append("No failures of lines are on file, so lines are taken to run when they have work.")
     if "delivered" not in data.tables["demand"]:
         told.append("Cars handed over are not on file, so nobody is taken to wait for one.")
     return tuple(told)

@@ -13,12 +13,14 @@ from threadpoolctl import threadpool_limits
 
 # %% ../../../../nbs/cases/manufacturing/study/05_whole.ipynb #cell-003
 from ..parameters import Parameters
+from ..public import require_plan
 from .decision import Decision, decision_of
 from .forecast import NAIVE, Forecast, forecast_of
 from .known import Known, data_of, known_of
 from .quality import AS_RECORDED, BY_AGE, BY_RISK, Quality, quality_of
 from .returns import Return, return_of
 from .shopfloor import Shopfloor, shopfloor_of
+from ..tables import CONTRACT
 from ....data.catalog import Dataset
 from ....workbook.cache import Kept, remembered
 
@@ -187,5 +189,6 @@ def study(
         None takes every default
     """
     params = Parameters() if params is None else params
+    require_plan(params.source, CONTRACT.required)
     with threadpool_limits(1, "blas"):  # sums in another order would give other last digits
         return study_of(params, data_of(params))
