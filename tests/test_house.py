@@ -101,13 +101,13 @@ SHARED = {
     **dict.fromkeys(("CASE", "CONTRACT", "SHIPPED", "SOURCES"), "every case package has one"),
     "Parameters": "every case has its own",
     **dict.fromkeys(
-        ("Known", "Forecast", "People"), "a part of every case's study, beside what a simulation has of it"
+        ("Known", "Forecast", "People", "Business"), "a part of every case's study, beside what a simulation has of it"
     ),
     **dict.fromkeys(
         ("Decision", "Return", "Study", "Result", "study", "study_of"), "every case's study has parts of these names"
     ),
     **dict.fromkeys(
-        ("data_of", "known_of", "forecast_of", "decision_of", "return_of"),
+        ("data_of", "known_of", "forecast_of", "decision_of", "return_of", "business_of"),
         "every case's study makes its parts by these",
     ),
     "Fans": "a study's forecasts, and the same as a block takes them",

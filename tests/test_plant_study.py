@@ -78,7 +78,8 @@ def said_by(names: dict, page: Path = PAGE) -> str:
 
 def test_the_case_is_whole_and_its_page_takes_every_parameter():
     case = find_case("manufacturing")
-    assert case is CASE and list(pages_of(case)) == ["decide", "method", "floor", "quality", "data", "alarms", "market"]
+    pages = ["decide", "method", "forecast", "floor", "quality", "business", "people", "data", "alarms", "market"]
+    assert case is CASE and list(pages_of(case)) == pages
     for page in (PAGE, BEHIND):
         cell = next(c for c in nbformat.read(page, 4).cells if "parameters" in c.metadata.get("tags", []))
         given: dict = {}

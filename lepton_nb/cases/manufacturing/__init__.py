@@ -12,5 +12,5 @@ CASE = Case(
     contract=Later("lepton_nb.cases.manufacturing.tables", "CONTRACT"),
     sources=Later("lepton_nb.cases.manufacturing.sources", "SOURCES"),
     study=Later("lepton_nb.cases.manufacturing.study", "study"),
-    pages=("decide", "method", "floor", "quality", "data"),
+    pages=("decide", "method", "forecast", "floor", "quality", "business", "people", "data"),
 )

@@ -91,6 +91,72 @@ class Parameters(CaseParameters):
     found_share: float = param(0.9, gt=0, le=1, unit="share of defects", meaning="that an inspection finds; assumed")
     mend_cost: float = param(60.0, ge=0, unit="money per defect", meaning="mended where it is found; an assumption")
     escape_cost: float = param(900.0, ge=0, unit="money per defect", meaning="found later or by a customer; assumed")
+    order_weeks: float | None = param(
+        None,
+        ge=0.5,
+        le=52,
+        unit="weeks",
+        meaning="from order to handing over, built to order; none: planning, building and the longest lane",
+    )
+    patience: float = param(
+        6.0, gt=0, le=104, unit="weeks", meaning="half of the customers wait so long for a car; an assumption"
+    )
+    variants: int = param(
+        200,
+        ge=1,
+        le=100_000,
+        unit="variants",
+        meaning="builds of a model among which its orders fall alike; an assumption",
+    )
+    takes_other: float = param(
+        0.3, ge=0, le=1, unit="share of customers", meaning="who take another variant that is there; an assumption"
+    )
+    old_weeks: float = param(
+        8.0, ge=1, le=52, unit="weeks", meaning="in stock, after which a car is sold at a cut price"
+    )
+    price_cut: float = param(
+        0.05, ge=0, le=1, unit="share of price", meaning="taken off for a car in stock for long; an assumption"
+    )
+    finish_weeks: float = param(
+        1.0, ge=0, le=52, unit="weeks", meaning="from order to handing over of a car that is finished late"
+    )
+    finish_cost: float = param(
+        200.0,
+        ge=0,
+        unit="money per car",
+        meaning="of finishing a car late, over building it as it is sold; an assumption",
+    )
+    station_cost: float = param(
+        15_000.0, ge=0, unit="money per week", meaning="of a station that finishes cars; an assumption"
+    )
+    station_cars: float = param(250.0, gt=0, unit="cars per week", meaning="that a station finishes; an assumption")
+    incentive_budget: float | None = param(
+        None, ge=0, unit="money per quarter", meaning="for incentives; none: what the last quarter on record spent"
+    )
+    extra_orders: float = param(
+        0.0, ge=0, le=0.5, unit="share of orders", meaning="that incentives must bring, such as to fill a line"
+    )
+    sub_fee: float = param(
+        0.022, ge=0, le=0.2, unit="share of price per month", meaning="that a subscriber pays; an assumption"
+    )
+    sub_months: float = param(12.0, ge=1, le=120, unit="months", meaning="that a subscriber stays; an assumption")
+    sub_idle: float = param(1.0, ge=0, le=24, unit="months", meaning="without a subscriber between two; an assumption")
+    sub_care: float = param(
+        0.006,
+        ge=0,
+        le=0.1,
+        unit="share of price per month",
+        meaning="insurance, upkeep and running of a subscription; an assumption",
+    )
+    sub_turn: float = param(
+        500.0, ge=0, unit="money per change", meaning="of making a car ready for the next subscriber; an assumption"
+    )
+    sub_fade: float = param(
+        0.016, ge=0, le=0.2, unit="share per month", meaning="of its worth that a car loses; an assumption"
+    )
+    sub_new: float = param(
+        0.5, ge=0, le=1, unit="share of subscribers", meaning="who would not have bought a car; an assumption"
+    )
     project_cost: float = param(
         90_000.0, ge=0, unit="money", meaning="building this once: people, data work, training; an assumption"
     )

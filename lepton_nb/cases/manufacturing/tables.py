@@ -433,6 +433,27 @@ _SITES_TABLE = {
     "x": column("number", "place to the east", "hundred km", optional=True, nullable=True, example=(3, 5)),
     "y": column("number", "place to the north", "hundred km", optional=True, nullable=True, example=(2, 6)),
 }
+_PURCHASES_TABLE = {
+    "buyer": column("text", "number of the buyer instead of a name", example=("B1", "B1", "F1"), in_cells=False),
+    "day": column("date", "day of the purchase", example=("2018-03-02", "2024-05-17", "2023-09-01")),
+    "kind": column(
+        "text",
+        "private or fleet",
+        default="private",
+        check=pa.Check.isin(["private", "fleet"], error="is neither private nor fleet"),
+        mend="Write private or fleet.",
+        example=("private", "private", "fleet"),
+    ),
+    "model": column(
+        "text", "model that was bought", optional=True, nullable=True, example=("scooter", "moped", "moped")
+    ),
+    "cars": column(
+        "number", "cars of the purchase", "cars", default=1.0, example=(1, 1, 12), check=above(0), mend=POSITIVE
+    ),
+    "contract_end": column(
+        "date", "day on which the contract ends", optional=True, nullable=True, example=("", "2027-05-17", "2026-09-01")
+    ),
+}
 _LANES_TABLE = {
     "origin": column("text", "site", example=("Milltown",)),
     "destination": column("text", "site", example=("North",)),
@@ -515,6 +536,7 @@ CONTRACT = Contract(
         "sites": _SITES_TABLE,
         "lanes": _LANES_TABLE,
         "drivers": _DRIVERS_TABLE,
+        "purchases": _PURCHASES_TABLE,
     },
     keys={
         "models": ["model"],
@@ -533,6 +555,7 @@ CONTRACT = Contract(
         "sites": ["site"],
         "lanes": ["origin", "destination"],
         "drivers": ["week"],
+        "purchases": ["buyer", "day"],
     },
     references=(
         ("demand", "model", "models"),
@@ -558,6 +581,7 @@ CONTRACT = Contract(
         "lanes",
         "drivers",
     ),
+    personal={"purchases": frozenset(["buyer"])},
     synonyms=_PLANT_SYNONYMS,
     names=("model", "part", "line", "supplier", "machine", "region", "site"),
 )

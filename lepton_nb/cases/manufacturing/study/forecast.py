@@ -201,6 +201,8 @@ class Forecast:
         cars expected on each Monday by weeks ahead (M, T + 1, H)
     fans : WeekFans
         the weeks after the record
+    held : pd.Series
+        model -> share of its judged weeks whose orders lay in that band
     """
 
     scores: pd.DataFrame  # errors on the practice weeks, a row a model
@@ -211,6 +213,7 @@ class Forecast:
     inside: float  # share of judged weeks whose orders lay in the band of 90%
     expected: np.ndarray  # cars expected on each Monday by weeks ahead (M, T + 1, H)
     fans: WeekFans  # the weeks after the record
+    held: pd.Series  # model -> share of its judged weeks whose orders lay in that band
 
     @property
     def error(self) -> float:
@@ -228,6 +231,14 @@ def _fans_after(known: Known, panel: Panel, outcome: Backtest, chosen: str, expe
     mean = expected[_places(known, panel), -1]
     values = Calibrated.fit(outcome, panel, chosen).quantiles(mean, _SHARES)
     return WeekFans(panel.ids, panel.ds[panel.end : panel.end + AHEAD], np.array(_SHARES), values)
+
+
+def _held_by(actual: np.ndarray, low: np.ndarray, high: np.ndarray, ids: pd.Index) -> pd.Series:
+    """Return the share of judged weeks within the band, model by model; without those that were not on sale."""
+    seen = np.isfinite(actual) & (high > 0)
+    within = seen & (actual >= low) & (actual <= high)
+    count = seen.sum((0, 2))
+    return pd.Series(within.sum((0, 2)) / np.maximum(count, 1), ids)[count > 0]
 
 
 def forecast_of(params: Parameters, known: Known) -> Forecast:
@@ -262,4 +273,5 @@ def forecast_of(params: Parameters, known: Known) -> Forecast:
         inside=float(coverage(outcome.actual, bands[_SHARES[0]], bands[_SHARES[-1]])),
         expected=expected,
         fans=_fans_after(known, panel, outcome, chosen, expected),
+        held=_held_by(outcome.actual, bands[_SHARES[0]], bands[_SHARES[-1]], panel.ids),
     )

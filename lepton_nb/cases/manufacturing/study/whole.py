@@ -14,6 +14,8 @@ from threadpoolctl import threadpool_limits
 # %% ../../../../nbs/cases/manufacturing/study/05_whole.ipynb #cell-003
 from ..parameters import Parameters
 from ..public import require_plan
+from .business import Business, business_of
+from .buyers import Buyers, buyers_of
 from .decision import Decision, decision_of
 from .forecast import NAIVE, Forecast, forecast_of
 from .known import Known, data_of, known_of
@@ -113,6 +115,37 @@ def _quality_results(currency: str, quality: Quality) -> list[Result]:
     return told
 
 
+
+def _business_results(currency: str, business: Business, buyers: Buyers) -> list[Result]:
+    """Return the results of ways of doing business and of buyers."""
+    modes, sold, week = business.modes, business.incentives, f"{currency}/week"
+    told = [
+        Result("modes.gain_per_week", modes.gain[0], week, "ways of building chosen, over those that the models say"),
+        Result(
+            "modes.to_stock", int((modes.modes["mode"] == "to stock").sum()), "models", "advised to be built to stock"
+        ),
+        Result(
+            "subscription.worth",
+            business.subscription.cars["worth"].max(),
+            f"{currency}/car",
+            "best model, over a sale",
+        ),
+    ]
+    if sold is not None:
+        told.append(Result("incentives.gain_per_week", sold.plan.gain, week, "incentives of next quarter, over none"))
+        if sold.inside is not None:
+            told.append(
+                Result("incentives.truth_inside", sold.inside, "share of models", "true elasticity in its interval")
+            )
+    if buyers.private is not None:
+        told.append(
+            Result("buyers.private_off", buyers.private.off, "share", "chances said against what came, by fifths")
+        )
+    if buyers.fleets is not None:
+        told.append(Result("buyers.fleet_cars", buyers.fleets.expected, "cars", "expected of contracts that ended"))
+    return told
+
+
 @dataclass(frozen=True)
 class Study:
     """Hold one run of the manufacturing case, part by part."""
@@ -124,6 +157,8 @@ class Study:
     shopfloor: Shopfloor
     quality: Quality
     returns: Return
+    business: Business
+    buyers: Buyers
 
     @property
     def results(self) -> list[Result]:
@@ -134,6 +169,7 @@ class Study:
             *_other_results(currency, self.known, self.forecast, self.returns),
             *_floor_results(self.shopfloor),
             *_quality_results(currency, self.quality),
+            *_business_results(currency, self.business, self.buyers),
         ]
 
 # %% ../../../../nbs/cases/manufacturing/study/05_whole.ipynb #cell-007
@@ -150,6 +186,34 @@ _USED_LATE = (
 _USED_BY_QUALITY = ("repair_cost", "stop_cost", "inspect_cost", "found_share", "mend_cost", "escape_cost")
 
 
+_USED_BESIDE = (
+    "order_weeks",
+    "patience",
+    "variants",
+    "takes_other",
+    "old_weeks",
+    "price_cut",
+    "finish_weeks",
+    "finish_cost",
+    "station_cost",
+    "station_cars",
+    "incentive_budget",
+    "extra_orders",
+    "sub_fee",
+    "sub_months",
+    "sub_idle",
+    "sub_care",
+    "sub_turn",
+    "sub_fade",
+    "sub_new",
+)
+
+
+def _without(params: Parameters, *names: str) -> Parameters:
+    """Return parameters with some of them as they are by default: what a part does not use must not make it anew."""
+    return params.model_copy(update={name: getattr(Parameters(), name) for name in names})
+
+
 def _known_without_tables(params: Parameters, data: Dataset) -> Known:
     """Return what is known without the tables, which are not kept a second time."""
     return replace(known_of(params, data), data=None)
@@ -157,16 +221,17 @@ def _known_without_tables(params: Parameters, data: Dataset) -> Known:
 
 def study_of(params: Parameters, data: Dataset) -> Study:
     """Make every part from data at hand, or take it from disk where nothing it rests on has changed."""
-    late = {name: getattr(Parameters(), name) for name in _USED_LATE}
-    watched = params.model_copy(update=late)
-    early = watched.model_copy(update={name: getattr(Parameters(), name) for name in _USED_BY_QUALITY})
+    early = _without(params, *_USED_LATE, *_USED_BY_QUALITY, *_USED_BESIDE)
     bare = remembered(_known_without_tables, early, Kept(data, data.sha256, False))
     known = Kept(replace(bare.value, data=data), bare.key, bare.reused)
     forecast = remembered(forecast_of, early, known)
     decision = remembered(decision_of, early, known, forecast)
     shopfloor = remembered(shopfloor_of, early, known, forecast, decision)
-    quality = remembered(quality_of, watched, known)
-    returns = remembered(return_of, params, decision)
+    quality = remembered(quality_of, _without(params, *_USED_LATE, *_USED_BESIDE), known)
+    discounted = (name for name in _USED_LATE if name != "discount_rate")
+    business = remembered(business_of, _without(params, *discounted, *_USED_BY_QUALITY), known, forecast)
+    buyers = remembered(buyers_of, early, known)
+    returns = remembered(return_of, _without(params, *_USED_BY_QUALITY, *_USED_BESIDE), decision)
     return Study(
         params=params,
         known=known.value,
@@ -175,6 +240,8 @@ def study_of(params: Parameters, data: Dataset) -> Study:
         shopfloor=shopfloor.value,
         quality=quality.value,
         returns=returns.value,
+        business=business.value,
+        buyers=buyers.value,
     )
 
 
