@@ -115,7 +115,7 @@ def test_every_side_of_the_floor_page_makes_sense(small, bare):
         names_of("floor", small),
         names_of("floor", bare),
         names_of("floor", with_floor(small, hours=calm, waits=floor.waits * 0, cures=sure, effectiveness=low)),
-        names_of("floor", with_floor(small, effectiveness=low.assign(effectiveness=0.5))),
+        names_of("floor", with_floor(small, effectiveness=low.assign(effectiveness=0.5), cures=sure)),
         names_of("floor", with_floor(small, effectiveness=low.assign(effectiveness=0.9), hours=floor.hours * 100)),
         names_of(
             "floor", with_floor(small, hours=floor.hours.assign(wait=999.0), cures=sure.assign(saves=1.0, low=-9.0))
@@ -126,7 +126,7 @@ def test_every_side_of_the_floor_page_makes_sense(small, bare):
     assert "Simulated" in said[0] and "Simulated" not in said[1]
     assert "mtbf and mttr" in said[1] and "a table of failures" in said[1] and "give speed" in said[1]
     assert (
-        "no line waited for a part" in said[2] and "saves €900 a week" in said[2] and "No repairs are told" in said[2]
+        "no line waited for a part" in said[2] and "saves €900 a week" in said[2] and "No repairs are drawn" in said[2]
     )
     assert "1 line of 3 lies below." in said[2] and "1 line of 3 lies above" in said[2]
     assert "3 lines of 3 lie below." in said[3] and "3 lines of 3 lie above" in said[4]
