@@ -115,7 +115,6 @@ def _quality_results(currency: str, quality: Quality) -> list[Result]:
     return told
 
 
-
 def _business_results(currency: str, business: Business, buyers: Buyers) -> list[Result]:
     """Return the results of ways of doing business and of buyers."""
     modes, sold, week = business.modes, business.incentives, f"{currency}/week"
