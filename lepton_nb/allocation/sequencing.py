@@ -78,7 +78,7 @@ def _numbers(name: str, values) -> np.ndarray:
         array = np.asarray(values, float)
     except (TypeError, ValueError):
         raise SequenceError(f"{name} holds something that is no number; give one number a lot or class.") from None
-    SequenceError.require_finite(**{name: array})
+    SequenceError.require_finite(**{name: array if array.ndim else float(array)})
     return array
 
 
@@ -103,7 +103,7 @@ def _check_lots(lots: Lots) -> None:
     strange = [g for g in [*np.atleast_1d(lots.family), lots.begins] if g not in range(classes)]
     SequenceError.require(
         not strange,
-        f"class {[str(g) for g in strange[:1]]} is none; classes are whole numbers from 0 to {classes - 1}, as setup has rows",
+        f"class {[str(g) for g in strange[:1]]} is none; setup has rows for the whole numbers 0 to {classes - 1}",
     )
 
 # %% ../../nbs/allocation/15_sequencing.ipynb #cell-009
