@@ -2,8 +2,8 @@
 
     python benchmarks/sequencing.py [--count 200] [--large 5] [--seconds 20] [--out FILE.csv]
 
-Instances are drawn: 2 to 8 hours a lot, change-overs of 1 to 4 hours between classes, due dates spread over the hours of
-all work, 1 to 9 an hour late. Up to 13 lots the best order is known and each rule's gap to it is told with Student's
+Instances are drawn: 2 to 8 hours a lot, change-overs of 1 to 4 hours between classes, due dates spread over the hours
+of all work, 1 to 9 an hour late. Up to 13 lots the best order is known and each rule's gap to it is told with Student's
 interval of its mean; with more, the rule and the bound are told, and CP-SAT beside them where OR-Tools is installed
 (circuit constraint, one worker, as many seconds as `--seconds` says, not stopped earlier unless it proves). Processor
 seconds of one thread.

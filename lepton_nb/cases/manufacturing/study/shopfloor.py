@@ -164,8 +164,10 @@ def _alone(trial: PlantTrial, draw: int, down: np.ndarray | None) -> PlantTrial:
     """Return a trial of one draw, with repairs as they were on record where they are given."""
     course, start = trial.floor.course.world(draw), trial.judged.start
     course = course if down is None else replace(course, down=down[None])
-    state = {name: getattr(start, name)[draw : draw + 1] for name in ("stock", "due", "cars", "setup")}
-    outlook = {name: values[draw : draw + 1] for name, values in vars(trial.before_judged).items()}
+    state, outlook = (
+        {name: values[draw : draw + 1] for name, values in vars(of_all).items() if isinstance(values, np.ndarray)}
+        for of_all in (start, trial.before_judged)
+    )
     return replace(
         trial,
         floor=Floor(trial.floor.plant, course),
