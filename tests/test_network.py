@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from lepton_nb.allocation.network import Network, NetworkError, network_in_pulp, network_program, plan_network
+from lepton_nb.allocation.network import SupplyNetwork, NetworkError, network_in_pulp, network_program, plan_network
 from lepton_nb.solve.door import InfeasibleError, solve
 
 
-def made(seed: int, shape: tuple[int, ...] = (4, 3, 2, 2, 3)) -> Network:
+def made(seed: int, shape: tuple[int, ...] = (4, 3, 2, 2, 3)) -> SupplyNetwork:
     rng = np.random.default_rng(seed)
     customers, centres, sizes, products, periods = shape
     demand = rng.integers(0, 6, (customers, products, periods))
@@ -16,7 +16,9 @@ def made(seed: int, shape: tuple[int, ...] = (4, 3, 2, 2, 3)) -> Network:
     most = max(demand.sum((0, 1)).max(), 4)
     size = np.sort(rng.integers(most // 2, 2 * most, (centres, sizes)), axis=1)
     cost = rng.integers(1, 9, (centres, customers))
-    return Network(demand, np.full((2, periods), most), lanes, cost, size, 2.0 * size, rng.uniform(0, 2, products))
+    return SupplyNetwork(
+        demand, np.full((2, periods), most), lanes, cost, size, 2.0 * size, rng.uniform(0, 2, products)
+    )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -45,8 +47,8 @@ def test_a_plan_keeps_its_limits():
 def test_more_room_and_less_demand_never_cost_more():
     network = made(5)
     cost = plan_network(network).cost
-    roomy = Network(**{**vars(network), "supply": network.supply + 5})
-    fewer = Network(**{**vars(network), "demand": np.maximum(network.demand - 1, 0)})
+    roomy = SupplyNetwork(**{**vars(network), "supply": network.supply + 5})
+    fewer = SupplyNetwork(**{**vars(network), "demand": np.maximum(network.demand - 1, 0)})
     assert plan_network(roomy).cost <= cost + 1e-6 and plan_network(fewer).cost <= cost + 1e-6
 
 
@@ -57,10 +59,10 @@ def test_what_cannot_be_is_refused_in_words():
             wrong = right[name].copy()
             wrong.flat[0] = value
             with pytest.raises(NetworkError, match=name):
-                Network(**{**right, name: wrong})
+                SupplyNetwork(**{**right, name: wrong})
     with pytest.raises(NetworkError, match="lane_cost"):
-        Network(**{**right, "lane_cost": right["lane_cost"] * np.nan})
+        SupplyNetwork(**{**right, "lane_cost": right["lane_cost"] * np.nan})
     with pytest.raises(NetworkError, match="holding has shape"):
-        Network(**{**right, "holding": [1.0]})
+        SupplyNetwork(**{**right, "holding": [1.0]})
     with pytest.raises(InfeasibleError):
-        plan_network(Network(**{**right, "supply": right["supply"] * 0}))
+        plan_network(SupplyNetwork(**{**right, "supply": right["supply"] * 0}))

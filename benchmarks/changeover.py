@@ -1,6 +1,6 @@
 """One line with a set-up state: rules and a learner against the exact optimum, as regret with an interval over seeds.
 
-    python benchmarks/bottleneck.py [--seeds 10] [--periods 2000] [--out FILE.csv]
+    python benchmarks/changeover.py [--seeds 10] [--periods 2000] [--out FILE.csv]
 
 Costs are exact, not simulated. Rules have the base stock that costs least. Each seed is one run of the learner; the
 interval is Student's of the mean regret. Processor seconds of one thread.
