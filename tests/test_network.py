@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lepton_nb.allocation.network import SupplyNetwork, NetworkError, network_in_pulp, network_program, plan_network
+from lepton_nb.allocation.network import NetworkError, SupplyNetwork, network_in_pulp, network_program, plan_network
 from lepton_nb.solve.door import InfeasibleError, solve
 
 
