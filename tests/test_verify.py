@@ -98,3 +98,9 @@ def test_a_path_that_is_odd_is_answered_with_a_sentence(tmp_path):
     for path in (tmp_path / "bytes", tmp_path / "no", tmp_path / ("x" * 300), tmp_path):
         with pytest.raises(UserError):
             read_results(path)
+
+
+def test_a_new_parameter_that_is_none_is_new_and_no_fault():
+    promise = {"case": "shop", "parameters": {}, "data": {}, "results": {}}
+    lines = verify(promise, promise | {"parameters": {"repair_cost": None}})
+    assert lines[["name", "verdict"]].to_numpy().tolist() == [["repair_cost", "new"]]

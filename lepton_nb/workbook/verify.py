@@ -298,9 +298,10 @@ def verify(
     for kind, part in (("parameter", "parameters"), ("data", "data"), ("result", "results")):
         old, new = before.get(part, {}), after.get(part, {})
         for name in dict.fromkeys([*old, *new]):
-            entries = [e if kind == "result" or e is None else {"value": e} for e in (old.get(name), new.get(name))]
-            if kind == "parameter" and name in old and name in new and None in entries:
-                entries = [{"value": str(old[name])}, {"value": str(new[name])}]
+            told = [part[name] if name in part else None for part in (old, new)]
+            if kind == "parameter" and None in told:  # none is a value too, unlike a parameter that is not there
+                told = [str(part[name]) if name in part else None for part in (old, new)]
+            entries = [e if kind == "result" or e is None else {"value": e} for e in told]
             verdict, difference, limit = _verdict(*entries)
             values = [None if e is None else e["value"] for e in entries]
             unit = (entries[0] or entries[1]).get("unit", "")
