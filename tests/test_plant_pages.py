@@ -425,5 +425,5 @@ def test_a_page_is_whole_and_fits_a_telephone(run, visit, page):
 
 @pytest.mark.slow
 def test_results_of_floor_and_quality_are_of_record(run):
-    found = {one["name"] for one in json.loads((run / "results.json").read_text(encoding="utf-8"))["results"]}
+    found = set(json.loads((run / "results.json").read_text(encoding="utf-8"))["results"])
     assert {"effectiveness.A1", "risk.Brier", "stops.by_risk", "inspect.stations"} <= found
