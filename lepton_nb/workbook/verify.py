@@ -298,10 +298,8 @@ def verify(
     for kind, part in (("parameter", "parameters"), ("data", "data"), ("result", "results")):
         old, new = before.get(part, {}), after.get(part, {})
         for name in dict.fromkeys([*old, *new]):
-            told = [part[name] if name in part else None for part in (old, new)]
-            if kind == "parameter" and None in told:  # none is a value too, unlike a parameter that is not there
-                told = [str(part[name]) if name in part else None for part in (old, new)]
-            entries = [e if kind == "result" or e is None else {"value": e} for e in told]
+            sides = [side[name] if kind == "result" else {"value": side[name]} for side in (old, new) if name in side]
+            entries = [None] * (name not in old) + sides + [None] * (name not in new)
             verdict, difference, limit = _verdict(*entries)
             values = [None if e is None else e["value"] for e in entries]
             unit = (entries[0] or entries[1]).get("unit", "")
