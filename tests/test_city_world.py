@@ -8,6 +8,7 @@ import pytest
 
 from lepton_nb.cases.city.world import days, detectors, incidents, place, rides, simulate
 from lepton_nb.data.shipped import rounded_hash
+from lepton_nb.data.simulated import reality_card
 from lepton_nb.workbook.parameters import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +28,11 @@ def test_the_embedded_city_is_made_again_to_the_digit(world):
 
 def test_the_embedded_city_stays_small():
     assert sum(file.stat().st_size for file in (ROOT / "data/city").rglob("*") if file.is_file()) < 4e6
+
+
+def test_the_data_card_states_the_measured_figures(world):
+    card = (ROOT / "data/README.md").read_text(encoding="utf-8")
+    assert reality_card(simulate.city_reality(world), "real cities") in card
 
 
 @pytest.mark.parametrize("seed", [1, 2])

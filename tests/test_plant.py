@@ -16,6 +16,7 @@ from lepton_nb.cases.manufacturing.plant.judging import (
 from lepton_nb.cases.manufacturing.plant.rules import fixed_weeks, service_level
 from lepton_nb.cases.manufacturing.world import simulate
 from lepton_nb.data.shipped import rounded_hash
+from lepton_nb.data.simulated import reality_card
 
 SEEDS, MANY = range(3000, 3012), range(3000, 3080)
 WEEKS = {"weeks": [0.5, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 4.0]}
@@ -148,5 +149,4 @@ def test_cars_ahead_make_fewer_late_and_cost_stock(usual):
 
 def test_the_card_tells_what_is_measured():
     card = (Path(__file__).parent.parent / "data" / "README.md").read_text(encoding="utf-8")
-    for one in simulate.reality(*simulate.car_maker()).itertuples():
-        assert f"| {one.what} | {one.value:.3g} {one.unit}".rstrip() + f" | {one.least:g} to {one.most:g} |" in card
+    assert reality_card(simulate.reality(*simulate.car_maker()), "real plants") in card

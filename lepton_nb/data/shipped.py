@@ -121,6 +121,12 @@ class Shipped:
             frames[name.removesuffix(".parquet")] = self.read_file(file)
         return frames
 
+    def tables_and_truth(self) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+        """Read the tables, and what is kept in the folder `truth` apart from them."""
+        frames = self.load()
+        tables = {name: frame for name, frame in frames.items() if not name.startswith("truth/")}
+        return tables, {name.removeprefix("truth/"): frame for name, frame in frames.items() if name not in tables}
+
     def _made(self, folder: Path) -> dict[str, pd.DataFrame]:
         """Make the tables, hold them to their checksum, and keep them where that can be written."""
         frames = self.make()

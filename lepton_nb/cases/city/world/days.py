@@ -14,6 +14,7 @@ import pandas as pd
 
 # %% ../../../../nbs/cases/city/world/02_days.ipynb #cell-004
 from .place import YEAR_DAYS, YEAR_START, ZONE_OF_CLOCK
+from ....data.simulated import fading_shocks
 
 # %% ../../../../nbs/cases/city/world/02_days.ipynb #cell-005
 HOURS = 24 * YEAR_DAYS
@@ -111,24 +112,15 @@ def profile(kind: int) -> np.ndarray:
     return _SIZE[kind] * weighed / weighed.sum()
 
 # %% ../../../../nbs/cases/city/world/02_days.ipynb #cell-009
-def _memory(noise: np.ndarray, keep: float, deviation: float) -> np.ndarray:
-    """Return shocks with memory and a given standard deviation."""
-    out, shock = np.empty_like(noise), noise[0] * deviation
-    for at, fresh in enumerate(noise):
-        shock = keep * shock + np.sqrt(1 - keep**2) * deviation * fresh if at else shock
-        out[at] = shock
-    return out
-
-
 def _draw_weather(rng: np.random.Generator, hours: int = HOURS) -> pd.DataFrame:
     """Draw the weather: time (UTC), temperature, rain_mm, wind_ms."""
     at = hours_utc(hours)
     year, hour = at.dayofyear.to_numpy() / 365.25, local_time(at).hour.to_numpy()
-    fronts = _memory(rng.normal(size=hours), 0.985, 3.6)
+    fronts = fading_shocks(rng.normal(size=hours), 0.985, 3.6)
     warm = 10.5 - 9.0 * np.cos(2 * np.pi * (year - 0.055)) - 3.2 * np.cos(2 * np.pi * (hour - 3.5) / 24) + fronts
-    spell = _memory(rng.normal(size=hours), 0.93, 1.0) > 1.25 - 0.15 * np.cos(2 * np.pi * (year - 0.5))
+    spell = fading_shocks(rng.normal(size=hours), 0.93, 1.0) > 1.25 - 0.15 * np.cos(2 * np.pi * (year - 0.5))
     rain = np.where(spell, rng.gamma(0.7, 1.5, hours), 0.0)
-    wind = np.exp(_memory(rng.normal(size=hours), 0.95, 0.45) + 1.2)
+    wind = np.exp(fading_shocks(rng.normal(size=hours), 0.95, 0.45) + 1.2)
     columns = {"temperature": np.round(warm, 1), "rain_mm": np.round(rain, 1), "wind_ms": np.round(wind, 1)}
     return pd.DataFrame({"time": at} | columns)
 
@@ -224,6 +216,6 @@ def draw_days(rng: np.random.Generator) -> DaysTruth:
     effects = {
         "season": _season(local),
         "weather": weather_effect(weather, "car"),
-        "tide": _memory(rng.normal(size=HOURS), 0.995, 0.03) + _memory(rng.normal(size=HOURS), 0.7, 0.02),
+        "tide": fading_shocks(rng.normal(size=HOURS), 0.995, 0.03) + fading_shocks(rng.normal(size=HOURS), 0.7, 0.02),
     }
     return DaysTruth(weather, _draw_events(rng), day_kind(local), local.hour.to_numpy(), effects)

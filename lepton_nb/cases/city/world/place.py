@@ -11,6 +11,9 @@ __all__ = ['CITY', 'ZONE_OF_CLOCK', 'YEAR_START', 'YEAR_DAYS', 'COLUMNS', 'ROWS'
 import numpy as np
 import pandas as pd
 
+# %% ../../../../nbs/cases/city/world/01_place.ipynb #cell-place-imports
+from ....data.simulated import whole_shares
+
 # %% ../../../../nbs/cases/city/world/01_place.ipynb #cell-004
 CITY, ZONE_OF_CLOCK = "Aldermouth", "Europe/Berlin"
 YEAR_START = pd.Timestamp("2025-01-01")
@@ -104,14 +107,6 @@ _MIDDLE = (2300.0, 2350.0)  # of the centre, x and y
 RESIDENTS, JOBS = 142_000, 84_000
 
 
-def _shared(total: int, weight: np.ndarray) -> np.ndarray:
-    """Share a whole number out in proportion, the largest remainders first."""
-    exact = total * weight / weight.sum()
-    whole = np.floor(exact)
-    whole[np.argsort(whole - exact, kind="stable")[: int(round(total - whole.sum()))]] += 1
-    return whole
-
-
 def _zones() -> pd.DataFrame:
     """Write the zones: zone, x, y, people, jobs, and the share of nightlife."""
     at = NODES.assign(zone=[f"{n[0]}{(int(n[1]) + 1) // 2}" for n in NODES["node"]])
@@ -122,7 +117,8 @@ def _zones() -> pd.DataFrame:
     centre = 0.16 + 3.2 * np.exp(-((far / 0.75) ** 2)) - 0.03 * np.clip(east, 0, None)
     port = np.hypot(frame["x"] - 800.0, frame["y"] - 1300.0).to_numpy() / 1000.0
     night = np.round(0.15 * np.exp(-((far / 0.8) ** 2)) + 0.85 * np.exp(-((port / 0.6) ** 2)), 3)
-    return frame.assign(people=_shared(RESIDENTS, ring), jobs=_shared(JOBS, centre), night=night)
+    people, jobs = (whole_shares(total * w / w.sum()) for total, w in ((RESIDENTS, ring), (JOBS, centre)))
+    return frame.assign(people=people, jobs=jobs, night=night)
 
 
 ZONES = _zones()

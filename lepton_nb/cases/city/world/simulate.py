@@ -27,7 +27,7 @@ from .movement import usual_trips, zone_traffic
 from .place import BIKE_STATIONS, DETECTORS, ZONES, standing_tables
 from .rides import RideTruth, draw_wishes, play_rides, rides_table, taps_table
 from ....data.shipped import Shipped
-from ....workbook.parameters import UserError
+from ....data.simulated import generators
 
 # %% ../../../../nbs/cases/city/world/07_simulate.ipynb #cell-005
 @dataclass(frozen=True)
@@ -56,10 +56,8 @@ def draw_city(
     >>> assert measured["value"].between(measured["least"], measured["most"]).all(), measured
     >>> measured.round(3)
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise UserError(f"seed = {seed!r}: a whole number from 0 to 2**63 is needed.")
     names = ("days", "incidents", "accidents", "calls", "counts", "faults", "wishes", "members", "taps")
-    rng = dict(zip(names, map(np.random.default_rng, np.random.SeedSequence(int(seed)).spawn(len(names)))))
+    rng = generators(seed, names)
     days = draw_days(rng["days"])
     incidents = draw_incidents(rng["incidents"], days, zone_traffic(days))
     accidents, calls = incidents_table(rng["accidents"], incidents), calls_table(rng["calls"], incidents)
@@ -232,7 +230,5 @@ def shipped_city() -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
     >>> pd.testing.assert_frame_equal(kept["counts"], counts, check_dtype=False, check_categorical=False)
     >>> f"{len(counts):,} counts of {counts['sensor'].nunique()} detectors"
     """
-    frames = SHIPPED.load()
-    tables = {name: frame for name, frame in frames.items() if not name.startswith("truth/")}
-    truth = {name.removeprefix("truth/"): frame for name, frame in frames.items() if name not in tables}
+    tables, truth = SHIPPED.tables_and_truth()
     return tables | {"counts": counts_table(tables["counts"], tables.pop("resent"))}, truth

@@ -13,6 +13,7 @@ import pandas as pd
 
 # %% ../../../../nbs/cases/manufacturing/world/02_market.ipynb #cell-004
 from .product import CAR_MODELS, START, WORLD_WEEKS
+from ....data.simulated import fading_shocks
 
 # %% ../../../../nbs/cases/manufacturing/world/02_market.ipynb #cell-005
 REGIONS = {"North": 0.34, "West": 0.28, "East": 0.22, "South": 0.16}  # share of the orders
@@ -22,15 +23,6 @@ _FUEL = {
     "electric": -0.35,
 }  # effect of the price of fuel on orders, as an elasticity with the sign turned
 INFLATION, FUEL_PRICE, SPREAD = 0.02, 1.70, 160.0  # a year; money a litre; size of the negative binomial
-
-
-def _memory(noise: np.ndarray, keep: float, deviation: float) -> np.ndarray:
-    """Return shocks with memory and a given standard deviation, time last."""
-    out, shock = np.zeros_like(noise), noise[..., 0] * deviation
-    for week in range(noise.shape[-1]):
-        shock = keep * shock + np.sqrt(1 - keep**2) * deviation * noise[..., week] if week else shock
-        out[..., week] = shock
-    return out
 
 
 def _life_cycle(first: np.ndarray, last: np.ndarray, weeks: int) -> np.ndarray:
@@ -104,7 +96,7 @@ def draw_market(
     base = cars["price"].to_numpy(float)[:, None]
     price = np.round(base * (1 + INFLATION) ** years, -1)
     incentive = _incentives(rng, price)
-    fuel = np.round(FUEL_PRICE * np.exp(_memory(rng.normal(size=weeks), 0.97, 0.12)), 3)
+    fuel = np.round(FUEL_PRICE * np.exp(fading_shocks(rng.normal(size=weeks), 0.97, 0.12)), 3)
     paid = (price - incentive) / (base * (1 + INFLATION) ** years)
     effects = {
         "level": np.log(cars["weekly"].to_numpy(float) * np.exp(0.04 * rng.normal(size=len(cars))))[:, None]
@@ -113,8 +105,8 @@ def draw_market(
         "season": np.tile(season(weeks), (len(cars), 1)),
         "price": -cars["segment"].map(ELASTICITY).to_numpy()[:, None] * np.log(paid),
         "fuel": -cars["energy"].map(_FUEL).to_numpy()[:, None] * np.log(fuel / FUEL_PRICE),
-        "model": _memory(rng.normal(size=(len(cars), weeks)), 0.80, 0.06),
-        "market": np.tile(_memory(rng.normal(size=weeks), 0.90, 0.03), (len(cars), 1)),
+        "model": fading_shocks(rng.normal(size=(len(cars), weeks)), 0.80, 0.06),
+        "market": np.tile(fading_shocks(rng.normal(size=weeks), 0.90, 0.03), (len(cars), 1)),
     }
     expected = np.exp(sum(effects.values()))
     share = SPREAD / (SPREAD + np.maximum(expected, 1e-9))

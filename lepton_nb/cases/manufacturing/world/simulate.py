@@ -46,7 +46,7 @@ from lepton_nb.cases.manufacturing.world.product import (
 )
 from .supply import REFUSED, SupplyTruth, draw_supply
 from ....data.shipped import Shipped
-from ....workbook.parameters import UserError
+from ....data.simulated import generators, whole_shares
 
 # %% ../../../../nbs/cases/manufacturing/world/05_simulate.ipynb #cell-006
 CAR_MAKER, DEPOTS = "Lepton Motors", {"North": (2, 9), "West": (0, 5), "East": (8, 5), "South": (5, 0)}
@@ -155,10 +155,7 @@ class World:
     machines: MachineTruth
 
 
-def _streams(seed: int) -> dict[str, np.random.Generator]:
-    """Return one generator a part of the simulation."""
-    names = ("sources", "market", "supply", "machines", "records")
-    return dict(zip(names, map(np.random.default_rng, np.random.SeedSequence(seed).spawn(len(names)))))
+_PARTS = ("sources", "market", "supply", "machines", "records")
 
 
 def draw_world(
@@ -173,9 +170,7 @@ def draw_world(
     rare : float, default 1.0
         how often orders are very late and suppliers fail, as a multiple of the usual
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise UserError(f"seed = {seed!r}: a whole number from 0 to 2**63 is needed.")
-    rngs = _streams(int(seed))
+    rngs = generators(seed, _PARTS)
     sources = part_sources(rngs["sources"])
     supply = draw_supply(rngs["supply"], sources, rare=rare)
     return World(sources, draw_market(rngs["market"]), supply, draw_machines(rngs["machines"]))
@@ -248,14 +243,10 @@ def _play_history(plant: Plant, course: Course) -> PlantHistory:
 
 # %% ../../../../nbs/cases/manufacturing/world/05_simulate.ipynb #cell-012
 def _shared_out(amount: float, open_orders: np.ndarray) -> np.ndarray:
-    """Share out whole cars in proportion to open orders, the largest remainders first."""
+    """Share out whole cars in proportion to open orders."""
     if amount <= 0 or open_orders.sum() <= 0:
         return np.zeros(len(open_orders))
-    exact = min(amount, open_orders.sum()) * open_orders / open_orders.sum()
-    whole = np.floor(exact)
-    first = np.argsort(whole - exact, kind="stable")[: int(round(exact.sum() - whole.sum()))]
-    whole[first] += 1
-    return whole
+    return whole_shares(min(amount, open_orders.sum()) * open_orders / open_orders.sum())
 
 
 def _delivered(orders: np.ndarray, history: PlantHistory) -> np.ndarray:
@@ -386,7 +377,7 @@ def car_maker(seed: int = 7) -> tuple[dict[str, pd.DataFrame], World, PlantHisto
     ... )
     """
     world = draw_world(seed)
-    plant, rng = world_plant(world), _streams(int(seed))["records"]
+    plant, rng = world_plant(world), generators(seed, _PARTS)["records"]
     course = world_course([world])
     history = _play_history(plant, course)
     failures = machine_failures(world.machines, rng)
@@ -483,6 +474,4 @@ def shipped_tables() -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
     >>> for name, frame in kept.items():
     ...     pd.testing.assert_frame_equal(frame, tables[name].reset_index(drop=True), check_dtype=False)
     """
-    frames = SHIPPED.load()
-    tables = {name: frame for name, frame in frames.items() if not name.startswith("truth/")}
-    return tables, {name.removeprefix("truth/"): frame for name, frame in frames.items() if name not in tables}
+    return SHIPPED.tables_and_truth()
