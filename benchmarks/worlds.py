@@ -21,8 +21,9 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from threadpoolctl import threadpool_limits  # noqa: E402
 
+from lepton_nb.allocation.policy import mean_interval  # noqa: E402
 from lepton_nb.cases.retail.parameters import Parameters  # noqa: E402
-from lepton_nb.cases.retail.study.decision import PLAN, RECORD, decision_of, mean_interval  # noqa: E402
+from lepton_nb.cases.retail.study.decision import PLAN, RECORD, decision_of  # noqa: E402
 from lepton_nb.cases.retail.study.forecast import forecast_of  # noqa: E402
 from lepton_nb.cases.retail.study.known import known_of  # noqa: E402
 

@@ -84,6 +84,7 @@ GIVEN = {
     "s_S_costs": {"order_cost": 4.0, "cost": THREE, "density": THREE},
     "s_S_policy": COSTS | {"order_cost": 6.0, "probability": PMF, "wait": PMF},
     "profit_by_period": {"profit": np.ones(4), "period": 2},
+    "mean_interval": {"values": THREE, "level": 0.9},
     "gain_by_period": {"mine": BOOKS["b"], "other": BOOKS["a"], "level": 0.9},
     "value_of_information": {"books": BOOKS, "informed": "b", "uninformed": "a", "level": 0.9},
     "check_bound": {"books": BOOKS, "bound": 9.0, "tolerance": 1e-9},

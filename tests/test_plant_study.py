@@ -16,7 +16,6 @@ from lepton_nb.allocation.policy import Gain
 from lepton_nb.business.returns import appraise
 from lepton_nb.cases.manufacturing import CASE, Parameters, pages, study
 from lepton_nb.cases.manufacturing.plant.floor import PlantError
-from lepton_nb.cases.manufacturing.plant.judging import WorldGain
 from lepton_nb.cases.manufacturing.sources import SOURCES
 from lepton_nb.cases.manufacturing.study.decision import BOOK, FORMULA, JOINT, LEAST, TODAY
 from lepton_nb.cases.manufacturing.study.known import known_of
@@ -207,11 +206,11 @@ def gain(mean: float, half: float = 1_000.0) -> Gain:
     return Gain(np.full(8, mean), mean - half, mean + half)
 
 
-def worlds(mean: float, half: float = 1_000.0) -> WorldGain:
-    return WorldGain(np.full(20, mean), mean - half, mean + half)
+def worlds(mean: float, half: float = 1_000.0) -> Gain:
+    return Gain(np.full(20, mean), mean - half, mean + half)
 
 
-def with_gains(small, judged: Gain, others: WorldGain, best: str = LEAST):
+def with_gains(small, judged: Gain, others: Gain, best: str = LEAST):
     """A study whose best way gains what is given."""
     decision = small.decision
     changes = {"best": best, "gains": decision.gains | {LEAST: judged}, "by_world": decision.by_world | {LEAST: others}}
@@ -222,7 +221,7 @@ def with_gains(small, judged: Gain, others: WorldGain, best: str = LEAST):
 def page_sides(small, bare) -> list[dict]:
     names = names_of(small)
 
-    def own(judged: Gain, others: WorldGain, best: str = LEAST, **more) -> dict:
+    def own(judged: Gain, others: Gain, best: str = LEAST, **more) -> dict:
         return names_of(with_gains(small, judged, others, best)) | more
 
     f = names["f"]

@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from lepton_nb.allocation.policy import mean_interval
 from lepton_nb.business.returns import appraise
 from lepton_nb.cases.retail.parameters import Parameters
 from lepton_nb.cases.retail.sources import SOURCES
 from lepton_nb.cases.retail.study import Study, study
-from lepton_nb.cases.retail.study.decision import PLAN, RECORD, cheapest_way, mean_interval, standing_of
+from lepton_nb.cases.retail.study.decision import PLAN, RECORD, cheapest_way, standing_of
 from lepton_nb.cases.retail.study.known import known_of
 from lepton_nb.cases.retail.study.returns import investment_of, ranges_of
 from lepton_nb.cases.retail.study.whole import _known_without_data, study_of

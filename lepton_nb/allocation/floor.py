@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
+from .policy import mean_interval
 from ..workbook.parameters import UserError
 
 # %% ../../nbs/allocation/12_floor.ipynb #cell-006
@@ -281,5 +281,4 @@ def line_output(
     whole = (left[-1] - left[warm - 1]).mean(axis=1)
     shares = pd.DataFrame({name: each.sum(axis=0).mean(axis=1) / whole for name, each in told.items()})
     rates = (parts - warm) / (left[-1, -1] - left[warm - 1, -1])
-    half = student.ppf(0.975, runs - 1) * rates.std(ddof=1) / np.sqrt(runs) if runs > 1 else np.inf
-    return Output(float(rates.mean()), float(rates.mean() - half), float(rates.mean() + half), shares, rates)
+    return Output(float(rates.mean()), *mean_interval(rates), shares, rates)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Entries', 'Books', 'PolicyError', 'Window', 'Policy', 'Simulator', 'Account', 'Book', 'profit_by_period',
-           'run_policy', 'judge', 'compare', 'Gain', 'gain_by_period', 'best_settings', 'total_gain', 'what_ifs',
-           'value_of_information', 'check_bound', 'regret']
+           'run_policy', 'judge', 'compare', 'Gain', 'mean_interval', 'gain_by_period', 'best_settings', 'total_gain',
+           'what_ifs', 'value_of_information', 'check_bound', 'regret']
 
 # %% ../../nbs/allocation/02_policy.ipynb #f62bf293
 from collections.abc import Callable, Mapping, Sequence
@@ -178,19 +178,19 @@ def compare(
 # %% ../../nbs/allocation/02_policy.ipynb #bd2dc343
 @dataclass(frozen=True)
 class Gain:
-    """Hold what one policy earns over another, period by period.
+    """Hold what one policy earns over another, paired: period by period, or world by world.
 
     Attributes
     ----------
     each : np.ndarray
-        money (P,)
+        money a period, of each period or each world (P,)
     low : float
         money a period, lower end of the interval of the mean
     high : float
         money a period, upper end
     """
 
-    each: np.ndarray  # money (P,)
+    each: np.ndarray  # money a period, of each period or each world (P,)
     low: float  # money a period, lower end of the interval of the mean
     high: float  # money a period, upper end
 
@@ -201,10 +201,40 @@ class Gain:
 
     @property
     def ahead(self) -> int:
-        """Return the number of periods with a gain above 0."""
+        """Return the number of periods or worlds with a gain above 0."""
         return int((self.each > 0).sum())
 
 # %% ../../nbs/allocation/02_policy.ipynb #1056e51d
+def mean_interval(
+    values: np.ndarray,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Return Student's interval of a mean.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        paired differences, one a period or world (P,)
+    level : float, default 0.95
+        probability that the interval holds the mean
+
+    Returns
+    -------
+    tuple[float, float]
+        lower and upper end; infinite for a single value
+
+    Examples
+    --------
+    >>> low, high = mean_interval(np.array([1.0, 2.0, 3.0]))  # 4.302653 in the tables, at 2 degrees of freedom
+    >>> assert np.isclose((high - low) / 2, 4.302653 * 1 / np.sqrt(3)) and np.isclose((high + low) / 2, 2)
+    """
+    PolicyError.require_finite(values=values, level=level)
+    values = np.asarray(values, float)
+    mean, n = values.mean(), len(values)
+    half = student.ppf((1 + level) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n) if n > 1 else np.inf
+    return float(mean - half), float(mean + half)
+
+
 def gain_by_period(
     mine: Account,
     other: Account,
@@ -219,14 +249,11 @@ def gain_by_period(
     level : float, default 0.95
         probability that the interval holds the mean
     """
-    PolicyError.require_finite(level=level)
     ours, theirs = mine.by_period(), other.by_period()
     if ours.shape != theirs.shape:
         raise PolicyError(f"books of {len(ours)} and {len(theirs)} periods cannot be paired; judge both on one window.")
     each = ours - theirs
-    mean, n = each.mean(), len(each)
-    half = student.ppf((1 + level) / 2, n - 1) * each.std(ddof=1) / np.sqrt(n) if n > 1 else np.inf
-    return Gain(each, float(mean - half), float(mean + half))
+    return Gain(each, *mean_interval(each, level))
 
 # %% ../../nbs/allocation/02_policy.ipynb #8d2ce5c1
 def best_settings(

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
+from ...allocation.policy import mean_interval
 from .pages import digits_of, weekly_gains, weeks_read
 from .study.business import PriceLabels, Sourcing
-from .study.decision import mean_interval
 from .study.people import Clientele, Identified, Lists
 from .study.whole import Study
 from ...privacy.audit import Audit

@@ -21,7 +21,6 @@ from ..plant.foresight import plant_bound, way_to_bound
 from ..plant.joint import joint_safety, joint_service
 from lepton_nb.cases.manufacturing.plant.judging import (
     PlantTrial,
-    WorldGain,
     gain_over_worlds,
     plant_trial,
     stock_against_standstill,
@@ -277,7 +276,7 @@ def _other_worlds(params: Parameters, known: Known) -> PlantTrial:
     return plant_trial(known.plant, course, *known.on_sale, weeks=weeks, warm=warm, stock=kept)
 
 
-def _over(books: Mapping[str, Book], zero: str) -> dict[str, WorldGain]:
+def _over(books: Mapping[str, Book], zero: str) -> dict[str, Gain]:
     """Return the gain of every other way over one, world by world."""
     return {way: gain_over_worlds(book, books[zero]) for way, book in books.items() if way != zero}
 
@@ -292,7 +291,7 @@ class Program:
         the rule
     figures : pd.Series
         cost a week, hours at a stand, value of parts, cars late
-    gain : WorldGain
+    gain : Gain
         over that rule, money a week
     planned : int
         programs solved
@@ -302,7 +301,7 @@ class Program:
 
     hedge: str  # the rule
     figures: pd.Series  # cost a week, hours at a stand, value of parts, cars late
-    gain: WorldGain  # over that rule, money a week
+    gain: Gain  # over that rule, money a week
     planned: int  # programs solved
     gave_up: int  # of them without a plan in time, where the rule stood in
 
@@ -329,7 +328,7 @@ class Decision:
         way that did best on the practice weeks
     gains : dict[str, Gain]
         way -> gain over zero by judged week, money
-    by_world : dict[str, WorldGain]
+    by_world : dict[str, Gain]
         way -> gain over zero by world, money a week
     worlds_are : str
         what differs between those worlds
@@ -359,7 +358,7 @@ class Decision:
     zero: str  # the way that gains are measured from
     best: str  # way that did best on the practice weeks
     gains: dict[str, Gain]  # way -> gain over zero by judged week, money
-    by_world: dict[str, WorldGain]  # way -> gain over zero by world, money a week
+    by_world: dict[str, Gain]  # way -> gain over zero by world, money a week
     worlds_are: str  # what differs between those worlds
     frontier: pd.DataFrame  # way, setting, hours at a stand, value of parts, cost a week: on the judged weeks
     monday: pd.Timestamp  # of next week's plan
@@ -377,10 +376,10 @@ class Decision:
         return self.gains.get(self.best, Gain(none, 0.0, 0.0))
 
     @property
-    def in_worlds(self) -> WorldGain:
+    def in_worlds(self) -> Gain:
         """Gain of the best way by world; nothing where it is zero itself."""
         none = np.zeros(len(next(iter(self.by_world.values())).each))
-        return self.by_world.get(self.best, WorldGain(none, 0.0, 0.0))
+        return self.by_world.get(self.best, Gain(none, 0.0, 0.0))
 
 
 def _frontier(trial: PlantTrial, settings: Mapping[str, Mapping[str, float]], cover: float) -> pd.DataFrame:
