@@ -123,6 +123,10 @@ def test_what_the_models_say_is_zero_and_the_gain_is_their_difference(small):
     assert modes.gain[0] == pytest.approx(judged.loc["chosen together", "over_today"])
     assert modes.gain[1] <= modes.gain[0] <= modes.gain[2]
     assert (modes.by_patience[[TO_ORDER, TO_STOCK, FINISHED_LATE]].sum(axis=1) == len(modes.modes)).all()
+    at = modes.by_patience.set_index("weeks")["gain"]
+    assert at[SMALL.patience] == pytest.approx(modes.gain[0])
+    if (modes.modes["mode"] == TO_STOCK).all():
+        assert (at.diff().dropna() <= 1e-6).all(), "who waits longer leaves less to be gained by building to stock"
 
 
 # ---- incentives
@@ -296,7 +300,11 @@ def test_every_side_of_the_business_page(small, bare):
                 | {"changed": 0, "low": -9.0, "high": -1.0, "gain": -5.0, "turn": None, "simple_behind": 9.0}
             },
             {"told": told | {"low": -9.0, "high": 5.0, "gain": 1.0, "turn": 8.0, "unbuilt": 3.0, "overtime": 4.0}},
-            {"told": told | {"low": 5.0, "changed": 3, "simple_behind": 7.0}, "modes": modes, "scheme": scheme},
+            {
+                "told": told | {"gone": 16.0, "low": 5.0, "changed": 3, "simple_behind": 7.0},
+                "modes": modes,
+                "scheme": scheme,
+            },
             {"sold": changed(sold, plan=changed(sold.plan, feasible=False), inside=None)},
             {
                 "sold": changed(sold, plan=changed(sold.plan, lines=lines), measured=False),
@@ -304,11 +312,14 @@ def test_every_side_of_the_business_page(small, bare):
             },
             {"asked": asked | {"cheapest": -5.0}, "best": pd.Series({"worth": 900.0, "fee_needed": 0.02})},
             {"asked": asked | {"cheapest": None}, "scheme": changed(scheme, pays=0.0)},
-            {"p": small.params.model_copy(update={"order_weeks": 5.0})},
+            {"p": small.params.model_copy(update={"order_weeks": 5.0}), "sold": changed(sold, inside=0.8)},
+            {"sold": changed(sold, inside=1.0)},
         ),
     )
     assert "Build every model as the table of models says" in said[2] and "That is a loss" in said[2]
     assert "cannot be told from nothing" in said[3] and "by 2 stations" in said[4]
+    assert "which nobody has measured" in said[0] and "If they wait 2 weeks, the same choice" in said[0]
+    assert "from 16 weeks on nothing is gained" in said[4]
     assert "cannot be had" in said[5] and "that is not judged" in said[6] and "true response" in said[0]
     assert "No incentive is on record" in said[1] and "more by subscription" in said[7]
 
@@ -338,7 +349,7 @@ def test_tables_and_figures_of_the_pages_stand_on_small_data(small, bare):
         assert lines["reason"].str.contains("customers go").all() and not lines["reason"].str.contains("nan").any()
         assert business_pages.scheme_moves(s)["what"].notna().all()
         assert len(business_pages.model_errors(s)) >= 8 and business_pages.week_errors(s).notna().all().all()
-        business_pages.patience_figure(s)
+        assert business_pages.patience_bars(s).html.count("<li") == 7
         business_pages.week_errors_figure(s)
     assert len(business_pages.frontier_lines(small)) and len(business_pages.due_lines(small))
     assert small.business.missing == {} and business_of(SMALL, small.known, small.forecast).modes.gain

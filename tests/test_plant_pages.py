@@ -94,6 +94,24 @@ def test_a_page_takes_every_parameter_and_shows_no_code(page):
     assert not [c for c in cells if c.cell_type == "code" and "hide_input" not in c.metadata.get("tags", [])]
 
 
+@pytest.mark.parametrize("page", NAMES)
+def test_every_cell_of_a_page_runs_on_much_and_on_little(small, bare, page, monkeypatch):
+    monkeypatch.setattr("lepton_nb.workbook.figures.show", lambda html, slot=None: None)
+    cells = nbformat.read(PAGES / f"{page}.ipynb", 4).cells
+    after = next(k for k, cell in enumerate(cells) if "study(from_namespace(" in cell.source) + 1
+    for s in (small, bare):
+        names = names_of(page, s)
+        for cell in cells[after:]:
+            if cell.cell_type == "code" and not cell.source.startswith("%%"):
+                exec(cell.source, names)
+
+
+def test_only_the_page_that_decides_names_the_case_in_its_title():
+    first = {path.stem: nbformat.read(path, 4).cells[0].source.splitlines()[0] for path in PAGES.glob("[a-z]*.ipynb")}
+    assert [page for page, title in first.items() if "Manufacturing" in title] == ["decide"]
+    assert all(len(title) <= 62 for title in first.values())
+
+
 def test_the_page_that_decides_leads_to_them(small):
     text = "\n".join(prose_cells(PAGES / "decide.ipynb"))
     assert all(f"({page}.html)" in text for page in NAMES)
@@ -106,11 +124,15 @@ def with_floor(s, **changes):
     return replace(s, shopfloor=replace(s.shopfloor, **changes))
 
 
+def with_order(s, **changes):
+    return with_floor(s, order=replace(s.shopfloor.order, **changes))
+
+
 def test_every_side_of_the_floor_page_makes_sense(small, bare):
     floor = small.shopfloor
     calm, sure = floor.hours.assign(wait=0.0, repair=0.0), floor.cures.assign(saves=900.0, low=500.0, high=1_300.0)
     low = floor.effectiveness.assign(effectiveness=[0.5, 0.7, 0.9][: len(floor.effectiveness)])
-    zero = small.decision.zero
+    zero, judged = small.decision.zero, floor.order.judged.assign(**{"minutes in turn": 60.0})
     examples = [
         names_of("floor", small),
         names_of("floor", bare),
@@ -121,8 +143,15 @@ def test_every_side_of_the_floor_page_makes_sense(small, bare):
             "floor", with_floor(small, hours=floor.hours.assign(wait=999.0), cures=sure.assign(saves=1.0, low=-9.0))
         ),
         names_of("floor", replace(small, decision=replace(small.decision, best=zero))),
+        names_of("floor", with_order(small, judged=judged.assign(**{"minutes found": 10.0}), proven=0.4)),
+        names_of("floor", with_order(small, judged=judged.assign(**{"minutes found": 90.0}), classed=True)),
+        names_of("floor", with_order(small, judged=judged.assign(**{"minutes found": 60.0}))),
+        names_of("floor", with_order(small, lots={})),
     ]
     said = read("floor", examples)
+    assert "saves 50 minutes of set-up a week (10 instead of 60)" in said[7] and "in 40% of the weeks" in said[7]
+    assert "takes 30 minutes a week more (90 instead of 60)" in said[8] and "setup_class" not in said[8]
+    assert "the same time in both" in said[9] and "setup_class" in said[9] and "which first" not in said[10]
     assert "Simulated" in said[0] and "Simulated" not in said[1]
     assert "mtbf and mttr" in said[1] and "a table of failures" in said[1] and "give speed" in said[1]
     assert (
@@ -131,6 +160,33 @@ def test_every_side_of_the_floor_page_makes_sense(small, bare):
     assert "1 line of 3 lies below." in said[2] and "1 line of 3 lies above" in said[2]
     assert "3 lines of 3 lie below." in said[3] and "3 lines of 3 lie above" in said[4]
     assert "All lines lie within." in said[0] and "more than waiting did" not in said[5]
+
+
+def test_the_order_of_lots_is_the_plan_in_pieces_and_no_dearer_than_in_turn(small, bare):
+    for s in (small, bare):
+        lots, plan = floor_pages.lots_told(s), floor_pages.plan_advised(s)
+        build = s.decision.plans[plan].query("do == 'build'")
+        assert lots.groupby("line")["cars"].sum().to_dict() == build.groupby("where")["amount"].sum().to_dict()
+        assert lots["reason"].str.endswith(".").all() and not lots["reason"].str.contains(r"cost 0 more").any()
+        assert (lots.groupby("line")["place"].diff().dropna() == 1).all() and (lots["end"] > lots["start"]).all()
+        for priced in (floor_pages.orders_told(s), s.shopfloor.order.judged):
+            assert (priced["cost found"] <= priced["cost in turn"] + 1e-6).all()
+
+
+def test_a_bad_week_is_not_taken_for_the_mean(small):
+    floor = small.shopfloor
+    assert floor.in_draws.mean() == pytest.approx(
+        floor.hours["wait"].sum()
+    ) and "not a usual one" in floor_pages.week_read(small)
+    assert floor.spells.loc[floor.spells["what"] == "wait", "hours"].sum() <= floor.in_shown + 1e-6
+    told = floor_pages.draws_told(with_floor(small, in_draws=np.array([4.0, 16.0]), in_shown=1e3))
+    assert "In the mean of 2 draws lines wait 10 hours in all 8 judged weeks together, from 4 to 16" in told
+    assert "In none of 2 draws" in floor_pages.draws_told(with_floor(small, in_draws=np.zeros(2)))
+
+
+def test_hours_lost_stand_without_a_sign(small):
+    shown = floor_pages.stood_bars(small)
+    assert "+" not in shown.words and "repairs" in shown.words
 
 
 def test_hours_of_the_floor_are_those_of_the_books_and_of_the_shifts(small):
@@ -226,7 +282,7 @@ def test_every_side_of_the_quality_page_makes_sense(small, bare):
     assert "no less than the limit on risk" in said[2] and "it cannot be told that sensors bring anything" in said[2]
     assert "would have lost €5,000" in said[3] and "Age alone calls for no stop" in said[3] and "as now" in said[3]
     assert "no limit on risk did better" in said[4] and "comes by chance" in said[4] and "did not help" in said[4]
-    assert "Stop **1 machine**" in said[5] and "At 1 station the answer is the other one" in said[5]
+    assert "Stop **1 of" in said[5] and "At 1 station the answer is the other one" in said[5]
     assert "no station" in said[6] and "documented chance" not in said[6]
 
 
@@ -386,6 +442,7 @@ def test_every_side_of_the_data_page_makes_sense(small, bare):
             names | {"apart": two},
         ],
     )
+    assert "Which distribution centre" in said[0] and "Which distribution centre" not in said[1]
     assert "16 tables came in." in said[0] and "Totals agree." in said[0] and "No row had to be changed" in said[0]
     assert "that may be given did not" in said[1] and "table of readings" in said[1] and "mtbf and mttr" in said[1]
     assert "1 rule changed rows" in said[2]

@@ -17,9 +17,10 @@ from lepton_nb.business.returns import appraise
 from lepton_nb.cases.manufacturing import CASE, Parameters, pages, study
 from lepton_nb.cases.manufacturing.plant.floor import PlantError
 from lepton_nb.cases.manufacturing.sources import SOURCES
-from lepton_nb.cases.manufacturing.study.decision import BOOK, FORMULA, JOINT, LEAST, TODAY
+from lepton_nb.cases.manufacturing.study.decision import BOOK, FORMULA, JOINT, LEAST, TODAY, way_in_words
 from lepton_nb.cases.manufacturing.study.known import known_of
 from lepton_nb.cases.manufacturing.study.whole import study_of
+from lepton_nb.workbook import figures
 from lepton_nb.workbook.case import find_case, pages_of
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.prose import prose_cells, render, unread
@@ -322,6 +323,37 @@ def test_advice_follows_what_is_told_from_nothing_and_earns_its_upkeep(small, ju
     s = with_gains(small, judged, others)
     assert pages.plan_advised(s) == way
     assert pages.plan_answer(s).startswith("Plan by" if way == LEAST else "Keep")
+
+
+def test_what_a_manager_asks_first_stands_first(small, bare):
+    for s in (small, bare):
+        first, d = s.results[:5], s.decision
+        assert [r.name.partition(".")[0] for r in first] == ["gain", "standstill", "stock", "late", "return"]
+        assert "(95%: " in first[0].meaning and first[0].value == d.over_zero.mean
+        assert [r.value for r in first[1:4]] == list(
+            d.figures.loc[d.best, ["hours at a stand", "value of parts", "cars late"]]
+        )
+        assert all((f"by {way_in_words(d.zero)})" in r.meaning) == (d.best != d.zero) for r in first[1:4])
+        assert len({r.name for r in s.results}) == len(s.results)
+
+
+def test_the_frontier_names_today_and_every_tuned_way(small, bare, monkeypatch):
+    shown = []
+    monkeypatch.setattr(figures, "show", lambda html, slot=None: shown.append(html.data))
+    for s in (small, bare):
+        pages.frontier_figure(s)
+        wide, narrow = BeautifulSoup(shown.pop(), "html.parser").select("svg")
+        for drawing in (wide, narrow):
+            said = [text.get_text() for text in drawing.select("text")]
+            assert all(said.count(way) == 1 for way in s.decision.settings)
+        assert all(f"{way}: " in wide.get_text() for way in s.decision.settings)
+
+
+def test_joint_service_has_no_article(small):
+    names = pages.plan_answer_names(small) | {"best": JOINT, "advised": JOINT, "zero": TODAY, "gain": 9.0, "low": 1.0}
+    assert render(pages.PLANT_ANSWER, names).strip().startswith("Plan by **joint service**: keep")
+    ways = [TODAY, BOOK, LEAST, JOINT]
+    assert [way_in_words(way) for way in ways] == [TODAY, "the tuned book", "the formula with a least", "joint service"]
 
 
 def test_captions_make_sense(small, bare):

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import nbformat
 import pytest
 import sample_report
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from lepton_nb.workbook.markup import markdown_html, mathml, set_aside, summary_line
@@ -209,6 +210,17 @@ def test_poor_notebooks_still_make_a_page(tmp_path, cells):
     assert (
         read.faults == [] and read.heads.count(1) == 1 and all(b <= a + 1 for a, b in zip(read.heads, read.heads[1:]))
     )
+
+
+def test_the_way_between_the_pages_is_a_word_a_page(tmp_path):
+    siblings = [("decide", "A long title of one page"), ("who_buys", "A < B")]
+    text = made(tmp_path, new_markdown_cell("# A long title of one page"), page="decide", siblings=siblings)
+    way = BeautifulSoup(text, "html.parser").select("ul.way a")
+    assert [a.text for a in way] == ["Decide", "Who buys"] and [a["href"] for a in way] == [
+        "decide.html",
+        "who_buys.html",
+    ]
+    assert [a["title"] for a in way] == ["A long title of one page", "A < B"] and way[0]["aria-current"] == "page"
 
 
 def test_pictures_get_a_description_and_none_is_fetched(tmp_path):

@@ -8,7 +8,7 @@ __all__ = ['Block', 'framed', 'signed', 'bars', 'gain_waterfall', 'gain_by_week'
 
 # %% ../../nbs/workbook/13_blocks.ipynb #cell-002
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +89,9 @@ def _ends(values: Iterable[float]) -> tuple[float, float]:
     return min(0.0, *finite), max(0.0, *finite)
 
 
-def _ends_told(low: float, high: float, digits: int | None) -> str:
+def _ends_told(low: float, high: float, digits: int | None, write: Callable = signed) -> str:
     """Write an interval under the amount it belongs to."""
-    return f" <small>{escape(signed(low, digits))} to {escape(signed(high, digits))}</small>"
+    return f" <small>{escape(write(low, digits))} to {escape(write(high, digits))}</small>"
 
 
 def _row(name: str, boxes: str, text: str, hover: str, marked: bool = False) -> str:
@@ -112,6 +112,7 @@ def bars(
     high: str = "",
     marked: Sequence[str] = (),
     digits: int | None = 0,
+    level: bool = False,
 ) -> Block:
     """Show amounts as bars from zero, in the order of the rows.
 
@@ -132,18 +133,10 @@ def bars(
     marked : Sequence[str], default ()
         names to set apart
     digits : int | None, default 0
-
-    Examples
-    --------
-    >>> assert shown.html.count("<li") == 4 and "−412" in shown.html and "+2,959" in shown.html
-    >>> assert "<script" not in shown.html and "<li class=marked" in shown.html
-    >>> try:
-    ...     bars(ways, "way", "gain", "Gain", "EUR", caption="")
-    >>> except ValueError as error:
-    ...     assert "caption" in str(error)
-    >>> else:
-    ...     raise AssertionError("a figure without a caption")
+    level : bool, default False
+        whether amounts are levels, not differences, and stand without a plus
     """
+    write = number if level else signed
     ends = _ends(pd.concat([frame[column] for column in (value, low, high) if column]))
     rows, zero = [], f'<span class="zero" style="{_span(0, 0, ends)}"></span>'
     for row in frame.to_dict("records"):
@@ -153,10 +146,10 @@ def bars(
         if low:
             boxes += f'<span class="whisker" style="{_span(row[low], row[high], ends)}"></span>'
             hover += f", {number(row[low])} to {number(row[high])}"
-        text = escape(signed(amount, digits)) + (_ends_told(row[low], row[high], digits) if low else "")
+        text = escape(write(amount, digits)) + (_ends_told(row[low], row[high], digits, write) if low else "")
         rows.append(_row(str(row[name]), boxes, text, hover, row[name] in marked))
     body = f'<p class="unit">{escape(unit)}</p><ul class="bars">{"".join(rows)}</ul>'
-    words = "; ".join(f"{row[name]} {signed(row[value], digits)}" for row in frame.to_dict("records"))
+    words = "; ".join(f"{row[name]} {write(row[value], digits)}" for row in frame.to_dict("records"))
     return Block(framed(title, body, caption, frame, "lnb-bars"), f"{title} ({unit}): {words}.")
 
 # %% ../../nbs/workbook/13_blocks.ipynb #waterfall

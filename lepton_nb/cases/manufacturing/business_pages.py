@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['week_errors', 'week_errors_figure', 'model_errors', 'in_phase', 'phase_errors', 'drivers_table', 'drivers_outside',
-           'modes_lines', 'modes_ways', 'modes_told', 'patience_figure', 'elasticities_of', 'incentives_told',
-           'frontier_lines', 'scheme_moves', 'scheme_cars', 'need_buyers', 'ages_figure', 'write_to', 'due_lines',
-           'fleet_rates', 'private_told']
+           'modes_lines', 'modes_ways', 'modes_ways_read', 'modes_told', 'patience_bars', 'elasticities_of',
+           'incentives_told', 'frontier_lines', 'scheme_moves', 'scheme_cars', 'need_buyers', 'ages_figure', 'write_to',
+           'due_lines', 'fleet_rates', 'private_told']
 
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-002
 from typing import Any
@@ -17,6 +17,7 @@ import pandas as pd
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-003
 from ...allocation.build_mode import FINISHED_LATE, TO_ORDER, TO_STOCK
 from .study.whole import Study
+from ...workbook.blocks import Block, bars
 from ...workbook.case import PageOmitted
 from ...workbook.figures import PALETTE, Figure
 from ...workbook.prose import money, percent, plural
@@ -51,8 +52,8 @@ def week_errors_figure(s: Study) -> None:
     Examples
     --------
     >>> week_errors_figure(s)
-    >>> patience_figure(s)
     >>> ages_figure(s)
+    >>> patience_bars(s)
     """
     told = week_errors(s)
     ahead = int((told["forecast"] < told["a year before"]).sum())
@@ -166,7 +167,14 @@ def modes_lines(s: Study) -> pd.DataFrame:
 def modes_ways(s: Study) -> pd.DataFrame:
     """Lay out what each way of choosing earned over what the models say, on the judged weeks."""
     told = s.business.modes.judged
-    return told[told["choice"] != "as the models say"].sort_values("over_today", ascending=False, ignore_index=True)
+    told = told[told["choice"] != "as the models say"].rename(columns={"over_today": "over the table of models"})
+    return told.sort_values("over the table of models", ascending=False, ignore_index=True)
+
+
+def modes_ways_read(s: Study) -> str:
+    """Read the figure of ways of choosing."""
+    assumed = f"half of the customers wait {plural(s.params.patience, 'week')} (`patience`, assumed)"
+    return f"Played on the judged weeks as if {assumed}; stations are paid, overtime is left out."
 
 
 def modes_told(s: Study) -> dict[str, Any]:
@@ -185,6 +193,7 @@ def modes_told(s: Study) -> dict[str, Any]:
     modes = s.business.modes
     count = modes.modes["mode"].value_counts()
     best = modes.judged.set_index("choice")["money"].drop("chosen together")
+    gone = modes.by_patience[modes.by_patience["gain"] <= 0]
     turn = modes.by_patience[modes.by_patience[TO_ORDER] > 0.5 * len(modes.modes)]
     return {
         "stock": int(count.get(TO_STOCK, 0)),
@@ -197,40 +206,42 @@ def modes_told(s: Study) -> dict[str, Any]:
         "simple": best.idxmax(),
         "simple_behind": modes.judged["money"][0] - best.max(),
         "turn": turn["weeks"].min() if len(turn) else None,
+        "shortest": modes.by_patience["weeks"].min(),
+        "longest": modes.by_patience["weeks"].max(),
+        "gone": gone["weeks"].min() if len(gone) else None,
+        "at_longest": modes.by_patience["gain"].iloc[-1],
+        "at_shortest": modes.by_patience["gain"].iloc[0],
         "unbuilt": float(modes.choice.unbuilt.sum()),
         "overtime": float(modes.choice.overtime.sum()),
     }
 
 
-def patience_figure(s: Study) -> None:
-    """Draw how many models are built which way as customers wait longer.
+def patience_bars(s: Study) -> Block:
+    """Show what the choice gains by how long customers really wait.
 
     Examples
     --------
     >>> week_errors_figure(s)
-    >>> patience_figure(s)
     >>> ages_figure(s)
+    >>> patience_bars(s)
     """
     told = s.business.modes.by_patience
-    names = [f"{weeks:g}" for weeks in told["weeks"]]
-    with Figure(
-        title="Models by way of building, as customers wait longer",
-        x="Half of the customers wait (weeks)",
-        y="Models (no unit)",
-        data=told,
-        height=230,
-        alt="; ".join(
-            f"{row.weeks:g} weeks: {row[2]} to stock"
-            for row in told[["weeks", TO_ORDER, TO_STOCK]].itertuples(index=False)
-        ),
-        caption=f"{s.params.patience:g} weeks are assumed (`patience`). The longer they wait, the less stock gains.",
-    ) as ax:
-        feet = np.zeros(len(told))
-        for mode, colour in zip((TO_ORDER, TO_STOCK, FINISHED_LATE), PALETTE):
-            ax.bar(names, told[mode], bottom=feet, color=colour, label=mode)
-            feet = feet + told[mode].to_numpy()
-        ax.legend(loc="upper left", ncols=3)
-        ax.set_ylim(0, 1.3 * max(feet.max(), 1))
+    names = [f"half wait {plural(weeks, 'week')}" for weeks in told["weeks"]]
+    ways = "; ".join(
+        f"{name}: {plural(int(row[TO_STOCK]), 'model')} to stock, {row[TO_ORDER]:.0f} to order, "
+        f"{row[FINISHED_LATE]:.0f} late"
+        for name, row in zip(names, told.to_dict("records"))
+        if row["weeks"] in (told["weeks"].min(), told["weeks"].max())
+    )
+    return bars(
+        told.assign(customers=names),
+        "customers",
+        "gain",
+        "What the same choice gains if customers wait less or longer",
+        f"{s.known.data.currency} a week over the table of models",
+        f"Assumed: {plural(s.params.patience, 'week')} (`patience`). Chosen anew for each, {ways}.",
+        marked=[name for name, weeks in zip(names, told["weeks"]) if weeks == s.params.patience],
+    )
 
 
 def elasticities_of(s: Study) -> pd.DataFrame:
@@ -269,7 +280,8 @@ def incentives_told(s: Study) -> dict[str, Any]:
 def frontier_lines(s: Study) -> pd.DataFrame:
     """Lay out what extra orders cost at least."""
     told = s.business.incentives.frontier
-    return told.assign(target=100 * told["target"])[["target", "extra", "cost", "per_car", "models"]]
+    told = told.assign(target=100 * told["target"]).rename(columns={"per_car": "cost of a car more"})
+    return told[["target", "extra", "cost", "cost of a car more", "models"]]
 
 
 _SCHEME_WORDS = {
@@ -291,7 +303,7 @@ def scheme_moves(s: Study) -> pd.DataFrame:
 def scheme_cars(s: Study) -> pd.DataFrame:
     """Lay out worth and needed fee by model."""
     told = s.business.subscription.cars.sort_values("fee_needed", ignore_index=True)
-    return told.assign(fee_needed=100 * told["fee_needed"])
+    return told.assign(fee_needed=100 * told["fee_needed"]).rename(columns={"fee_needed": "fee at which level"})
 
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-009
 def need_buyers(s: Study) -> None:
@@ -306,8 +318,8 @@ def ages_figure(s: Study) -> None:
     Examples
     --------
     >>> week_errors_figure(s)
-    >>> patience_figure(s)
     >>> ages_figure(s)
+    >>> patience_bars(s)
     """
     told = s.buyers.private.by_age.rename(columns={"repeat_model": "BG/NBD"})
     shown = [name for name in ("came", "hazard", "BG/NBD") if name in told]

@@ -15,15 +15,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 
 # %% ../../../nbs/cases/manufacturing/08_pages.ipynb #cell-003
 from ...business.returns import cash_flows
-from .study.decision import BOOK, FORMULA, TODAY
+from .study.decision import BOOK, FORMULA, JOINT, LEAST, TODAY, way_in_words
 from .study.whole import Study
 from ...workbook.blocks import Assumption
 from ...workbook.controls import Fans, Slider
-from ...workbook.figures import Figure
+from ...workbook.figures import PALETTE, Figure, label_points
 from ...workbook.prose import day, earns, money, percent, plural, render
 
 # %% ../../../nbs/cases/manufacturing/08_pages.ipynb #cell-005
@@ -33,13 +32,14 @@ PLANT_ANSWER = """
 {% if best == zero %}
 No other way of planning did better in the practice weeks.
 {% elif worlds_gain <= upkeep %}
-The {{ best }} did best in practice, and it does not earn its upkeep.
+{{ way_in_words(best) | capitalize }} did best in practice, and it does not earn its upkeep.
 {% else %}
-The {{ best }} saves {{ worlds_gain | money(currency) }} a week over {{ worlds | plural("world") }},
+{{ way_in_words(best) | capitalize }} saves {{ worlds_gain | money(currency) }} a week
+over {{ worlds | plural("world") }},
 but neither they nor the judged weeks can tell that from nothing. Try it on a few parts first.
 {% endif %}
 {% else %}
-Plan by the **{{ best }}**: keep {{ setting }}.
+Plan by {{ way_in_words(best) | replace(best, "") }}**{{ best }}**: keep {{ setting }}.
 {% if gain > 0 %}
 It costs {{ gain | money(currency) }} a week less than {{ over }}
 {%- else %}
@@ -66,7 +66,7 @@ def _setting(settings: dict[str, float]) -> str:
         return f"{settings['weeks']:.3g} weeks of every part"
     if "shortage" in settings:
         times = "" if settings["shortage"] == 1 else f"{settings['shortage']:.3g} times "
-        return f"a joint safety stock of every part, a missing week priced at {times}the cost of a week without cars"
+        return f"a safety stock of every part, weighed together against {times}the cost of a week without cars"
     level = f"a safety stock for {100 * settings['level']:.6g}% service"
     return level + (f", and {settings['least']:.3g} weeks of every part at least" if settings.get("least") else "")
 
@@ -83,8 +83,9 @@ def plan_answer_names(s: Study) -> dict[str, Any]:
     d = s.decision
     return {
         "best": d.best,
+        "way_in_words": way_in_words,
         "zero": d.zero,
-        "over": _the(d.zero),
+        "over": way_in_words(d.zero),
         "advised": plan_advised(s),
         "recorded": s.known.recorded,
         "setting": _setting(d.settings[d.best]),
@@ -153,7 +154,11 @@ def plan_against(s: Study) -> str:
     d = s.decision
     kept = f"{s.known.book_weeks:.1f} weeks of every part, as the record shows" if s.known.recorded else ""
     zero = f"today's book ({kept})" if kept else "the tuned book; how the plant plans today is not on record"
-    return f"judged weeks; the {d.best} against {zero}" if d.best != d.zero else f"{_the(d.zero)} did best in practice"
+    return (
+        f"judged weeks; {way_in_words(d.best)} against {zero}"
+        if d.best != d.zero
+        else f"{way_in_words(d.zero)} did best in practice"
+    )
 
 # %% ../../../nbs/cases/manufacturing/08_pages.ipynb #cell-007
 def plan_lines(s: Study) -> pd.DataFrame:
@@ -182,13 +187,12 @@ def plan_gains(s: Study) -> pd.DataFrame:
 def plan_gains_read(s: Study) -> str:
     """Read the figure of gains."""
     count, d = len(s.decision.in_worlds.each), s.decision
-    ahead = f" The {d.best} is ahead in {(d.in_worlds.each > 0).sum()} of them." if d.best != d.zero else ""
-    return f"Zero is {_the(d.zero)}; the thin line is the 95% interval over {plural(count, 'world')}.{ahead}"
-
-
-def _the(way: str) -> str:
-    """Name a way inside a sentence."""
-    return way if way == TODAY else f"the {way}"
+    ahead = (
+        f" {way_in_words(d.best).capitalize()} is ahead in {(d.in_worlds.each > 0).sum()} of them."
+        if d.best != d.zero
+        else ""
+    )
+    return f"Zero is {way_in_words(d.zero)}; the thin line is the 95% interval over {plural(count, 'world')}.{ahead}"
 
 
 def _stock_scale(s: Study) -> tuple[float, str]:
@@ -215,33 +219,40 @@ def frontier_figure(s: Study) -> None:
     """
     d, currency = s.decision, s.known.data.currency
     scale, name = _stock_scale(s)
-    told = d.frontier.assign(stock=d.frontier["value of parts"] / scale)
-    told = told[told["way"] != FORMULA]
-    at = d.figures.loc[d.best]
+    named = d.figures[["value of parts", "hours at a stand"]].div([scale, 1.0])
+    colours = dict(zip([BOOK, FORMULA, LEAST, JOINT], PALETTE)) | {TODAY: PALETTE[5]}
     with Figure(
         title="What less standstill costs in stock",
         x=f"Parts in stock ({name}{currency})",
         y="At a stand (hours in the judged weeks)",
         data=d.frontier,
-        height=230,
-        alt=f"Standstill falls as stock rises; with the {d.best} lines stand {at['hours at a stand']:,.0f} hours.",
+        height=250,
+        alt="Standstill falls as stock rises. "
+        + "; ".join(
+            f"{way}: {row.iloc[1]:,.0f} hours with {row.iloc[0]:,.1f} {name}{currency}" for way, row in named.iterrows()
+        )
+        + ".",
         caption=frontier_read(s),
     ) as ax:
-        sns.lineplot(
-            data=told, x="stock", y="hours at a stand", hue="way", style="way", markers=True, dashes=False, ax=ax
-        )
-        ax.set_ylim(0, min(told["hours at a stand"].max(), 10 * max(at["hours at a stand"], 20)) * 1.05)
+        for way, line in d.frontier.groupby("way"):
+            ax.plot(line["value of parts"] / scale, line["hours at a stand"], color=colours[way], label=way)
+        (stock, hours), ways = named.to_numpy().T, list(named.index)
+        label_points(ax, stock, hours, ways, [colours[way] for way in ways])
+        room = max(0.4 * np.ptp(stock), 0.05 * stock.max())
+        ax.set_xlim(stock.min() - room, stock.max() + room)
+        ax.set_ylim(0, 1.6 * max(hours.max(), 10.0))
 
 
 def frontier_read(s: Study) -> str:
     """Read the frontier."""
     best = s.decision.frontier.sort_values("cost a week").iloc[0]
     hours, (scale, name) = best["hours at a stand"], _stock_scale(s)
+    lines = "Points: each way as it is set; lines: the same ways at other settings."
     stock = f"{best['value of parts'] / scale:,.1f} {name}{s.known.data.currency}"
     if hours < 0.5:
-        return "Parts are cheap here against an hour at a stand: the least cost leaves no standstill."
+        return f"{lines} Parts are cheap here against an hour at a stand: the least cost leaves no standstill."
     stood = f"the least cost on these weeks leaves {plural(int(round(hours)), 'hour')} at a stand"
-    return f"No standstill at all is not the cheapest: {stood} with {stock} in parts."
+    return f"{lines} No standstill at all is not the cheapest: {stood} with {stock} in parts."
 
 # %% ../../../nbs/cases/manufacturing/08_pages.ipynb #cell-009
 def orders_fans(s: Study) -> Fans:
@@ -344,8 +355,12 @@ def plan_tornado(s: Study) -> pd.DataFrame:
 
 def plan_tornado_read(s: Study) -> str:
     """Read the figure of what would change the answer."""
-    first = plan_tornado(s).iloc[0]["what"]
-    told = "The gain's range is what the judged weeks allow. Where costs move, rules are tuned anew."
+    moved = plan_tornado(s)
+    first = moved.iloc[0]["what"]
+    told = "The gain's range is what the judged weeks allow. Where costs move, rules are tuned anew"
+    likely = s.returns.likely["npv"]
+    both = s.decision.zero == TODAY and (moved[["low", "high"]] > likely).all(axis=1).any()
+    told += ", and today's book stays as it is; so a price that moves either way can raise the value." if both else "."
     return f"Most depends on this: {first}. {told}"
 
 
@@ -365,7 +380,7 @@ def plan_steps(s: Study) -> list[dict[str, str]]:
     d, currency, params = s.decision, s.known.data.currency, s.params
     steps = [
         (
-            f"Plan by {_the(way)} ({_setting(d.settings[way])})",
+            f"Plan by {way_in_words(way)} ({_setting(d.settings[way])})",
             earns(gain.mean, currency, "saves", "costs"),
             "judged weeks",
         )
@@ -375,10 +390,10 @@ def plan_steps(s: Study) -> list[dict[str, str]]:
     hour = d.tornado.set_index("assumption").filter(like="hour at a stand", axis=0)
     if len(hour) and d.best != d.zero:
         less, more = (earns(hour[end].iloc[0], currency, "saves", "costs") for end in ("less", "more"))
-        told = f"at a third of it the {d.best} {less}, at three times {more}"
+        told = f"at a third of it {way_in_words(d.best)} {less}, at three times {more}"
         steps.append(("Agree on what an hour at a stand costs", told, "each tuned anew"))
     if d.best == d.zero:
-        return [{"what": f"Keep {_the(d.zero)}", "told": "costs nothing", "basis": "nothing is built"}]
+        return [{"what": f"Keep {way_in_words(d.zero)}", "told": "costs nothing", "basis": "nothing is built"}]
     steps.append(("Run it", earns(-params.running_cost / 52, currency, "earns", "costs"), "assumed"))
     return [dict(zip(("what", "told", "basis"), step)) for step in steps]
 
@@ -406,7 +421,10 @@ def cost_parts(s: Study) -> pd.DataFrame:
     scale, name = _stock_scale(s)
     stock = d.figures["value of parts"] / scale
     more = pd.DataFrame(
-        {"hours at a stand, in all": d.figures["hours at a stand"], f"parts in stock ({name.strip()})": stock}
+        {
+            "hours at a stand, all weeks": d.figures["hours at a stand"],
+            f"stock of parts, {name}{s.known.data.currency}": stock,
+        }
     )
     return pd.concat([d.costs / 1e3, more.T]).rename_axis("part of the cost").reset_index()
 

@@ -36,7 +36,7 @@ a limit on risk would have lost {{ -saved | money(currency) }} a week in the jud
 {% if stops == 0 %}
 Stop **no machine** next week: none is at a risk at which a stop pays.
 {% else %}
-Stop **{{ stops | plural("machine") }}** next week, {{ first }} first:
+Stop **{{ stops }} of {{ machines | plural("machine") }}** next week, {{ first }} first:
 that is expected to save {{ saves | money(currency) }} against running
 {%+ if stops == 1 %}it{% else %}them{% endif %} until Friday.
 {% endif %}
@@ -55,6 +55,7 @@ def stop_names(s: Study) -> dict[str, Any]:
     plan, risk = watch.plan[watch.plan["do"] == "stop"], watch.ways.set_index("way").loc[BY_RISK]
     return {
         "stops": len(plan),
+        "machines": len(watch.plan),
         "first": plan["machine"].iloc[0] if len(plan) else "",
         "saves": float(plan["saves"].sum()),
         "limited": bool(np.isfinite(watch.limit)),
@@ -95,7 +96,7 @@ def stop_lines(s: Study) -> Block | None:
     told = told.rename(columns={"monday": "risk Monday", "friday": "risk in the week"})
     return decision_table(
         told,
-        f"Machines in the week of {day(watch.monday)}",
+        f"All {len(told)} machines in the week of {day(watch.monday)}, those to stop first",
         total="saves",
         filters=["do", "when"],
         units={"saves": s.known.data.currency, "risk Monday": "%", "risk in the week": "%"},
@@ -112,6 +113,9 @@ def ways_bars(s: Study) -> Block | None:
     read = "Zero is what was done; the thin line is the 95% interval over machines."
     if watch.elsewhere is not None:
         read += " If wear were known is no way of stopping: noise in the sensors keeps it from everybody."
+        saved = told.set_index("way")["saved"]
+        if saved[BY_WEAR] < saved[BY_RISK]:
+            read += " Half a year of few machines is short: by chance it saved less here than the limit on risk."
     title, unit = "What ways of stopping save, judged weeks, all machines", f"{s.known.data.currency} a week"
     return bars(told, "way", "saved", title, unit, read, low="low", high="high", marked=[BY_RISK])
 
@@ -168,7 +172,7 @@ def ratio_figure(s: Study) -> None:
         caption=ratio_read(watch),
     ) as ax:
         sns.lineplot(data=told, x="ratio", y="cost", hue="way", style="way", markers=True, dashes=False, ax=ax)
-        ax.axvline(now, color="grey", linewidth=1)
+        ax.axvline(now, ymax=0.6, color="grey", linewidth=1)  # below the legend
         ax.set_xscale("log")
         ticks = [2, 5, 10, 20, 40]
         ax.xaxis.set_minor_locator(NullLocator())

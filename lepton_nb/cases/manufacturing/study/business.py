@@ -7,7 +7,9 @@ __all__ = ['BuildModes', 'modes_of_models', 'paid_shares', 'true_elasticity', 'I
            'incentives_of', 'CarScheme', 'Business', 'business_of']
 
 # %% ../../../../nbs/cases/manufacturing/study/06_business.ipynb #cell-003
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -139,7 +141,7 @@ class BuildModes:
     gain : tuple[float, float, float]
         of the choice over what the table of models says, a week, with its 95% interval
     by_patience : pd.DataFrame
-        weeks that half of the customers wait, models to order, to stock, finished late
+        weeks that half of the customers wait, models to order, to stock, finished late, gain
     """
 
     wait: float  # weeks from order to handing over, built to order
@@ -147,7 +149,8 @@ class BuildModes:
     choice: ModeChoice  # for now
     judged: pd.DataFrame  # choice, money (a week), over_today: on the judged weeks
     gain: tuple[float, float, float]  # of the choice over what the table of models says, a week, with its 95% interval
-    by_patience: pd.DataFrame  # weeks that half of the customers wait, models to order, to stock, finished late
+    by_patience: pd.DataFrame  # weeks that half of the customers wait, models to order, to stock, finished late, gain
+    # (gain: of the choice made at the assumed patience over the table of models, if customers wait that long instead)
 
 
 def _fixed(
@@ -160,7 +163,7 @@ def _fixed(
 
 def _played(
     params: Parameters, known: Known, forecast: Forecast, products: dict, terms: ModeTerms, offers: pd.DataFrame
-):
+) -> dict[tuple[str, str], pd.Series]:
     """Return the money of each judged week, model by model and way by way."""
     first, stop = known.judged, len(known.weeks)
     z = offers.set_index(["product", "mode"])["z"]
@@ -197,7 +200,8 @@ def modes_of_models(params: Parameters, known: Known, forecast: Forecast) -> Bui
         "as the models say": today,
     }
     rivals |= {f"all {mode}": dict.fromkeys(today, mode) for mode in (TO_ORDER, TO_STOCK, FINISHED_LATE)}
-    played = _played(params, known, forecast, before, terms, offers)
+    play = partial(_played, params, known, forecast, before, offers=offers)
+    played = play(terms)
     money = {}
     for name, modes in rivals.items():
         stations = _fixed(offers, modes, lines, terms, listed).stations
@@ -214,8 +218,22 @@ def modes_of_models(params: Parameters, known: Known, forecast: Forecast) -> Bui
         choice=choice,
         judged=judged.assign(over_today=judged["money"] - zero),
         gain=(float(step.mean()), float(step.mean() - half), float(step.mean() + half)),
-        by_patience=_over_patience(known, now, terms),
+        by_patience=_over_patience(known, now, terms).assign(
+            gain=_gain_by_patience(rivals, terms, lines, listed, play)
+        ),
     )
+
+
+def _gain_by_patience(rivals: dict, terms: ModeTerms, lines: dict, products: list[Product], play: Callable) -> list:
+    """Return the gain of the choice over the table of models on the judged weeks, by how long customers really wait."""
+    gains = []
+    for weeks in _PATIENCE:
+        played, money = play(replace(terms, patience=weeks)), {}
+        for name in ("chosen together", "as the models say"):
+            stations = _fixed(play.keywords["offers"], rivals[name], lines, terms, products).stations
+            money[name] = _weekly(played, rivals[name], stations, terms).mean()
+        gains.append(float(money["chosen together"] - money["as the models say"]))
+    return gains
 
 
 def _choice(known: Known, products: dict[int, Product], terms: ModeTerms) -> tuple[ModeChoice, pd.DataFrame]:

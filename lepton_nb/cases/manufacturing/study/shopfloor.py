@@ -20,6 +20,7 @@ from ..plant.rules import fixed_weeks
 from .decision import GRIDS, TODAY, Decision
 from .forecast import Forecast
 from .known import Known
+from .lots import LotOrder, lots_of
 
 # %% ../../../../nbs/cases/manufacturing/study/04_shopfloor.ipynb #c95c017f
 def line_of_machine(
@@ -177,7 +178,7 @@ def _alone(trial: PlantTrial, draw: int, down: np.ndarray | None) -> PlantTrial:
 
 
 def _week_shown(trial: PlantTrial, way: str, settings: Mapping, by_draw: np.ndarray, stops: pd.DataFrame | None):
-    """Return the week with the most waiting in the draw that is in the middle, and its spells."""
+    """Return the week with the most waiting in the draw that is in the middle, its spells, and hours waited in all."""
     total = by_draw.sum(0)
     order = np.argsort(total, kind="stable")
     order = order[total[order] > 0] if total.any() else order
@@ -186,7 +187,8 @@ def _week_shown(trial: PlantTrial, way: str, settings: Mapping, by_draw: np.ndar
     told = _told_weeks(_alone(trial, draw, down), way, settings)
     waited = {week: sum(float(s.hours[0]) for s in spells if s.what == "wait") for week, spells in told.items()}
     week = max(waited, key=waited.get)
-    return week, _laid_out(told[week], trial.floor.plant, None if stops is None else stops[stops["week"] == week])
+    laid = _laid_out(told[week], trial.floor.plant, None if stops is None else stops[stops["week"] == week])
+    return week, laid, sum(waited.values())
 
 # %% ../../../../nbs/cases/manufacturing/study/04_shopfloor.ipynb #5642e65b
 _CURED = 3  # parts that are tried
@@ -249,6 +251,12 @@ class Shopfloor:
         machine, line, stops, hours: on record in the judged weeks; None: none on file
     unplaced : tuple[str, ...]
         machines of which no line is known
+    in_draws : np.ndarray
+        hours waited in all judged weeks, draw by draw
+    in_shown : float
+        the same in the draw that the week shown is from, as it was played
+    order : LotOrder
+        of next week's lots, and what ordering is worth
     """
 
     way: str  # of planning that was played: the one that gains are measured from
@@ -263,6 +271,9 @@ class Shopfloor:
     cures: pd.DataFrame  # what, kind, takes (money in stock), hours (at a stand less), saves, low, high (money a week)
     machines: pd.DataFrame | None  # machine, line, stops, hours: on record in the judged weeks; None: none on file
     unplaced: tuple[str, ...]  # machines of which no line is known
+    in_draws: np.ndarray  # hours waited in all judged weeks, draw by draw
+    in_shown: float  # the same in the draw that the week shown is from, as it was played
+    order: LotOrder  # of next week's lots, and what ordering is worth
 
 
 def _machines(stops: pd.DataFrame, judged: int) -> pd.DataFrame:
@@ -284,7 +295,7 @@ def shopfloor_of(params: Parameters, known: Known, forecast: Forecast, decision:
     told = _told_weeks(trial, zero, decision.settings[zero])
     hours, waits, by_draw = hours_told(told, plant)
     best = _told_weeks(trial, decision.best, decision.settings[decision.best]) if decision.best != zero else told
-    week, spells = _week_shown(trial, zero, decision.settings[zero], by_draw, stops)
+    week, spells, in_shown = _week_shown(trial, zero, decision.settings[zero], by_draw, stops)
     return Shopfloor(
         way=zero,
         weeks=len(told),
@@ -298,4 +309,7 @@ def shopfloor_of(params: Parameters, known: Known, forecast: Forecast, decision:
         cures=_cures(trial, decision.settings[zero], waits),
         machines=None if stops is None else _machines(stops, known.judged),
         unplaced=unplaced,
+        in_draws=by_draw.sum(0),
+        in_shown=in_shown,
+        order=lots_of(trial, known, forecast, decision),
     )

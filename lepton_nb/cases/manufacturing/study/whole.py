@@ -16,7 +16,7 @@ from ..parameters import Parameters
 from ..public import require_plan
 from .business import Business, business_of
 from .buyers import Buyers, buyers_of
-from .decision import Decision, decision_of
+from .decision import Decision, decision_of, way_in_words
 from .forecast import NAIVE, Forecast, forecast_of
 from .known import Known, data_of, known_of
 from .quality import AS_RECORDED, BY_AGE, BY_RISK, Quality, quality_of
@@ -37,14 +37,50 @@ class Result:
     meaning: str
 
 
+_QUOTE = "'"
+_LEFT = {
+    "standstill": ("hours at a stand", "hours at a stand in all judged weeks"),
+    "stock": ("value of parts", "worth of the parts in stock"),
+    "late": ("cars late", "cars ordered and not handed over at the end of a week, in the mean"),
+}
+
+
+def _left_by(currency: str, decision: Decision, way: str) -> list[Result]:
+    """Return what one way leaves standing, in stock and late; of the best way beside where it began."""
+    units, told = {"stock": currency, "late": "cars", "standstill": "hours"}, []
+    end = way.replace(" ", "_").replace(_QUOTE, "")
+    for name, (column, meaning) in _LEFT.items():
+        before = decision.figures.at[decision.zero, column]
+        moved = way == decision.best != decision.zero
+        beside = f" ({before:,.0f} by {way_in_words(decision.zero)})" if moved else ""
+        value = float(decision.figures.at[way, column])
+        told.append(Result(f"{name}.{end}", value, units[name], f"{meaning}, by {way_in_words(way)}{beside}"))
+    return told
+
+
+def _first_results(currency: str, decision: Decision, returns: Return) -> list[Result]:
+    """Return what a manager asks first: money a week, standstill, stock, cars late, and when it has paid back."""
+    gain, months = decision.over_zero, returns.likely["discounted_payback_months"]
+    over = f"gain of {way_in_words(decision.best)} over {way_in_words(decision.zero)}, judged weeks"
+    return [
+        Result("gain.per_week", gain.mean, f"{currency}/week", f"{over} (95%: {gain.low:,.0f} to {gain.high:,.0f})"),
+        *_left_by(currency, decision, decision.best),
+        Result(
+            "return.payback_months",
+            months if np.isfinite(months) else "never",
+            "months" if np.isfinite(months) else "",
+            "until the money is back, discounted, every number at its likely value",
+        ),
+    ]
+
+
 def _decision_results(currency: str, decision: Decision) -> list[Result]:
-    """Return the results of the judged weeks and of the worlds."""
-    week, over = f"{currency}/week", f"gain of the {decision.best} over {decision.zero}"
+    """Return the other results of the judged weeks and of the worlds."""
+    week, over = f"{currency}/week", f"gain of {way_in_words(decision.best)} over {way_in_words(decision.zero)}"
     gain, worlds = decision.over_zero, decision.in_worlds
     told = [
         Result("decision.best", decision.best, "", "way that did best on the practice weeks"),
-        Result("gain.per_week", gain.mean, week, f"{over}, judged weeks"),
-        Result("gain.low", gain.low, week, "lower end of its 95% interval over those weeks"),
+        Result("gain.low", gain.low, week, f"{over}, judged weeks: lower end of the 95% interval"),
         Result("gain.high", gain.high, week, "upper end"),
         Result("worlds.gain_per_week", worlds.mean, week, f"{over}, mean of {len(worlds.each)} worlds"),
         Result("worlds.low", worlds.low, week, "lower end of its 95% interval over worlds"),
@@ -55,18 +91,14 @@ def _decision_results(currency: str, decision: Decision) -> list[Result]:
         Result("bound.per_week", decision.bound, week, "no plan costs less in those worlds"),
     ]
     for way, row in decision.figures.iterrows():
-        name = way.replace(" ", "_").replace("'", "")
-        told += [
-            Result(f"cost.{name}", row["cost a week"], week, f"cost of planning and standing: {way}"),
-            Result(f"standstill.{name}", row["hours at a stand"], "hours", f"at a stand in the judged weeks: {way}"),
-            Result(f"stock.{name}", row["value of parts"], currency, f"parts in stock: {way}"),
-        ]
+        name = way.replace(" ", "_").replace(_QUOTE, "")
+        told.append(Result(f"cost.{name}", row["cost a week"], week, f"cost of planning and standing: {way}"))
+        told += [] if way == decision.best else _left_by(currency, decision, way)
     return told
 
 
 def _other_results(currency: str, known: Known, forecast: Forecast, returns: Return) -> list[Result]:
     """Return the results of forecast and return."""
-    months = returns.likely["discounted_payback_months"]
     kept = "none" if known.book_weeks is None else known.book_weeks
     return [
         Result("today.weeks", kept, "weeks of use", "stock that today's book keeps, as the record shows"),
@@ -75,7 +107,6 @@ def _other_results(currency: str, known: Known, forecast: Forecast, returns: Ret
         Result("forecast.naive_WAPE", forecast.naive_error, "share of orders", f"error of {NAIVE}"),
         Result("forecast.inside", forecast.inside, "share of weeks", "orders within the band of 90%"),
         Result("return.npv", returns.likely["npv"], currency, "value of the years of the case"),
-        Result("return.payback_months", months if np.isfinite(months) else "never", "months", "discounted"),
         Result("return.probability", returns.chance["pays"], "share of draws", "that it pays"),
     ]
 
@@ -119,7 +150,12 @@ def _business_results(currency: str, business: Business, buyers: Buyers) -> list
     """Return the results of ways of doing business and of buyers."""
     modes, sold, week = business.modes, business.incentives, f"{currency}/week"
     told = [
-        Result("modes.gain_per_week", modes.gain[0], week, "ways of building chosen, over those that the models say"),
+        Result(
+            "modes.gain_per_week",
+            modes.gain[0],
+            week,
+            "ways of building, over the table of models, at the assumed patience of customers",
+        ),
         Result(
             "modes.to_stock", int((modes.modes["mode"] == "to stock").sum()), "models", "advised to be built to stock"
         ),
@@ -164,6 +200,7 @@ class Study:
         """Return the results of record, in their order."""
         currency = self.known.data.currency
         return [
+            *_first_results(currency, self.decision, self.returns),
             *_decision_results(currency, self.decision),
             *_other_results(currency, self.known, self.forecast, self.returns),
             *_floor_results(self.shopfloor),
