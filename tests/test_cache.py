@@ -6,8 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from lepton_nb.workbook.execute import execute, prune
 
 MAIN = """
 import sys, json
@@ -99,6 +103,98 @@ def test_two_at_once_do_the_work_once(shop):
     both = [subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE) for _ in range(2)]
     values = [json.loads(process.communicate()[0])[0] for process in both]
     assert values == [12, 12] and (shop / "log").read_text() == "x"
+
+
+NAP = """
+    import os, time
+    open({log!r}, 'a').write('x')
+    for _ in range(1200 * (os.environ['GO'] != '')):
+        if os.path.exists(os.environ['GO']):
+            break
+        time.sleep(0.05)
+"""
+
+
+def start(shop, go=""):
+    """Start a process that is at its first step until a file named `go` is there."""
+    steps = shop / "shop" / "steps.py"
+    if "sleep" not in steps.read_text():
+        nap = NAP.format(log=str(shop / "log")).lstrip("\n")
+        steps.write_text(steps.read_text().replace("    return rate", nap + "    return rate"))
+    code = MAIN.format(folder=str(shop), data=[1, 2, 3], rate=2, pinned="")
+    environment = {**os.environ, "LEPTON_NB_CACHE": str(shop / "kept"), "GO": str(shop / go) if go else ""}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes)
+
+
+def at_work(shop, times=1):
+    """Wait until so many processes have begun with the step."""
+    deadline = time.monotonic() + 60
+    while not (shop / "log").exists() or len((shop / "log").read_text()) < times:
+        assert time.monotonic() < deadline, "no process came to the step"
+        time.sleep(0.05)
+
+
+def test_the_second_of_two_says_what_it_waits_for_and_goes_on(shop):
+    first = start(shop, "go")
+    at_work(shop)
+    second = start(shop)
+    said = second.stderr.readline()
+    told = f"waiting: process {first.pid} is working out the step total of shop.steps; what it gives is used here too\n"
+    assert said == told
+    (shop / "go").touch()
+    (made, quiet), (taken, rest) = first.communicate(timeout=60), second.communicate(timeout=60)
+    assert json.loads(made)[:2] == [12, False] and json.loads(taken)[:2] == [12, True]
+    assert quiet == "" and rest.count("step total") == 0
+    assert not list((shop / "kept").glob("*.holder"))
+
+
+def test_who_waits_for_a_process_that_is_killed_takes_its_place(shop):
+    first = start(shop, "never")
+    at_work(shop)
+    second = start(shop, "go")
+    assert second.stderr.readline().startswith(f"waiting: process {first.pid} is")
+    first.kill()
+    first.communicate()
+    at_work(shop, times=2)
+    third = start(shop)
+    assert third.stderr.readline().startswith(f"waiting: process {second.pid} is"), "of the holder now, not of the dead"
+    (shop / "go").touch()
+    assert json.loads(second.communicate(timeout=60)[0])[:2] == [12, False]
+    assert json.loads(third.communicate(timeout=60)[0])[:2] == [12, True]
+
+
+def test_what_a_killed_process_left_does_not_block(shop):
+    first = start(shop, "never")
+    at_work(shop)
+    first.kill()
+    first.communicate()
+    assert list((shop / "kept").glob("*.holder")), "it could not take its name away"
+    made, said = start(shop).communicate(timeout=60)
+    assert json.loads(made)[:2] == [12, False] and said == ""
+
+
+def test_a_page_says_it_to_whoever_runs_it_and_not_to_its_reader(shop, monkeypatch):
+    said = []
+
+    def write(text):
+        said.append(text)
+        (shop / "go").touch()
+
+    first = start(shop, "go")
+    at_work(shop)
+    code = f"import sys\nsys.path.insert(0, {str(shop)!r})\nfrom shop.steps import total\n"
+    code += "from lepton_nb.workbook.cache import remembered\nprint('before', file=sys.stderr)\n"
+    code += "print(remembered(total, [1, 2, 3], rate=2).value)"
+    for name, value in (("LEPTON_NB_CACHE", str(shop / "kept")), ("GO", "")):
+        monkeypatch.setenv(name, value)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", SimpleNamespace(write=write, flush=lambda: None, isatty=lambda: False))
+        done = execute(prune(new_notebook(cells=[new_code_cell(code)])), threads=1)
+    first.communicate(timeout=60)
+    texts = {output.name: output.text for output in done.notebook.cells[0].outputs}
+    assert done.failure is None and texts == {"stdout": "12\n", "stderr": "before\n"}
+    assert "".join(said).startswith(f"waiting: process {first.pid} is working out the step total")
 
 
 def test_a_killed_run_goes_on_where_it_was(shop):

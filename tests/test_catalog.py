@@ -9,6 +9,7 @@ import pandas as pd
 import pooch
 import pytest
 
+from lepton_nb.cases.manufacturing import sources as plant_sources
 from lepton_nb.cases.retail import sources
 from lepton_nb.cases.retail.public import Logistics, assume_logistics, m5_tables, online_retail_tables
 from lepton_nb.cases.retail.sources import SOURCES
@@ -309,3 +310,12 @@ def test_m5_starts_when_an_item_is_listed():
     assert tables["sales"].price.notna().all() and tables["sales"].units.sum() == long.units.sum()
     assert log.loc[log.rule == "not yet listed", "rows"].item() == long.sell_price.isna().sum()
     assert tables["sales"].groupby(["store", "item"]).ngroups == 432
+
+
+def test_the_readme_names_every_public_set_as_it_comes():
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    for case in (sources, plant_sources):
+        for known in case.SOURCES.public:
+            [row] = [line for line in readme.splitlines() if f"`public:{known.name}`" in line and line.startswith("|")]
+            fetched = any(all(file.url for file in way) for way in known.ways)
+            assert ("| fetched" in row) == fetched and ("bring your own copy" in row) != fetched, known.name

@@ -1,5 +1,6 @@
 """Excel workbooks as they come from an office: read as they are meant, or refused with the cell that is wrong."""
 
+import re
 import struct
 import zipfile
 from datetime import date, datetime, time, timedelta
@@ -10,10 +11,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from workbooks import DAY_OWN, MOMENT, MONEY, Cell, Sheet, write_ods, write_xlsx
+from workbooks import DAY_OWN, MOMENT, MONEY, PERCENT, Cell, Sheet, write_ods, write_xls, write_xlsx
 
 from lepton_nb.cases.retail.sources import SOURCES
 from lepton_nb.cases.retail.tables import CONTRACT
+from lepton_nb.data.biff import workbook_stream
 from lepton_nb.data.findings import DataError
 from lepton_nb.data.parsing import PARSERS
 from lepton_nb.data.reading import Cells, parse_cells, read_folder
@@ -214,11 +216,11 @@ def test_merged_cells_above_the_header_or_empty_ones_do_no_harm(tmp_path):
 @pytest.mark.parametrize(
     "column, cell, what",
     [
-        ("item", date(2025, 4, 3), "'2025-04-03' is a date or a time in Excel, and a text is needed"),
-        ("item", True, "'yes' is yes or no in Excel, and a text is needed"),
-        ("price", date(2025, 5, 1), "'2025-05-01' is a date or a time in Excel, and a number is needed"),
-        ("units", True, "'yes' is yes or no in Excel, and a number is needed"),
-        ("date", time(8, 30), "'08:30:00' is a date or a time in Excel, and a date is needed"),
+        ("item", date(2025, 4, 3), "'2025-04-03' is a date or a time in the workbook, and a text is needed"),
+        ("item", True, "'yes' is yes or no in the workbook, and a text is needed"),
+        ("price", date(2025, 5, 1), "'2025-05-01' is a date or a time in the workbook, and a number is needed"),
+        ("units", True, "'yes' is yes or no in the workbook, and a number is needed"),
+        ("date", time(8, 30), "'08:30:00' is a date or a time in the workbook, and a date is needed"),
         ("date", date(1960, 1, 1), "'1960-01-01' lies outside the years 1980 to 2100"),
         ("date", "soon", "'soon' is not a date"),
         ("units", "3 kg", "'3 kg' has a unit or a word beside the number"),
@@ -327,7 +329,10 @@ def test_other_files_by_the_name_of_a_workbook(tmp_path):
     assert "is empty" in bad_book(tmp_path, b"")["found"]
     assert "is not an Excel workbook" in bad_book(tmp_path, b"date,store,item\n")["found"]
     assert "is not an Excel workbook" in bad_book(tmp_path, b"<html><table></table></html>")["found"]
-    assert "old Excel workbook" in bad_book(tmp_path, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000))["found"]
+    assert "broken" in bad_book(tmp_path, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000))["found"]
+    letter = write_xls(tmp_path / "sales.xlsx", {"sales": ROWS}).read_bytes()
+    letter = letter.replace("Workbook".encode("utf-16-le"), "WordDocu".encode("utf-16-le"))
+    assert "no Excel workbook" in bad_book(tmp_path, letter)["found"]
 
 
 def test_a_password_is_named(tmp_path):
@@ -336,12 +341,146 @@ def test_a_password_is_named(tmp_path):
     assert fault["found"] == "is protected by a password" and "without a password" in fault["mend"]
 
 
-@pytest.mark.parametrize("name", ["sales.xls", "sales.ods", "sales.xlsb"])
+@pytest.mark.parametrize("name", ["sales.xlsb", "sales.numbers"])
 def test_other_workbooks_are_refused_with_the_way_out(tmp_path, name):
     write_ods(tmp_path / name, {"sales": ROWS})
     with pytest.raises(DataError) as caught:
         read_folder(CONTRACT, tmp_path)
     assert caught.value.problems.query("file == @name")["mend"].str.contains("sales.xlsx").any()
+
+
+# ---- workbooks of Excel 97 to 2003 and of LibreOffice
+
+WRITERS = {".xlsx": write_xlsx, ".xls": write_xls, ".ods": write_ods}
+EVERY = pytest.mark.parametrize("make", WRITERS)
+
+
+def faults_of(folder: Path) -> pd.DataFrame:
+    with pytest.raises(DataError) as caught:
+        read_folder(CONTRACT, folder)
+    return caught.value.problems
+
+
+@EVERY
+def test_every_make_reads_the_same(tmp_path, make):
+    odd = [datetime(2025, 3, 3, 8, 30), "Bäcker", "milk", Cell(0.19, PERCENT), Cell(1.29, MONEY)]
+    done = [SECOND, "S1", Cell("007", formula="A1"), Cell(3, formula="1+2"), Cell(1.99, formula="2-0.01")]
+    sheets = {
+        "Notes": [["remark"]],
+        "Sales": Sheet([["Report"], HEAD, *ROWS[1:], odd, done], hidden_rows=(5,), first=3),
+    }
+    items = [["item", "cost"], ["007", 1], ["milk", 0.5]]
+    WRITERS[make](tmp_path / f"chain{make}", {**sheets, "items": items, "stores": Sheet(ROWS, state="hidden")})
+    tables = read_folder(CONTRACT, tmp_path)
+    assert noted(tables)["hidden rows"].startswith("  rows that are not shown")
+    assert "hidden" in noted(tables)["sheet not used"] and tables["items"]["cost"].tolist() == [1, 0.5]
+    assert tables.row_of("sales", 0) == 5 and set(tables) == {"sales", "items"}
+    text = "date,store,item,units,price\n2025-03-01,S1,007,12,1.99\n2025-03-02,S1,milk,4.5,1.29\n"
+    text += "2025-03-03 08:30,Bäcker,milk,0.19,1.29\n2025-03-02,S1,007,3,1.99\n"
+    same_as_csv(tmp_path, tables, text)
+
+
+@EVERY
+def test_every_make_tells_errors_and_formulas_without_a_result(tmp_path, make):
+    rows = [
+        [SECOND, "S1", "milk", Cell(error="#N/A"), 1],
+        [SECOND, "S1", "ham", 1, Cell(error="#DIV/0!", formula="1/0")],
+    ]
+    rows += [[SECOND, "S1", "egg", Cell(formula="B1*2"), 2], [SECOND, "S1", "tea", 1, Cell(None, formula="1+1")]]
+    WRITERS[make](tmp_path / f"chain{make}", {"Notes": [["remark"]], "sales": [*ROWS, *rows]})
+    told = faults_of(tmp_path)
+    assert set(told["file"]) == {f"chain{make}, sheet sales"}
+    found = dict(zip(told["found"], zip(told["column"], told["row"])))
+    assert found == {
+        "cell D4 shows #N/A": ("units", 4),
+        "cell E5 shows #DIV/0!": ("price", 5),
+        "cell D6 holds a formula without a result": ("units", 6),
+        "cell E7 holds a formula without a result": ("price", 7),
+    }
+
+
+@EVERY
+def test_every_make_tells_merged_cells(tmp_path, make):
+    rows = [*ROWS, [SECOND, "S2", "ham", 3, 1.0], [SECOND, "S2", "egg", None, 1.0]]
+    WRITERS[make](tmp_path / f"sales{make}", {"sales": Sheet(rows, merged=("D4:D5",))})
+    assert any("cells D4:D5 are merged" in found for found in faults_of(tmp_path)["found"])
+
+
+@EVERY
+def test_every_make_by_another_name_is_read_as_what_it_is(tmp_path, make):
+    for name in (*WRITERS, ".XLS"):
+        folder = tmp_path / f"as{name}"
+        folder.mkdir()
+        WRITERS[make](folder / f"sales{name}", {"sales": ROWS})
+        assert len(read_folder(CONTRACT, folder)["sales"]) == 2
+
+
+@pytest.mark.parametrize("make", [".xls", ".ods"])
+def test_old_and_free_workbooks_with_a_password_or_broken(tmp_path, make):
+    path = WRITERS[make](tmp_path / f"sales{make}", {"sales": ROWS}, password=True)
+    assert faults_of(tmp_path)["found"].tolist()[0] == "is protected by a password"
+    whole = WRITERS[make](path, {"sales": ROWS * 40}).read_bytes()
+    for cut in (30, 600, len(whole) // 2, len(whole) * 3 // 4):
+        path.write_bytes(whole[:cut])
+        assert "broken or cut off" in faults_of(tmp_path)["found"].tolist()[0], cut
+    for place in range(0, len(whole), max(len(whole) // 150, 1)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            read_folder(CONTRACT, tmp_path)
+        except DataError:
+            pass
+
+
+def test_days_since_1904_in_an_old_workbook(tmp_path):
+    write_xls(tmp_path / "sales.xls", {"sales": ROWS}, epoch_1904=True)
+    assert read_folder(CONTRACT, tmp_path)["sales"]["date"].tolist() == [pd.Timestamp(FIRST), pd.Timestamp(SECOND)]
+    write_xls(tmp_path / "sales.xls", {"sales": [HEAD, [44255, "S1", "a", 1, 1]]}, epoch_1904=True)
+    assert faults_of(tmp_path)["found"].str.contains("since 1904").any()
+
+
+def test_a_short_stream_of_an_old_workbook_lies_in_small_sectors():
+    stream = bytes(range(200)) + b"end"
+    sector = (512).__mul__
+    chain = struct.pack("<6I", 0xFFFFFFFD, 0xFFFFFFFE, 0xFFFFFFFE, 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFF)
+    small = struct.pack("<5I", 1, 2, 3, 0xFFFFFFFE, 0xFFFFFFFF)
+
+    def entry(name, start, size):
+        text = (name + "\0").encode("utf-16-le")
+        return text.ljust(64, b"\0") + struct.pack("<H", len(text)) + bytes(50) + struct.pack("<IQ", start, size)
+
+    head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
+    head += struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, 2, 1, 0xFFFFFFFE, 0) + struct.pack("<I", 0)
+    parts = [head.ljust(sector(1), b"\xff"), chain.ljust(sector(1), b"\xff")]
+    parts += [entry("Root Entry", 3, 256) + entry("Workbook", 0, len(stream)), small.ljust(sector(1), b"\xff"), stream]
+    assert workbook_stream(b"".join(part.ljust(sector(1), b"\0") for part in parts)) == stream
+
+
+def test_an_error_that_other_programs_write_as_the_number_0(tmp_path):
+    path = write_ods(tmp_path / "sales.ods", {"sales": [*ROWS, [SECOND, "S1", "ham", Cell(7, formula="1/0"), 1]]})
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    cell = b'office:value="7"></table:table-cell>'
+    assert parts["content.xml"].count(cell) == 1
+    parts["content.xml"] = parts["content.xml"].replace(
+        cell, cell.replace(b"7", b"0").replace(b"></", b"><text:p>#WERT!</text:p></")
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert faults_of(tmp_path)["found"].tolist() == ["cell D4 shows #WERT!"]
+
+
+def test_errors_in_a_sheet_without_addresses_are_not_silent(tmp_path):
+    rows = [*ROWS, [SECOND, "S1", "ham", Cell(error="#N/A"), 1]]
+    path = write_xlsx(tmp_path / "sales.xlsx", {"sales": rows})
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = re.sub(rb' r="[A-Z]*\d+"', b"", parts[sheet]).replace(b't="e"', b"t='e'")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert "a cell shows #N/A, and the file does not say which" in faults_of(tmp_path)["found"].tolist()
 
 
 def test_a_large_archive_in_a_small_one_is_refused(tmp_path, monkeypatch):

@@ -118,7 +118,7 @@ def test_large_parquet_is_refused_by_its_metadata(tmp_path, monkeypatch):
 
 def test_excel_workbook(tmp_path):
     fault = only(tmp_path, sales_xlsx=b"PK\x03\x04")
-    assert "broken or cut off Excel workbook" in fault["found"] and "save it as CSV" in fault["mend"]
+    assert "broken or cut off workbook" in fault["found"] and "save it as CSV" in fault["mend"]
 
 
 def test_two_files_of_one_table(tmp_path):

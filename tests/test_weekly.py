@@ -8,6 +8,8 @@ import pytest
 from test_pages import NAMES, names_of, said_on
 
 from lepton_nb.allocation.policy import check_bound
+from lepton_nb.business.elasticity import estimate, promotion_money, surroundings
+from lepton_nb.business.partialling import ElasticityError
 from lepton_nb.cases.retail import Parameters, pages
 from lepton_nb.cases.retail.chain.judging import judge_chain, yearly_gain
 from lepton_nb.cases.retail.chain.lots import foresight_bound, point_lp, stochastic, tonight_budget
@@ -23,9 +25,12 @@ from lepton_nb.cases.retail.chain.replenishment import (
     with_holding,
 )
 from lepton_nb.cases.retail.chain.rules import base_stock, newsvendor_policy, order_up_to_average
+from lepton_nb.cases.retail.pricing import known_demand
 from lepton_nb.cases.retail.setting import build_chain, build_panel, daily_table, first_judged_day, opening_state
 from lepton_nb.cases.retail.sources import SOURCES
 from lepton_nb.cases.retail.study import study
+from lepton_nb.cases.retail.study.business import _market, pricing_of
+from lepton_nb.cases.retail.study.known import known_of
 from lepton_nb.cases.retail.study.whole import with_costs
 from lepton_nb.demand.scenarios import Paths
 from lepton_nb.workbook.case import PageOmitted
@@ -200,6 +205,65 @@ def test_the_upkeep_is_a_share_of_a_year_and_not_of_seven(bare):
     params, _ = with_costs(Parameters(), bare.known.data)
     sales = bare.known.data.tables["sales"]
     assert params.project_cost == pytest.approx(0.008 * (sales["units"] * sales["price"]).sum() / 130 * 365 / 7)
+
+
+@pytest.fixture(scope="module")
+def priced(tmp_path_factory):
+    """What is known of a weekly shop whose prices move in steps and in promotions; every elasticity is -2."""
+    rng, sales = np.random.default_rng(5), sold(156)
+    price, units = [], []
+    for i, (_, rows) in enumerate(sales.groupby("item", sort=False)):
+        step = np.cumsum((rng.random(156) < 1 / 20) * rng.choice([-0.06, 0.06], 156))
+        log = step + np.where(rows["promotion"], np.log(1 - rng.uniform(0.1, 0.35, 156)), 0)
+        season = 0.35 * np.sin(2 * np.pi * np.arange(156) / 52 + i)
+        units.append(rng.poisson((20 + 6 * i) * np.exp(season - 2 * log + 0.3 * rows["promotion"])))
+        price.append(np.round((2 + 0.4 * i) * np.exp(log), 2))
+    folder = tmp_path_factory.mktemp("priced")
+    sales = sales.assign(price=np.concatenate(price), units=np.concatenate(units))
+    sales.to_csv(folder / "sales.csv", index=False)
+    return known_of(Parameters(source=f"own:{folder}", paths=20, model="fast"))
+
+
+def test_weekly_sales_tell_what_prices_do(priced):
+    told, why = pricing_of(Parameters(), priced)
+    table = told.elasticities
+    assert why == "" and (table["status"] == "").all() and len(table) == 12
+    assert ((table["low"] < -2) & (-2 < table["high"])).sum() >= 10
+    assert abs(table["elasticity"].median() + 2) < 0.25
+    assert told.dip["period"].tolist() == ["week after", "second week after"]
+    assert told.labels is not None and told.movable > 0 and np.isfinite(told.labels.gain)
+
+
+def test_money_of_a_weekly_promotion_is_that_of_its_weeks(priced):
+    market = _market(priced, 0, priced.start)
+    found = estimate(market)
+    cost = pd.Series(1.0, index=market.items)
+    money = promotion_money(market, found, cost)
+    on, item = market.promotion[0, 3] > 0.5, market.items[3]
+    assert money.loc[item, "days"] == pytest.approx(7 * on.sum() / (np.diff(on.astype(int), prepend=0) == 1).sum())
+    usual = market.units[0, 3, ~on].mean() * (np.nanmedian(market.price[0, 3, ~on]) - 1)
+    weeks = np.exp(found.theta[3, 2]) + np.exp(found.theta[3, 3]) - 2
+    assert money.loc[item, "pull_forward"] == pytest.approx(usual * weeks, abs=0.05 * usual)
+    level, base = known_demand(market)
+    last = slice(market.units.shape[2] - 8, None)
+    assert base[3] == pytest.approx(np.nanmean(np.where(on, np.nan, market.units[0, 3])[last]))
+
+
+def test_weeks_and_months_too_few_for_prices_are_refused_with_what_is_needed(priced):
+    market = _market(priced, 0, priced.start)
+    with pytest.raises(ElasticityError, match=r"100 dates, 7 days apart.*104 weeks"):
+        estimate(market.until(100))
+    with pytest.raises(ElasticityError, match=r"31 days apart: within a month.*104 weeks"):
+        estimate(replace(market, days=pd.date_range("2010-01-01", periods=len(market.days), freq="31D")))
+
+
+def test_an_event_marks_its_week_and_the_one_before():
+    days = pd.date_range("2025-01-06", periods=20, freq="7D")  # Mondays
+    plain = surroundings(days, knots=91)
+    marked = surroundings(days, pd.DataFrame({"date": [pd.Timestamp("2025-03-05")], "event": "fair"}), knots=91)
+    before, own = marked[:, plain.shape[1] :].T
+    assert days[own > 0].tolist() == [pd.Timestamp("2025-03-03")]
+    assert days[before > 0].tolist() == [pd.Timestamp("2025-02-24")]
 
 
 def test_forty_weeks_are_refused_with_what_is_needed(own):

@@ -311,9 +311,8 @@ class Sources:
         for known in self.public:
             what = f"{known.title}: {known.what}"
             rows.append((f"public:{known.name}", what, known.licence, known.frequency, in_place(known)))
-        forms = (
-            f"Your own Excel, CSV or Parquet files; `lepton-nb template {self.case} FOLDER` writes examples to fill in"
-        )
+        forms = "Your own Excel, LibreOffice, CSV or Parquet files; "
+        forms += f"`lepton-nb template {self.case} FOLDER` writes examples to fill in"
         rows.append(("own:FOLDER", forms, "yours", "", ""))
         return pd.DataFrame(rows, columns=["source", "what", "licence", "frequency", "at hand"])
 

@@ -37,15 +37,8 @@ from lepton_nb.data.parsing import (
     far_years,
     unknown_zone,
 )
-from lepton_nb.data.spreadsheets import (
-    BOOKS,
-    OTHER_BOOKS,
-    Flaws,
-    Workbook,
-    column_number,
-    letters_of,
-    open_book,
-)
+from .sheets import Flaws, column_number, letters_of
+from .spreadsheets import BOOKS, OTHER_BOOKS, Workbook, open_book
 
 # %% ../../nbs/data/03_reading.ipynb #cell-012
 _HEADER_LINES = 50  # lines that the names in a header may run over
@@ -367,7 +360,7 @@ def parse_cells(
     for place in np.flatnonzero(~direct & ~through):
         what = "yes or no" if isinstance(values[place], bool) else "a date or a time"
         what = "a count of days since 1904" if _is_number(values[place]) else what
-        parsed.bad[place], parsed.why[place] = True, f"is {what} in Excel, and a {kind} is needed"
+        parsed.bad[place], parsed.why[place] = True, f"is {what} in the workbook, and a {kind} is needed"
     if kind == "text" and any(map(_is_number, values)):
         example = _cell_text(next(filter(_is_number, values)))
         parsed.said.append(("identifier", example, _LOST_ZEROS))
@@ -438,7 +431,7 @@ def _merged_in(merged: list[tuple], rows: list[list], head: int) -> list[tuple[i
 
 _CELL_MEND = {
     "shows": "Mend the formula, or write the value.",
-    "holds": "Open the workbook in Excel, let it calculate, and save it.",
+    "holds": "Open the workbook in Excel or LibreOffice, let it calculate, and save it.",
     "cells": "Unmerge them and write the value in each row.",
 }
 
@@ -450,6 +443,17 @@ def _flawed_cells(flaws: Flaws, head: int) -> list[tuple[int, int, str]]:
     places = [(*re.fullmatch(r"([A-Z]*)(\d*).*", cell).groups(), why) for cell, why in told]
     found = [(column_number(column) - 1, int(row or 0) - 1, why) for column, row, why in places]
     return [place for place in found if place[1] > head]
+
+
+def _without_address(flaws: Flaws) -> list[tuple[str, str]]:
+    """Word the flaws of cells whose place the file does not give: what was found, how to mend it."""
+    told = [f"a cell shows {shown}" for cell, shown in flaws.errors if cell == "?"]
+    told += ["a cell holds a formula without a result"] * flaws.uncalculated.count("?")
+    mend = "Open the workbook in Excel or LibreOffice, let it calculate, mend the cell and save it."
+    return [
+        (f"{what}, and the file does not say which" + f" ({told.count(what):,} of them)" * (told.count(what) > 1), mend)
+        for what in dict.fromkeys(told)
+    ]
 
 # %% ../../nbs/data/03_reading.ipynb #f492ae9d
 def _read_sheet(contract: Contract, sheet: Sheet, table: str) -> Raw:
@@ -473,18 +477,19 @@ def _read_sheet(contract: Contract, sheet: Sheet, table: str) -> Raw:
     for place, row, why in _flawed_cells(sheet.book.flaws[sheet.title], head) + _merged_in(merged, rows, head):
         if 0 <= place < len(names) and names[place]:
             raw.flawed.setdefault(names[place], []).append((row + 1, why))
+    raw.faults += [problem(raw.file, "", None, *told) for told in _without_address(sheet.book.flaws[sheet.title])]
     raw.said += _about_sheet(sheet, head, filled)
     return raw
 
 
 def _about_sheet(sheet: Sheet, head: int, filled: np.ndarray) -> list[tuple[str, int, str, str, str]]:
-    """Say what of a sheet was passed over, and what was read though Excel does not show it."""
+    """Say what of a sheet was passed over, and what was read though it is not shown."""
     said = []
     if head:
         said.append(("header", head, f"row {head + 1}", "", "the rows above the header are not read"))
     hidden = sum(1 for row in sheet.book.flaws[sheet.title].hidden if head + 1 < row <= head + 1 + len(filled))
     if hidden:
-        said.append(("hidden rows", hidden, "", "", "rows that Excel does not show are read like all others"))
+        said.append(("hidden rows", hidden, "", "", "rows that are not shown are read like all others"))
     return said + _empty_rows(filled)
 
 # %% ../../nbs/data/03_reading.ipynb #cell-021
@@ -820,11 +825,17 @@ def find_tables(contract: Contract, folder: Path) -> tuple[dict[str, Path | Shee
                 files.setdefault(table, sheet)
             faults, notes, unsure = faults + found.faults, notes + found.notes, unsure + found.unsure
         elif path.suffix.lower() in OTHER_BOOKS and not table_named(contract, path.stem):
-            notes.append(note(path.name, "file not used", 0, why="only Excel workbooks (.xlsx) are read"))
-            unsure.append(("", problem(path.name, found="is no .xlsx workbook", mend="Save it as one, or as CSV.")))
+            notes.append(note(path.name, "file not used", 0, why="of workbooks, .xlsx, .xlsm, .xls and .ods are read"))
+            unsure.append(
+                ("", problem(path.name, found="is no workbook that can be read", mend="Save it as .xlsx or as CSV."))
+            )
         elif not known and Path(stem).stem in contract.columns:
             mend = f"Save it as {Path(stem).stem}.xlsx or {Path(stem).stem}.csv."
-            faults.append(problem(path.name, found="is not a CSV, Excel (.xlsx) or Parquet file", mend=mend))
+            faults.append(
+                problem(
+                    path.name, found="is not a CSV, Parquet, Excel (.xlsx, .xls) or LibreOffice (.ods) file", mend=mend
+                )
+            )
         elif stem in files:
             faults.append(
                 problem(path.name, found=f"holds the same table as {files[stem].name}", mend="Keep one of the two.")

@@ -10,8 +10,11 @@ import ast
 import importlib.util
 import os
 import platform
+import socket
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,9 +22,11 @@ from typing import Any
 
 import joblib
 import platformdirs
-from filelock import FileLock
+import psutil
+from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
+from .files import WAITING
 from .manifest import file_sha256, requirements, sha256
 
 # %% ../../nbs/workbook/12_cache.ipynb #cell-004
@@ -152,6 +157,39 @@ def _store(folder: Path, key: str, value: Any) -> None:
     finally:
         Path(draft).unlink(missing_ok=True)
 
+# %% ../../nbs/workbook/12_cache.ipynb #00858de7
+_PATIENCE = 1.0  # seconds to wait without a word: what is kept is mostly read within
+
+
+def _holder(file: Path) -> str:
+    """Name the process that holds a step, as far as can be told."""
+    try:
+        number, host = file.read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        return "another process"
+    if host != socket.gethostname():
+        return f"process {number} on {host}"
+    return f"process {number}" if psutil.pid_exists(int(number)) else "another process"
+
+
+@contextmanager
+def _alone(folder: Path, key: str, step: Callable) -> Iterator[None]:
+    """Hold a step; where another process does, say so once on stderr and wait for it."""
+    lock, named = FileLock(folder / f"{key}.lock"), folder / f"{key}.holder"
+    try:
+        held = lock.acquire(timeout=_PATIENCE)
+    except Timeout:
+        what = f"{_holder(named)} is working out the step {step.__qualname__} of {step.__module__}"
+        sys.stderr.write(f"{WAITING}{what}; what it gives is used here too\n")  # whole: a kernel sends what it has
+        sys.stderr.flush()
+        held = lock.acquire()
+    with held:
+        named.write_text(f"{os.getpid()} {socket.gethostname()}", encoding="utf-8")
+        try:
+            yield
+        finally:
+            named.unlink(missing_ok=True)
+
 # %% ../../nbs/workbook/12_cache.ipynb #cell-013
 _LARGEST = 4_000_000_000  # bytes of all entries together
 
@@ -193,7 +231,7 @@ def remembered(
     folder.mkdir(parents=True, exist_ok=True)
     bare = [part.value if isinstance(part, Kept) else part for part in inputs]
     named = {name: part.value if isinstance(part, Kept) else part for name, part in settings.items()}
-    with FileLock(folder / f"{key}.lock"):
+    with _alone(folder, key, step):
         value, found = _load(folder, key)
         if not found:
             value = step(*bare, **named)

@@ -33,8 +33,9 @@ from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.execute import remove_error_markers
+from tqdm import tqdm
 
-from .files import held
+from .files import WAITING, held
 from .parameters import TO_MEND
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-005
@@ -393,6 +394,18 @@ class _Client(PapermillNotebookClient):
     def create_kernel_manager(self):
         self.km = OwnKernel(self._folder, config=self.config)
         return self.km
+
+    def process_message(self, msg, cell, cell_index):
+        content = msg["content"]
+        if msg["msg_type"] == "stream" and content["name"] == "stderr" and WAITING in content["text"]:
+            lines = content["text"].splitlines(keepends=True)
+            for line in (line for line in lines if line.startswith(WAITING)):
+                tqdm.write(line.rstrip(), file=sys.stderr)  # above the bar, where there is one
+            rest = "".join(line for line in lines if not line.startswith(WAITING))
+            msg = msg | {"content": content | {"text": rest}}
+            if not rest:
+                return None
+        return super().process_message(msg, cell, cell_index)
 
     def papermill_execute_cells(self):
         headings = sections(self.nb)

@@ -137,7 +137,8 @@ def known_demand(
     days : int, default 56
         looked back on
     """
-    last = slice(max(len(market.days) - days, 0), None)
+    step = (market.days[1] - market.days[0]).days if len(market.days) > 1 else 1
+    last = slice(max(len(market.days) - days // step, 0), None)
     units, price, promoted = (a[:, :, last] for a in (market.units, market.price, market.promotion > 0.5))
     regular = np.where(promoted, np.nan, price)
     regular = np.where(np.isfinite(regular).any((0, 2), keepdims=True), regular, price)

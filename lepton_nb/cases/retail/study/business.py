@@ -406,7 +406,10 @@ def _warmth(known: Known, days: pd.DatetimeIndex) -> np.ndarray | None:
     """Return the temperature of every day, where all are on record."""
     if "weather" not in known.data.tables:
         return None
-    heat = known.data.tables["weather"].set_index("date")["temperature"].reindex(days)
+    heat = known.data.tables["weather"].set_index("date")["temperature"]
+    if known.pace == BY_WEEK:  # of its seven days, where a week is named by the first
+        heat = heat.rolling("7D", min_periods=7).mean().shift(-6, freq="D")
+    heat = heat.reindex(days)
     return heat.to_numpy() if heat.notna().all() else None
 
 
@@ -575,8 +578,6 @@ def _told_of_prices(params: Parameters, known: Known) -> Pricing:
 
 def pricing_of(params: Parameters, known: Known) -> tuple[Pricing | None, str]:  # with the reason why there is none
     """Return what prices do and the price plan, or why these data tell nothing of prices."""
-    if known.pace == BY_WEEK:
-        return None, "Nothing is told of the prices: what they do is estimated from sales by the day, not by the week."
     try:
         told = _told_of_prices(params, known)
     except ElasticityError as error:
