@@ -9,6 +9,20 @@ import papermill
 import pytest
 import sample_report
 
+from lepton_nb.workbook.run import run_case
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep the tests of a file on one worker, for what they share; published pages go to whoever is free at the end."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class PagesLast(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid if "::test_published_pages_" in nodeid else super()._split_scope(nodeid)
+
+    return PagesLast(config, log) if config.getvalue("dist") == "loadfile" else None
+
 
 def execute(folder, fails: bool = False):
     """Run the sample notebook under Papermill, as the runner does."""
@@ -21,6 +35,35 @@ def execute(folder, fails: bool = False):
         if not fails:
             raise
     return done
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Path:
+    """A folder that all workers have, empty when the tests start; what is kept there is locked while it is made."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plant_cache(shared):
+    """Keep the steps of the plant's study where the files that ask for the same small one find them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEPTON_NB_CACHE", str(shared / "steps"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def plant_given() -> list[tuple[str, str]]:
+    """Parameters of a small run of the plant."""
+    return [("judged_weeks", "8"), ("warm_weeks", "8"), ("worlds", "20"), ("model", "fast")]
+
+
+@pytest.fixture(scope="module")
+def plant_run(shared, plant_cache, plant_given) -> Path:
+    """The run folder of the small plant; whoever comes second waits for the first."""
+    return run_case("manufacturing", plant_given, out=shared / "plant-runs", progress=False)
 
 
 @pytest.fixture(scope="session")
@@ -62,33 +105,63 @@ def chromium():
         browser.close()
 
 
+def watched(context):
+    """Open a page with the network off; every request and every message of the console is kept."""
+    context.set_offline(True)
+    page = context.new_page()
+    page.asked, page.said, page.failed = [], [], []
+
+    def gate(route):
+        page.asked.append(route.request.url)
+        route.continue_() if route.request.url.startswith(("file:", "data:")) else route.abort()
+
+    page.route("**/*", gate)
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("requestfailed", lambda request: page.failed.append((request.url, request.failure)))
+    page.on("console", lambda message: page.said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: page.said.append(f"error: {error}"))
+    return page
+
+
 @pytest.fixture
 def visit(chromium):
-    """Open a page with the network off; every request and every message of the console is kept."""
+    """Go to a page in a window of its own."""
     contexts = []
 
     def go(path, width=1440, scheme="light", **options):
         context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
         contexts.append(context)
-        context.set_offline(True)
-        page = context.new_page()
-        page.asked, page.said, page.failed = [], [], []
-
-        def gate(route):
-            page.asked.append(route.request.url)
-            route.continue_() if route.request.url.startswith(("file:", "data:")) else route.abort()
-
-        page.route("**/*", gate)
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("requestfailed", lambda request: page.failed.append((request.url, request.failure)))
-        page.on("console", lambda message: page.said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: page.said.append(f"error: {error}"))
+        page = watched(context)
         page.goto(Path(path).as_uri())
         return page
 
     yield go
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def window(chromium):
+    """One window for many pages, where nothing is clicked: to open one takes as long as half of what is checked."""
+    context = chromium.new_context(bypass_csp=True)
+    yield watched(context)
+    context.close()
+
+
+@pytest.fixture
+def look_at(window):
+    """Go to a page in the window that is open, with what was said of the page before forgotten."""
+
+    def go(path, width=1440, scheme="light"):
+        window.goto("about:blank")
+        window.set_viewport_size({"width": width, "height": 900})
+        window.emulate_media(color_scheme=scheme)
+        for heard in (window.asked, window.said, window.failed):
+            heard.clear()
+        window.goto(Path(path).as_uri())
+        return window
+
+    return go
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,11 @@ def comments_of(source: str) -> dict[int, str]:
     return found
 
 
+def kind_of(annotation: ast.expr) -> str:
+    """Write an annotation, also one that stands in quotes because its module is not loaded."""
+    return annotation.value if isinstance(getattr(annotation, "value", None), str) else ast.unparse(annotation)
+
+
 def parameters_of(function: ast.FunctionDef, comments: dict[int, str]) -> list[tuple[str, str, str, int]]:
     """List name, type, words and line of each parameter; none where no parameter has a comment."""
     given = function.args
@@ -42,7 +47,7 @@ def parameters_of(function: ast.FunctionDef, comments: dict[int, str]) -> list[t
     ]
     rows = []
     for parameter, default, stars in pairs:
-        kind = ast.unparse(parameter.annotation) if parameter.annotation else ""
+        kind = kind_of(parameter.annotation) if parameter.annotation else ""
         if default is not None:
             kind = f"{kind}, default {ast.unparse(default)}".lstrip(", ")
         if parameter.arg not in ("self", "cls"):

@@ -328,6 +328,100 @@ def test_sliders_give_what_the_library_gives(visit, page_of_blocks, moved):
     assert np.isinf(when) or (f"month {int(np.ceil(when))};" if when > 0 else "Pays back at once;") in said
 
 
+@pytest.fixture(scope="module")
+def page_to_walk(tmp_path_factory):
+    """Four kinds of bars, a small heat map with an empty cell, and a map."""
+    folder = tmp_path_factory.mktemp("walk")
+    frame = pd.DataFrame([[1, 3, 2.5], [1.5, np.nan, 0.5], [2, 4, 6]], ["r0", "r1", "r2"], ["w0", "w1", "w2"])
+    shown = [block for block in all_blocks() if "lnb-bars" in block.html or "lnb-map" in block.html]
+    shown.insert(-1, blocks.heat_map(frame, "Hot spots", "times", "Some weeks."))
+    cells = [new_markdown_cell("# Walk\n\n> By keyboard."), new_markdown_cell("## All")]
+    cells += [new_code_cell("x", outputs=[new_output("display_data", b._repr_mimebundle_())]) for b in shown]
+    nbformat.write(new_notebook(cells=cells), folder / "walk.ipynb")
+    return render(folder / "walk.ipynb", folder / "walk.html", {"case": "walk", "title": "Walk"})
+
+
+WALKED = "article :is(ul.bars, ul.heat, .lnb-map svg)"
+HOVERED = """kinds => [...document.querySelectorAll(kinds)].map(box =>
+    [...box.querySelectorAll('[title], circle')].map(e => e.getAttribute('title') || e.textContent))"""
+
+
+def tip(page):
+    """What is shown beside a part of a figure, with nothing of it cut off."""
+    [shown] = [box for box in page.locator("figure > .lnb-tip").all() if box.is_visible()]
+    place = shown.bounding_box()
+    assert place["x"] >= 0 and place["x"] + place["width"] <= page.viewport_size["width"]
+    assert shown.get_attribute("role") == "status"
+    return shown.inner_text()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width, scheme", [(360, "dark"), (1280, "light")])
+def test_the_arrow_keys_tell_all_that_hovering_tells(visit, axe, page_to_walk, width, scheme):
+    page = visit(page_to_walk, width, scheme)
+    hovered = page.evaluate(HOVERED, WALKED)
+    assert [len(texts) for texts in hovered] == [4, 4, 5, 2, 8, 3]
+    assert hovered[0][1] == "plan: 1,507 EUR a week, 1,307 to 1,707" and hovered[5][1] == "B, junction"
+    stops = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if stops and page.locator(".skip:focus").count():  # once around
+            break
+        here = page.evaluate(
+            """kinds => { const e = document.activeElement, all = [...document.querySelectorAll(kinds)];
+            return {at: all.indexOf(e), in: !!e.closest('.lnb-told'), name: e.getAttribute('aria-label'),
+            line: getComputedStyle(e).outlineStyle} }""",
+            WALKED,
+        )
+        stops += [here["at"]] if here["in"] else []
+        if here["at"] < 0:
+            assert page.locator("figure > .lnb-tip:visible").count() == 0
+            continue
+        assert here["line"] == "solid" and here["name"].endswith("The arrow keys read it out.")
+        told = [tip(page)]
+        for _ in hovered[here["at"]][1:]:
+            page.keyboard.press("ArrowRight")
+            told.append(tip(page))
+        assert told == hovered[here["at"]]
+        assert page.locator(".told").count() == 1
+        page.evaluate(axe)
+        assert page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"] == []
+    assert [at for at in stops if at >= 0] == list(range(6))  # each figure is one stop
+    assert stops.count(-1) == 7  # its CSV is another, and the map's fold
+
+
+@pytest.mark.browser
+def test_a_heat_map_is_walked_in_both_directions_and_left_by_escape(visit, page_to_walk):
+    page = visit(page_to_walk)
+    page.locator("ul.heat").focus()
+    page.keyboard.press("ArrowRight")
+    walk = {"ArrowDown": "r2, w1: 4", "ArrowUp": "r0, w1: 3", "End": "r2, w2: 6", "Home": "r0, w0: 1"}
+    for key, text in walk.items():  # the cell between the first two is empty
+        page.keyboard.press(key)
+        assert tip(page) == text
+    page.keyboard.press("ArrowUp")
+    assert tip(page) == "r0, w0: 1"
+    page.keyboard.press("Escape")
+    assert page.locator("figure > .lnb-tip:visible").count() == 0 and page.locator(".told").count() == 0
+    page.locator("ul.heat i").nth(1).click()
+    assert tip(page) == "r0, w1: 3"
+    page.locator("h1").click()
+    assert page.locator("figure > .lnb-tip:visible").count() == 0
+
+
+@pytest.mark.browser
+def test_without_a_script_no_part_of_a_figure_is_a_stop_and_places_are_in_a_fold(visit, page_to_walk):
+    page = visit(page_to_walk, java_script_enabled=False)
+    assert page.locator("figure [tabindex]").count() == 0
+    assert page.get_by_role("img", name="r0, w1: 3").count() == 1  # a screen reader has each cell
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.locator(".lnb-map summary:focus").count():
+            break
+    page.keyboard.press("Enter")
+    assert page.locator(".lnb-map details li").all_inner_texts() == ["A, junction", "B, junction", "C, junction"]
+
+
 @pytest.mark.browser
 def test_the_page_says_the_same_without_a_script(visit, page_of_blocks):
     page = visit(page_of_blocks, java_script_enabled=False)

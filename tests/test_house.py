@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -31,6 +32,12 @@ def tracked() -> list[Path]:
     return [ROOT / name for name in names if name and (ROOT / name).is_file()]
 
 
+@cache
+def tree_of(module: Path) -> ast.Module:
+    """Parse a module, once for all that ask."""
+    return ast.parse(module.read_text(encoding="utf-8"))
+
+
 DOTTED = re.compile(r"(?<![\w.])lepton_nb(?:\.\w+)+")
 
 
@@ -43,7 +50,7 @@ def docstring_ids(tree: ast.AST) -> set[int]:
 def imports_of(module: Path) -> set[str]:
     """Folders of ours that a module imports: relative or absolute, inside a function, or named in a string."""
     found, depth = set(), len(module.relative_to(ROOT / "lepton_nb").parts)
-    tree = ast.parse(module.read_text(encoding="utf-8"))
+    tree = tree_of(module)
     told = docstring_ids(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -80,7 +87,7 @@ def public_names() -> dict[str, list[str]]:
     """Public names of the library, each with the modules that have it."""
     found: dict[str, list[str]] = {}
     for module in MODULES:
-        for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        for node in tree_of(module).body:
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
                 for name in node.value.elts:
                     found.setdefault(name.value, []).append(

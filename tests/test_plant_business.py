@@ -45,10 +45,8 @@ VAN = Product("Van", "L1", 100.0, 10.0, 30_000.0, 3_000.0, 90.0, 0.1, wait=4.0, 
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LEPTON_NB_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+def cache(plant_cache):
+    """Keep the steps where the other files of the plant have theirs."""
 
 
 @pytest.fixture(scope="module")

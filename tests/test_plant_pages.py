@@ -27,7 +27,6 @@ from lepton_nb.cases.manufacturing.study.quality import (
 from lepton_nb.cases.manufacturing.study.shopfloor import line_of_machine, machine_stops
 from lepton_nb.demand.risk import RiskError
 from lepton_nb.workbook.prose import prose_cells, render, unread
-from lepton_nb.workbook.run import run_case
 
 PAGES = Path(__file__).resolve().parent.parent / "nbs" / "cases" / "manufacturing"
 SMALL = Parameters(judged_weeks=8, warm_weeks=8, worlds=20, model="fast")
@@ -35,10 +34,8 @@ NAMES = ["floor", "quality", "data"]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LEPTON_NB_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+def cache(plant_cache):
+    """Keep the steps where the other files of the plant have theirs."""
 
 
 @pytest.fixture(scope="module")
@@ -463,24 +460,18 @@ def test_what_is_assumed_is_told_with_its_value_and_parameter(small, bare):
 # ---- in a browser
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    given = [("judged_weeks", "8"), ("warm_weeks", "8"), ("worlds", "20"), ("model", "fast")]
-    return run_case("manufacturing", given, out=tmp_path_factory.mktemp("run"), progress=False)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("page", NAMES)
-def test_a_page_is_whole_and_fits_a_telephone(run, visit, page):
+def test_a_page_is_whole_and_fits_a_telephone(plant_run, visit, page):
     for width in (390, 1280):
-        seen = visit(run / f"{page}.html", width)
+        seen = visit(plant_run / f"{page}.html", width)
         assert seen.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (page, width)
         assert seen.said == []
-    soup = BeautifulSoup((run / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
+    soup = BeautifulSoup((plant_run / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
     assert not soup.select(".error, .traceback") and "Traceback" not in soup.get_text()
 
 
 @pytest.mark.slow
-def test_results_of_floor_and_quality_are_of_record(run):
-    found = set(json.loads((run / "results.json").read_text(encoding="utf-8"))["results"])
+def test_results_of_floor_and_quality_are_of_record(plant_run):
+    found = set(json.loads((plant_run / "results.json").read_text(encoding="utf-8"))["results"])
     assert {"effectiveness.A1", "risk.Brier", "stops.by_risk", "inspect.stations"} <= found

@@ -32,10 +32,8 @@ SMALL = Parameters(judged_weeks=8, warm_weeks=8, worlds=20, model="fast")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LEPTON_NB_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+def cache(plant_cache):
+    """Keep the steps where the other files of the plant have theirs."""
 
 
 @pytest.fixture(scope="module")
@@ -378,9 +376,8 @@ def test_captions_make_sense(small, bare):
 
 
 @pytest.mark.slow
-def test_the_page_that_decides_is_short_and_whole_and_repeats(tmp_path):
-    given = [("judged_weeks", "8"), ("warm_weeks", "8"), ("worlds", "20"), ("model", "fast")]
-    runs = [run_case("manufacturing", given, out=tmp_path / f"{k}", progress=False, fresh=k > 0) for k in range(2)]
+def test_the_page_that_decides_is_short_and_whole_and_repeats(plant_run, plant_given, tmp_path):
+    runs = [plant_run, run_case("manufacturing", plant_given, out=tmp_path, progress=False, fresh=True)]
     found = [json.loads((run / "results.json").read_text(encoding="utf-8"))["results"] for run in runs]
     assert found[0] == found[1] and len(found[0]) > 20
     soup = BeautifulSoup((runs[0] / "decide.html").read_text(encoding="utf-8"), "html.parser")

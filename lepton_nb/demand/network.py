@@ -26,7 +26,7 @@ def train(
 
     Parameters
     ----------
-    network : 'Network'
+    network : Network
     x : np.ndarray
         features of rows in order of time (R, F)
     y : np.ndarray

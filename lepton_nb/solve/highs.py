@@ -154,7 +154,7 @@ def pass_changes(
 
     Parameters
     ----------
-    highs : 'highspy.Highs'
+    highs : highspy.Highs
     old : Arrays
         what it holds
     new : Arrays

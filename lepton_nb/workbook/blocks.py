@@ -406,7 +406,7 @@ def heat_map(
     rows = []
     for name, line in zip(frame.index, values):
         cells = "".join(
-            f'<i style="--v:{(v - low) / ((high - low) or 1):.2f}" '
+            f'<i role=img style="--v:{(v - low) / ((high - low) or 1):.2f}" '
             f'title="{escape(name)}, {escape(when)}: {escape(number(v))}"></i>'
             if np.isfinite(v)
             else "<i class=none></i>"
@@ -485,7 +485,9 @@ def schematic_map(
         f'aria-label="{escape(title)}: {len(nodes)} places and {len(links)} links">'
         f"{''.join(paths)}{''.join(dots)}</svg>"
     )
-    body = f'<p class="legend">{legend}</p>{drawing}'
+    places = "".join(f"<li>{escape(name)}, {escape(kind)}</li>" for name, kind in zip(nodes["name"], nodes["kind"]))
+    fold = f"<details><summary>Its {len(nodes)} places</summary><ul>{places}</ul></details>"
+    body = f'<p class="legend">{legend}</p>{drawing}{fold}'
     return Block(framed(title, body, caption, links, "lnb-map"), f"{title}: {len(nodes)} places, {len(links)} links.")
 
 # %% ../../nbs/workbook/13_blocks.ipynb #cell-024

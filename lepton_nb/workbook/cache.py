@@ -31,12 +31,16 @@ from .manifest import file_sha256, requirements, sha256
 
 # %% ../../nbs/workbook/12_cache.ipynb #cell-004
 def _source(module: str) -> Path | None:
-    """Find the file of a module; None where it has none."""
-    try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
+    """Find the file of a module without loading it, which `find_spec` does with its package; None where it has none."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None:
         return None
-    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+    bases = [Path(place, *rest) for place in spec.submodule_search_locations or []]
+    found = [path for base in bases for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()]
+    if not rest and spec.origin and spec.origin.endswith(".py"):
+        found = [Path(spec.origin)]
+    return found[0] if found else None
 
 
 @cache  # six steps of a study rest on nearly the same modules

@@ -587,6 +587,11 @@ def _answer(words: list[str], place: dict[str, Any]) -> int:
         return 128 + stopped.args[0] if isinstance(stopped, _Ended) else 130
 
 
+def _make_no_grammars() -> None:
+    """Spare a second: jsonschema makes grammars of web addresses where it can, and nothing here reads them."""
+    sys.modules.setdefault("rfc3987_syntax", None)
+
+
 def main(
     words: list[str] | None = None,
     **place: Any,
@@ -600,6 +605,8 @@ def main(
     **place : Any
         where cases are looked for: module of `run_case`
     """
+    if words is None:  # in a process of our own
+        _make_no_grammars()
     before, output = _catch_signals(), _Output(sys.stdout)
     sys.stdout = output
     try:

@@ -16,13 +16,15 @@ import uuid
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import nbformat
+from typing import TYPE_CHECKING, Any
 
 import lepton_nb
-from .execute import Execution
 from .parameters import CaseParameters, UserError, changed_values, command, to_text
+
+if TYPE_CHECKING:  # a second to load, and every page of a study has the hashes below behind it
+    import nbformat
+
+    from lepton_nb.workbook.execute import Execution
 
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-005
 def sha256(
@@ -86,7 +88,7 @@ def folder_sha256(
 
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-009
 def notebook_sha256(
-    notebook: nbformat.NotebookNode,
+    notebook: "nbformat.NotebookNode",
 ) -> str:
     """Give the hash of the cells: kind, tags and text.
 
@@ -203,7 +205,7 @@ def manifest(
     case: str,
     key: str,
     params: CaseParameters,
-    execution: Execution,
+    execution: "Execution",
     notebook: str,
     code: dict[str, Any],
     data: list[dict],

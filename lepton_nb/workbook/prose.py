@@ -18,7 +18,6 @@ from urllib.parse import quote
 
 # %% ../../nbs/workbook/02_prose.ipynb #cell-004
 import jinja2
-import nbformat
 import numpy as np
 import pandas as pd
 from IPython import get_ipython
@@ -456,6 +455,8 @@ def prose_cells(
     notebook : str | Path
         a page
     """
+    import nbformat  # a second to load, and a page has no use for it
+
     cells = nbformat.read(notebook, 4).cells
     return [c.source.partition("\n")[2] for c in cells if c.cell_type == "code" and c.source.startswith("%%prose")]
 

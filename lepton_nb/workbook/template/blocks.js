@@ -87,6 +87,52 @@
     each(box, ".controls", show);
   });
 
+  /* What hovering tells is told to a keyboard and a finger too: one stop a figure, the arrow keys walk through it. */
+  each(document, "ul.bars, ul.heat, .lnb-map svg", function (box) {
+    var figure = box.closest("figure"), parts = Array.prototype.slice.call(box.querySelectorAll("[title], circle")), at = 0;
+    if (!figure || !parts.length) { return; }
+    var tip = document.createElement("div"), named = box.getAttribute("aria-label") || figure.querySelector(".lnb-title").textContent;
+    tip.className = "lnb-tip";
+    tip.setAttribute("role", "status");
+    figure.classList.add("lnb-told");
+    figure.appendChild(tip);
+    box.setAttribute("tabindex", "0");
+    box.setAttribute("aria-label", named + ". The arrow keys read it out.");
+    function hide() { tip.textContent = ""; parts[at].classList.remove("told"); }
+    function show(which) {
+      hide();
+      at = which;
+      parts[at].classList.add("told");
+      tip.textContent = parts[at].getAttribute("title") || parts[at].textContent;
+      var to = parts[at].getBoundingClientRect(), from = figure.getBoundingClientRect(), under = to.bottom - from.top + 6;
+      tip.style.left = Math.max(0, Math.min(to.left - from.left, from.width - tip.offsetWidth)) + "px";
+      tip.style.top = (to.top - tip.offsetHeight - 6 < 0 ? under : to.top - from.top - tip.offsetHeight - 6) + "px";
+    }
+    function beside(way) {  /* the cell above or below, where rows have several */
+      var row = parts[at].closest("li"), column = Array.prototype.indexOf.call(parts[at].parentNode.children, parts[at]);
+      while (row && (row = way < 0 ? row.previousElementSibling : row.nextElementSibling)) {
+        var next = parts.indexOf(row.querySelector(".cells").children[column]);
+        if (next >= 0) { return next; }
+      }
+      return at;
+    }
+    box.addEventListener("focus", function () { if (box.matches(":focus-visible")) { show(at); } });
+    box.addEventListener("blur", hide);
+    box.addEventListener("click", function (event) {
+      var which = parts.indexOf(event.target.closest("[title], circle"));
+      if (which >= 0) { show(which); }
+    });
+    box.addEventListener("keydown", function (event) {
+      var step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 }[event.key], last = parts.length - 1;
+      if (event.key === "Escape") { hide(); }
+      if (event.key === "Home" || event.key === "End") { step = event.key === "Home" ? -at : last - at; }
+      if (step === undefined) { return; }
+      event.preventDefault();
+      var upright = event.key === "ArrowUp" || event.key === "ArrowDown";
+      show(upright && box.matches(".heat") ? beside(step) : Math.max(0, Math.min(last, at + step)));
+    });
+  });
+
   each(document, "[data-fan]", function (box) {
     var spec = JSON.parse(box.dataset.fan), pick = box.querySelector("[data-pick]"), hover = box.querySelector(".hover");
     var plot = box.querySelector("svg"), last = spec.days.length - 1, at = -1;
