@@ -8,6 +8,8 @@ import importlib
 import inspect
 import pkgutil
 import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +17,8 @@ import pandas as pd
 import pytest
 
 import lepton_nb.allocation
+from lepton_nb.allocation.build_mode import TO_STOCK, ModeTerms, Product
+from lepton_nb.allocation.changeover import OneLine, line_chain
 from lepton_nb.allocation.dynamic import LostSales, capped_base_stock, lattice
 from lepton_nb.allocation.environment import Item, Steady, reset
 from lepton_nb.allocation.floor import Line
@@ -23,15 +27,18 @@ from lepton_nb.allocation.location import Facilities
 from lepton_nb.allocation.lot_problem import LotSizing
 from lepton_nb.allocation.lot_programs import plain_program
 from lepton_nb.allocation.maintenance import WeibullLife
+from lepton_nb.allocation.network import SupplyNetwork
 from lepton_nb.allocation.policy import Book, gain_by_period, run_policy, value_of_information, what_ifs
+from lepton_nb.allocation.rebalancing import BikeStations
+from lepton_nb.allocation.roads import RoadNetwork
+from lepton_nb.allocation.sequencing import Lots
+from lepton_nb.allocation.suppliers import PartNeed, Suppliers, SupplyDraws
 from lepton_nb.business.accuracy import CostLine
 from lepton_nb.business.returns import Investment, Range, Stream
 from lepton_nb.workbook.parameters import UserError
 
-# The checks of these refuse what is no number by table and row; not yet by every parameter of every function.
-LATER = {"build_mode", "changeover", "equilibrium", "network", "paths", "rebalancing", "roads", "sequencing"}
 STEPS = [module.name for module in pkgutil.iter_modules(lepton_nb.allocation.__path__)]
-MODULES = [f"lepton_nb.allocation.{name}" for name in STEPS if name not in LATER]
+MODULES = [f"lepton_nb.allocation.{name}" for name in STEPS]
 MODULES += ["lepton_nb.business.returns", "lepton_nb.business.accuracy"]
 
 PMF = np.array([0.25, 0.5, 0.25])
@@ -64,6 +71,34 @@ STATIONS = pd.DataFrame({"station": ["weld"], "defects": [0.1], "cost": [1.0], "
 FAILS = {"planned": 10.0, "failure": 100.0}
 ASKED = {"asked": np.array([[2.0, 1], [4, 1], [4, 5]]), "per_product": np.ones(2)}
 KIT = ASKED | {"holding": np.ones(2), "shortage": 9.0}
+MADE_TO = {"demand": 9.0, "spread": 2.0, "price": 90.0, "margin": 9.0, "holding": 1.0, "hours": 0.1, "wait": 4.0}
+MADE_TO |= {"lead": 3.0, "growth": 0.5, "variants": 2}
+VAN = Product("Van", "L1", **MADE_TO)
+SET_UP = line_chain(OneLine(demand=((0.5, 0.5),), most=1, late=1))
+PAIR = RoadNetwork(
+    pd.DataFrame({"from": [1, 2], "to": [2, 1], "free_time": 2.0, "capacity": 200.0}),
+    pd.DataFrame({"origin": [1], "destination": [2], "vehicles": [100.0]}),
+)
+ON_PAIR = np.array([100.0, 3.0])
+FOLDER = TemporaryDirectory()
+FILES = {"net": Path(FOLDER.name) / "a_net.tntp", "trips": Path(FOLDER.name) / "a_trips.tntp"}
+FILES["net"].write_text("<END OF METADATA>\n1 2 200 1 2 0.15 4 0 0 1 ;\n2 1 200 1 2 0.15 4 0 0 1 ;\n")
+FILES["trips"].write_text("<END OF METADATA>\nOrigin 1\n 2 : 100.0;\n")
+CHAIN = {"demand": np.array([[[4.0, 8]]]), "supply": np.array([[6.0, 6]]), "lane_cost": np.ones((1, 1, 1))}
+CHAIN |= {"serve_cost": np.ones((1, 1)), "size": np.array([[6.0, 10]]), "fixed": np.array([[5.0, 8]])}
+CHAIN |= {"holding": np.array([0.5])}
+SOURCES = {name: np.ones(2) for name in ("price", "fixed", "extra", "lead", "scatter", "outage")}
+SOURCES |= {"least": np.zeros(2), "capacity": np.array([9.0, 9]), "risk": np.array([0.1, 0.1]), "region": np.zeros(2)}
+NEED = {"demand": 9.0, "short": 40.0, "holding": 0.1, "late": 0.2, "region_risk": 0.1, "days": 91.0}
+DRAWN = {"arrives": np.ones((2, 3)), "timing": np.zeros((2, 3))}
+BUY = {"suppliers": Suppliers(**SOURCES), "need": PartNeed(**NEED)}
+SUPPLIED = BUY | {"draws": SupplyDraws(**DRAWN)}
+DOCKS = BikeStations([[0, 0], [0, 1]], [5, 5], [4, 0])
+RIDERS = {"starts": np.array([[0, 0], [0, 3.0]]), "returns": np.zeros((2, 2))}
+ARCS = {"tail": np.array([0, 1]), "head": np.array([1, 2]), "cost": np.ones(2), "capacity": np.ones(2)}
+BATCH = {"hours": THREE, "family": np.array([0, 0, 1]), "due": THREE, "late_cost": THREE, "setup": np.ones((2, 2))}
+BATCH |= {"setup_cost": np.ones((2, 2)), "begins": 0}
+WEEK = {"lots": Lots(**BATCH)}
 
 
 def same(level: int, cap: int = 3):
@@ -79,6 +114,7 @@ GIVEN = {
     "expected_cost": COSTS | {"probability": PMF, "levels": np.array([0, 1])},
     "check_probability": {"probability": PMF},
     "newsvendor_discrete": COSTS | {"probability": PMF},
+    "normal_loss": {"z": 1.0},
     "base_stock_normal": COSTS | {"mean": 5.0, "deviation": 2.0, "lead_time": 3.0, "level": 20.0},
     "renewal_density": {"probability": PMF, "size": 4},
     "s_S_costs": {"order_cost": 4.0, "cost": THREE, "density": THREE},
@@ -216,6 +252,60 @@ GIVEN = {
     "late_units": {"p": PLAN, "made": MADE},
     "nervousness": {"plans": np.ones((2, 1, 4))},
     "peg_late": {"p": PLAN, "made": MADE, "forecasts": [np.ones((1, 4))] * 4, "frozen": 1},
+    "leaving": {"wait": 4.0, "patience": 6.0},
+    "Product": {"name": "Van", "line": "L1"} | MADE_TO,
+    "ModeTerms": {name: float(value) for name, value in vars(ModeTerms()).items()},
+    "variant_spread": {"product": VAN, "periods": 4.0, "variants": 2},
+    "mode_money": {"product": VAN, "terms": ModeTerms(), "mode": TO_STOCK, "z": 1.0},
+    "play_mode": {"product": VAN, "terms": ModeTerms(), "mode": TO_STOCK, "z": 1.0, "seed": 1}
+    | {"orders": np.full((2, 4), 9.0), "expected": np.full(4, 9.0)},
+    "LineHours": {"regular": 20.0, "overtime": 2.0, "cost": 100.0},
+    "OneLine": {"demand": ((0.5, 0.5), (0.5, 0.5)), "most": 2, "late": 1, "rate": 2, "rate_after": 1}
+    | {"holding": 1.0, "late_cost": 4.0, "setup_cost": 2.0, "lost_cost": 20.0},
+    "best_average": {"chain": SET_UP, "tolerance": 1e-4, "steps": 900},
+    "average_cost": {"chain": SET_UP, "decision": np.ones(3), "tolerance": 1e-4, "steps": 900},
+    "longest_queue": {"chain": SET_UP, "base": 1},
+    "cyclic": {"chain": SET_UP, "base": 1},
+    "learn_line": {"chain": SET_UP, "periods": 9, "lines": 2, "discount": 0.9, "explore": 0.5, "power": 0.9, "seed": 1}
+    | {"start": 1.0},
+    "check_links": {"network": PAIR, "name": "flow", "values": ON_PAIR},
+    "read_tntp": FILES | {"toll_minutes": 0.5, "length_minutes": 0.5},
+    "set_tolls": {"network": PAIR, "toll": ON_PAIR},
+    "all_or_nothing": {"network": PAIR, "cost": ON_PAIR},
+    "relative_gap": {"network": PAIR, "flow": ON_PAIR},
+    "frank_wolfe": {"network": PAIR, "gap": 1e-3, "rounds": 9},
+    "made_town": {"seed": 1, "rows": 3, "columns": 3, "zones": 3, "vehicles": 900.0, "pairs": 4},
+    "marginal_tolls": {"network": PAIR, "flow": ON_PAIR},
+    "user_equilibrium": {"network": PAIR, "gap": 1e-6, "rounds": 9},
+    "path_table": {"network": PAIR, "gap": 1e-6},
+    "fastest_routes": {"network": PAIR, "minutes": ON_PAIR, "start": 1, "ends": [2]},
+    "SupplyNetwork": CHAIN,
+    "plan_network": {"n": SupplyNetwork(**CHAIN), "gap": 1e-3, "time_limit": 9.0},
+    "flow_program": ARCS | {"supply": np.array([1.0, 0, -1])},
+    "BikeStations": {"at": np.array([[0.0, 0], [0, 1]]), "docks": np.array([5, 5]), "bikes": np.array([4, 0])},
+    "rebalance": {"stations": DOCKS, "carry": 0.4, "per_km": 0.3, "value": 3.0, "near": 1, "pieces": 2} | RIDERS,
+    "ride_day": {"stations": DOCKS, "rides": pd.DataFrame({"hour": [0], "start": [0], "end": [1]})}
+    | {"carry": lambda hour, stock: [], "price": (0.4, 0.3, 3.0)},
+    "BikeCity": {"stations": DOCKS, "rates": np.ones((3, 2, 2))},
+    "made_bike_city": {"seed": 1, "stations": 4, "rides": 9.0, "hours": 6},
+    "half_full": {"stations": DOCKS, "low": 0.4, "high": 0.9},
+    "Lots": BATCH,
+    "lot_times": WEEK | {"orders": np.arange(3)},
+    "order_cost": WEEK | {"orders": np.arange(3)},
+    "improve_order": WEEK | {"order": np.arange(3), "steps": 9},
+    "kicked_order": WEEK | {"order": np.arange(3), "kicks": 2, "seed": 1},
+    "exact_order": WEEK | {"start": np.arange(3)},
+    "sequence_bound": WEEK | {"known": 99.0, "rounds": 2, "step": 0.5},
+    "sequence_lots": WEEK | {"exact": 4, "kicks": 2, "rounds": 2, "step": 0.5, "seed": 1},
+    "sequence_table": WEEK | {"order": np.arange(3)},
+    "Suppliers": SOURCES,
+    "PartNeed": NEED,
+    "SupplyDraws": DRAWN,
+    "sample_supply": BUY | {"count": 4, "seed": 1},
+    "sourcing_costs": SUPPLIED | {"shares": np.array([0.5, 0.5]), "sources": np.ones(2)},
+    "split_by_price": BUY | {"parts": (0.7, 0.3)},
+    "best_split": SUPPLIED | {"steps": 2},
+    "choose_suppliers": SUPPLIED | {"gap": 1e-6, "time_limit": 9.0},
     "roll": {"p": LATE_AT_A_PRICE, "horizon": 3, "frozen": 1, "change_cost": 1.0, "time_limit": 9.0, "gap": 0.001},
 }
 NOT_CALLED = {
@@ -235,6 +325,8 @@ MAY_BE_INFINITE = {
     ("replacement_cost", "age"),  # run to failure
     ("limit_cost", "limit"),  # never stop before the end
     *((name, "distance") for name in NO_WAY),  # no way
+    ("SupplyNetwork", "lane_cost"),  # no lane
+    ("flow_program", "capacity"),  # no limit
 }
 # an earlier plan says NaN where it did not reach
 MAY_BE_NAN = {(name, "before") for name in ("cost_step", "earlier_plan", "plain_program", "plan_lots", "rule_plan")}
@@ -242,6 +334,8 @@ RESULTS = {  # made by the library, not by a user
     *("BaseStock", "ReorderPolicy", "Book", "Gain", "Lattice", "Optimum", "ExactCost", "Rule", "Tabulated", "Rollout"),
     *("Learned", "Classifier", "CostLine", "BreakEven", "KitLevels", "Output", "Placement", "Sited", "LotBooks"),
     *("ProductionPlan", "Inspection", "Replacement", "RiskLimit", "Median", "RollingPlan", "Proof"),
+    *("ModeChoice", "LineChain", "AverageCost", "Assignment", "NetworkPlan", "Route", "BikePlan", "BikeDay", "Graph"),
+    *("Sequenced", "SourcingPlan"),
 }
 
 

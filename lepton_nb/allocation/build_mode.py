@@ -15,6 +15,7 @@ import pandas as pd
 import pulp
 from scipy.stats import norm
 
+from .inventory import normal_loss
 from ..solve import solve
 from ..workbook.parameters import UserError
 
@@ -46,6 +47,8 @@ def leaving(
     >>> assert leaving(6.0, 6.0) == 0.5 and leaving(0.0, 6.0) == 0 and leaving(12.0, 6.0) == 1 - 2**-4
     >>> leaving(np.array([1.0, 2, 4, 8]), 6.0).round(3)
     """
+    BuildModeError.require_finite(wait=wait, patience=patience)
+    BuildModeError.require(bool((np.asarray(patience) > 0).all()), f"patience is {patience}; it must be above 0")
     return 1 - 2.0 ** -np.square(np.asarray(wait, float) / patience)
 
 # %% ../../nbs/allocation/15_build_mode.ipynb #cell-009
@@ -92,6 +95,18 @@ class Product:
     lead: float  # periods from building an order for stock to having it there, $L$
     growth: float = 0.5  # of the error with time, $\gamma$
     variants: int = 1  # kinds of it among which orders fall alike, $V$
+
+    def __post_init__(self):
+        """Refuse numbers of which no way of building follows."""
+        numbers = {name: value for name, value in vars(self).items() if name not in ("name", "line")}
+        BuildModeError.require_finite(**{f"{self.name}: {name}": value for name, value in numbers.items()})
+        for name in ("demand", "spread", "price", "hours", "lead", "growth"):
+            BuildModeError.require(numbers[name] > 0, f"{self.name}: {name} is {numbers[name]}; it must be above 0")
+        for name in ("holding", "wait"):
+            BuildModeError.require(numbers[name] >= 0, f"{self.name}: {name} is {numbers[name]}; it must be 0 or more")
+        BuildModeError.require(
+            self.variants >= 1, f"{self.name}: variants is {self.variants}; a product has 1 at least"
+        )
 
 
 @dataclass(frozen=True)
@@ -143,6 +158,16 @@ class ModeTerms:
     stations: int = 4  # most of them
     reserve: float = 1.0  # standard deviations of a period's orders for which hours are kept, built to order
 
+    def __post_init__(self):
+        """Refuse what is no number, and shares that are none."""
+        BuildModeError.require_finite(**vars(self))
+        for name, value in vars(self).items():
+            BuildModeError.require(value >= 0, f"{name} is {value}; it must be 0 or more")
+        for name in ("takes_other", "cut"):
+            value = getattr(self, name)
+            BuildModeError.require(value <= 1, f"{name} is {value}; it is a share, from 0 to 1")
+        BuildModeError.require(self.patience > 0, f"patience is {self.patience}; it must be above 0")
+
 
 def variant_spread(
     product: Product,
@@ -164,6 +189,7 @@ def variant_spread(
     np.ndarray
         pieces
     """
+    BuildModeError.require_finite(periods=periods, variants=variants)
     total = product.spread * np.power(periods, product.growth)
     return np.sqrt((total / variants) ** 2 + product.demand * np.asarray(periods) / variants * (1 - 1 / variants))
 
@@ -172,9 +198,10 @@ TO_STOCK, TO_ORDER, FINISHED_LATE = "to stock", "to order", "finished late"
 _LEVELS = np.linspace(-1.5, 4.0, 56)  # z that are tried
 
 
-def _loss(z: np.ndarray) -> np.ndarray:
-    """Return the expected shortage of a standard normal, G(z)."""
-    return norm.pdf(z) - z * norm.sf(z)
+def _check_mode(mode: str) -> None:
+    """Refuse a way of building that there is not."""
+    ways = (TO_STOCK, TO_ORDER, FINISHED_LATE)
+    BuildModeError.require(mode in ways, f"the way of building is {mode!r}; there are {', '.join(ways)}")
 
 
 def _stock_of(
@@ -201,11 +228,11 @@ def _stock_of(
     )
     level = mean * (product.lead + 1) + z * whole
     z_lead, z_mid = (level - mean * product.lead) / before, (level - mean * (product.lead + 0.5)) / middle
-    empty = variants * (whole * _loss(z) - before * _loss(z_lead))
+    empty = variants * (whole * normal_loss(z) - before * normal_loss(z_lead))
     later = product.lead + old
     return {
         "level": level,
-        "held": variants * middle * (z_mid + _loss(z_mid)),
+        "held": variants * middle * (z_mid + normal_loss(z_mid)),
         "unmet": np.clip(empty / product.demand, 0, 1),
         "old": norm.cdf((level - mean * later) / variant_spread(product, later, variants)),
     }
@@ -227,6 +254,8 @@ def mode_money(
     z : float | np.ndarray, default 0.0
         safety, standard deviations; no matter to order
     """
+    BuildModeError.require_finite(z=z)
+    _check_mode(mode)
     gone = leaving(product.wait, terms.patience)
     none = np.zeros_like(np.asarray(z, float))
     held = {"held": none, "unmet": none, "old": none, "level": none}
@@ -275,7 +304,6 @@ def build_offers(
     """
     rows = []
     for made in products:
-        _check_product(made)
         for mode in (TO_STOCK, TO_ORDER, FINISHED_LATE):
             told = mode_money(made, terms, mode, _LEVELS)
             at = int(np.argmax(told["money"]))
@@ -285,18 +313,6 @@ def build_offers(
                 | row
             )
     return pd.DataFrame(rows)
-
-
-def _check_product(made: Product) -> None:
-    """Refuse numbers of which no way of building follows."""
-    for name in ("demand", "price", "hours", "lead", "growth"):
-        if not getattr(made, name) > 0:
-            raise BuildModeError(f"{made.name}: {name} is {getattr(made, name)}; it must be above 0")
-    for name in ("spread", "holding", "wait"):
-        if not getattr(made, name) >= 0:
-            raise BuildModeError(f"{made.name}: {name} is {getattr(made, name)}; it must be 0 or more")
-    if made.variants < 1:
-        raise BuildModeError(f"{made.name}: variants is {made.variants}; a product has 1 at least")
 
 # %% ../../nbs/allocation/15_build_mode.ipynb #cell-016
 @dataclass(frozen=True)
@@ -407,7 +423,9 @@ def play_mode(
     pd.DataFrame
         a row a period, means over draws: money, lost, held, old, finished
     """
+    _check_mode(mode)
     orders = np.atleast_2d(np.asarray(orders, float))
+    BuildModeError.require_finite(z=z, orders=orders, seed=seed, expected=0.0 if expected is None else expected)
     expected = np.full(orders.shape[1], product.demand) if expected is None else np.asarray(expected, float)
     gone = leaving(product.wait, terms.patience)
     if mode == TO_ORDER:
@@ -468,6 +486,12 @@ class LineHours:
     regular: float  # hours, $H$
     overtime: float = 0.0  # most hours of it, $O$
     cost: float = 0.0  # money an hour of overtime, $g$
+
+    def __post_init__(self):
+        """Refuse what is no number, and hours below 0."""
+        BuildModeError.require_finite(**vars(self))
+        for name, value in vars(self).items():
+            BuildModeError.require(value >= 0, f"{name} is {value}; it must be 0 or more")
 
 
 @dataclass(frozen=True)

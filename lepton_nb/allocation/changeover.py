@@ -210,6 +210,7 @@ def average_cost(
     >>> costs = [average_cost(tiny, np.array(policy)).high for policy in product(range(2), repeat=3)]
     >>> assert np.isclose(best_average(tiny).cost, min(costs), atol=1e-5)
     """
+    ChangeoverError.require_finite(decision=decision, tolerance=tolerance, steps=steps)
     decision, actions = np.asarray(decision), chain.mean_cost.shape[1]
     fits = decision.shape == chain.setup.shape and np.isin(decision, range(actions)).all()
     states = len(chain.setup)
@@ -219,6 +220,7 @@ def average_cost(
 # %% ../../nbs/allocation/16_changeover.ipynb #cell-016
 def longest_queue(chain: LineChain, base: int) -> np.ndarray:
     """Run the model with least in stock if it is below the base stock; the one set up for where equal."""
+    ChangeoverError.require_finite(base=base)
     own = np.arange(chain.stock.shape[1]) == chain.setup[:, None]
     least = (chain.stock - 0.5 * own).argmin(1)
     return np.where(chain.stock.min(1) < base, least + 1, 0)
@@ -226,6 +228,7 @@ def longest_queue(chain: LineChain, base: int) -> np.ndarray:
 
 def cyclic(chain: LineChain, base: int) -> np.ndarray:
     """Go on until the base stock is reached, then take the next model in turn that is below it."""
+    ChangeoverError.require_finite(base=base)
     models, decision = chain.stock.shape[1], np.zeros(len(chain.setup), int)
     for turn in range(models - 1, -1, -1):
         model = (chain.setup + turn) % models
@@ -258,6 +261,7 @@ def learn_line(
     discount: float = 0.97,
     explore: float = 0.5,
     power: float = 0.9,
+    start: float = 0.0,
     seed: int = 0,
 ) -> np.ndarray:
     """Learn what to run from simulated periods alone.
@@ -274,19 +278,30 @@ def learn_line(
         share of random decisions
     power : float, default 0.9
         steps shrink as visits to the minus this
+    start : float, default 0.0
+        money a period that every decision is taken to cost before it is tried
     seed : int, default 0
 
     Returns
     -------
     np.ndarray
         decision of each state (X)
+
+    Examples
+    --------
+    >>> failed = learn_line(three, 1000, power=0.6, seed=8)
+    >>> worst = np.flatnonzero((three.stock == -2).all(1) & (failed == 0))
+    >>> assert len(worst) and np.isclose(average_cost(three, failed, steps=3000).high, three.mean_cost[worst[0], 0])
+    >>> mended = learn_line(three, 1000, power=0.6, start=known, seed=8)
+    >>> assert (mended[worst] > 0).all()
+    >>> f"resting with all late costs {three.mean_cost[worst[0], 0]:.0f} a period; the optimum is {least:.1f}"
     """
     ChangeoverError.require_finite(
-        periods=periods, lines=lines, discount=discount, explore=explore, power=power, seed=seed
+        periods=periods, lines=lines, discount=discount, explore=explore, power=power, start=start, seed=seed
     )
     ChangeoverError.require(0 < discount < 1 and 0 < explore <= 1, "discount and explore must lie between 0 and 1")
     rng, actions = np.random.default_rng(seed), chain.mean_cost.shape[1]
-    table = np.zeros((len(chain.setup), actions))
+    table = np.full((len(chain.setup), actions), start / (1 - discount))
     flat, visits = table.ravel(), np.zeros(table.size)
     state = rng.integers(0, len(chain.setup), lines)
     for _ in range(periods):

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.sparse.csgraph import dijkstra
 
-from .roads import RoadNetwork
+from .roads import RoadError, RoadNetwork, check_links
 
 # %% ../../nbs/allocation/17_equilibrium.ipynb #cell-009
 def all_or_nothing(
@@ -35,6 +35,7 @@ def all_or_nothing(
     tuple[np.ndarray, float]
         vehicles per hour (A,); vehicle minutes that they cost
     """
+    check_links(network, "cost", cost)
     g = network.graph
     starts, row = np.unique(g.origin, return_inverse=True)
     distance, before = dijkstra(g.matrix(cost), indices=starts, return_predecessors=True)
@@ -73,6 +74,7 @@ def relative_gap(
     >>> wrong = np.array([6.0, 0, 0, 6, 6])  # all over the bridge: 60 + 16 + 60 minutes, and the wide roads 50 + 60
     >>> assert np.isclose(relative_gap(with_bridge, wrong), 1 - 110 / 136)
     """
+    check_links(network, "flow", flow)
     cost = network.cost(flow)
     return 1 - all_or_nothing(network, cost)[1] / float(flow @ cost)
 
@@ -138,6 +140,8 @@ def frank_wolfe(
     >>> assert np.isclose(frank_wolfe(without).total_time / 6, 83)
     >>> bridge.table()
     """
+    RoadError.require_finite(gap=gap, rounds=rounds)
+    RoadError.require(rounds >= 1, f"rounds is {rounds}; it must be 1 at least")
     flow, gaps = all_or_nothing(network, network.cost(np.zeros(len(network.links))))[0], []
     for _ in range(rounds):
         cost = network.cost(flow)
@@ -205,6 +209,10 @@ def made_town(
     tuple[RoadNetwork, pd.DataFrame]
         roads; node, x, y (km)
     """
+    numbers = {"rows": rows, "columns": columns, "zones": zones, "vehicles": vehicles, "pairs": pairs or 1}
+    RoadError.require_finite(seed=seed, **numbers)
+    RoadError.require(min(numbers.values()) > 0, f"{min(numbers, key=numbers.get)} must be above 0")
+    RoadError.require(zones <= rows * columns, f"{zones} zones are too many for {rows * columns} crossings")
     rng = np.random.default_rng(seed)
     crossing = np.arange(rows * columns).reshape(rows, columns)
     at = 0.4 * (np.argwhere(crossing >= 0)[:, ::-1] + rng.uniform(-0.3, 0.3, (rows * columns, 2)))
@@ -277,6 +285,7 @@ def marginal_tolls(
     np.ndarray
         minutes, of the links (A,)
     """
+    check_links(network, "flow", flow)
     return flow * network.slope(flow)
 
 

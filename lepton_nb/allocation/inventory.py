@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['InventoryError', 'economic_order_quantity', 'critical_ratio', 'newsvendor_normal', 'expected_cost',
-           'check_probability', 'newsvendor_discrete', 'BaseStock', 'base_stock_normal', 'renewal_density', 's_S_costs',
-           'ReorderPolicy', 's_S_policy']
+           'check_probability', 'newsvendor_discrete', 'BaseStock', 'normal_loss', 'base_stock_normal',
+           'renewal_density', 's_S_costs', 'ReorderPolicy', 's_S_policy']
 
 # %% ../../nbs/allocation/01_inventory.ipynb #cell-003
 from dataclasses import dataclass
@@ -235,6 +235,18 @@ class BaseStock:
     cost: float  # expected money per period
 
 
+def normal_loss(z: np.ndarray | float) -> np.ndarray | float:
+    """Return what a standard normal demand exceeds a level by in the mean.
+
+    Parameters
+    ----------
+    z : np.ndarray | float
+        standard deviations, $G(z)$
+    """
+    InventoryError.require_finite(z=z)
+    return norm.pdf(z) - z * norm.sf(z)
+
+
 def base_stock_normal(
     holding_cost: float,
     stockout_cost: float,
@@ -272,9 +284,9 @@ def base_stock_normal(
     if level is None:
         level = newsvendor_normal(holding_cost, stockout_cost, wait, spread)[0]
     z = (level - wait) / spread
-    short = spread * (norm.pdf(z) - z * norm.sf(z))  # expected units short, E (D - S)^+
+    short = spread * normal_loss(z)  # expected units short, E (D - S)^+
     before = deviation * np.sqrt(lead_time)  # already short before the last period
-    earlier = before * (norm.pdf(y := (level - mean * lead_time) / before) - y * norm.sf(y)) if before > 0 else 0.0
+    earlier = before * normal_loss((level - mean * lead_time) / before) if before > 0 else 0.0
     return BaseStock(
         float(level),
         float(level - wait),

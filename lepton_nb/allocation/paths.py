@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.sparse.csgraph import dijkstra
 
 from .equilibrium import Assignment
-from .roads import RoadError, RoadNetwork
+from .roads import RoadError, RoadNetwork, check_links
 from ..solve.compiled import compiled, inlined
 
 # %% ../../nbs/allocation/18_paths.ipynb #cell-006
@@ -358,6 +358,12 @@ def _streets_of(network: RoadNetwork) -> tuple[_Streets, _Trips]:
     return streets, _Trips(g.origin.astype(np.int64), g.destination.astype(np.int64), g.demand)
 
 
+def _check_effort(gap: float, rounds: int) -> None:
+    """Refuse a gap and rounds that never end, or never begin."""
+    RoadError.require_finite(gap=gap, rounds=rounds)
+    RoadError.require(gap >= 0 and rounds >= 1, f"gap is {gap} and rounds {rounds}; they must be at least 0 and 1")
+
+
 def user_equilibrium(
     network: RoadNetwork,
     gap: float = 1e-10,
@@ -381,7 +387,7 @@ def user_equilibrium(
     >>> saved = (exact.total_time - best.total_time) / 60
     >>> f"price of anarchy {price_of_anarchy(exact, best):.4f}: tolls save {saved:.0f} vehicle hours an hour"
     """
-    RoadError.require(gap >= 0 and rounds >= 1, f"gap is {gap} and rounds {rounds}; they must be at least 0 and 1")
+    _check_effort(gap, rounds)
     _, flow, gaps = _project(*_streets_of(network), float(gap), int(rounds))
     return Assignment(network, flow, gaps)
 
@@ -403,6 +409,7 @@ def path_table(
     pd.DataFrame
         origin, destination, path (nodes in order), vehicles, minutes
     """
+    _check_effort(gap, 1000)
     paths, flow, _ = _project(*_streets_of(network), float(gap), 1000)
     g, cost, rows = network.graph, network.cost(flow), []
     pair = np.repeat(np.arange(len(g.demand)), np.diff(paths.of_pair))
@@ -465,10 +472,8 @@ def fastest_routes(
         nodes
     """
     g, minutes = network.graph, np.asarray(minutes, float)
-    RoadError.require(
-        minutes.shape == g.tail.shape and bool((np.isfinite(minutes) & (minutes > 0)).all()),
-        f"minutes has shape {minutes.shape}; {len(g.tail)} links need one number each, all above 0",
-    )
+    check_links(network, "minutes", minutes)
+    RoadError.require(bool((minutes > 0).all()), f"minutes has an entry of {minutes.min():g}; all must be above 0")
     place = {node: i for i, node in enumerate(g.nodes[: len(g.nodes) - len(network.no_through)])}
     leaves = dict(zip(g.nodes, range(len(g.nodes))))  # the double of a node, where it has one
     unknown = [node for node in [start, *ends] if node not in place]

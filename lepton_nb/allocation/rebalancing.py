@@ -53,7 +53,9 @@ def flow_program(
     >>> assert answer.objective == 10 and answer.x.tolist() == [3, 3, 1, 1]
     """
     A, N = len(tail), len(supply)
-    FlowError.require_finite(cost=cost, supply=supply)
+    FlowError.require_finite(tail=tail, head=head, cost=cost, supply=supply)
+    for name, nodes in (("tail", tail), ("head", head)):
+        FlowError.require(bool(np.isin(nodes, range(N)).all()), f"{name} names a node that is none of 0 to {N - 1}")
     FlowError.require(
         bool((np.asarray(capacity) >= 0).all()), "capacity must be 0 or more for each arc, inf where there is no limit"
     )
@@ -210,6 +212,8 @@ def rebalance(
     ...     assert np.isclose(plan.expected, money) and plan.moves.to_numpy().tolist() == [[0, 0, 1, moved]]
     >>> plan.moves
     """
+    FlowError.require_finite(carry=carry, per_km=per_km, value=value, near=near, pieces=pieces)
+    FlowError.require(near >= 1 and pieces >= 1, f"near is {near} and pieces {pieces}; both must be 1 at least")
     starts, returns = np.asarray(starts, float), np.asarray(returns, float)
     S, T = _check_rides(stations, starts, returns)
     goes, comes = _whole(starts), _whole(returns)
@@ -344,6 +348,7 @@ def ride_day(
     >>> tuned = grid[int(np.argmin(spent))]
     >>> tuned
     """
+    FlowError.require_finite(price=price)
     far, docks = stations.far(), stations.docks.astype(int)
     order, stock = np.argsort(far, axis=1, kind="stable"), stations.bikes.astype(int).copy()
     hours, S = int(rides["hour"].max()) + 1, len(docks)
@@ -381,6 +386,11 @@ class BikeCity:
 
     stations: BikeStations
     rates: np.ndarray  # rides in the mean, of each hour, start and end (T, S, S)
+
+    def __post_init__(self):
+        """Refuse rates that are no number or below 0."""
+        FlowError.require_finite(rates=self.rates)
+        FlowError.require(bool((np.asarray(self.rates) >= 0).all()), "rates has an entry below 0")
 
     def expected(self) -> tuple[np.ndarray, np.ndarray]:  # (S, T) each
         """Return the starts and returns of each station and hour."""
@@ -420,6 +430,7 @@ def made_bike_city(
     >>> tuned = grid[int(np.argmin(spent))]
     >>> tuned
     """
+    FlowError.require_finite(seed=seed, stations=stations, rides=rides, hours=hours)
     rng = np.random.default_rng(seed)
     at = rng.normal(0, 1.6 * np.sqrt(stations / 60), (stations, 2))
     centre = np.exp(-np.hypot(*at.T) / np.sqrt(stations / 60))
@@ -463,6 +474,7 @@ def half_full(
     >>> tuned = grid[int(np.argmin(spent))]
     >>> tuned
     """
+    FlowError.require_finite(low=low, high=high)
     far, docks = stations.far(), stations.docks
 
     def carry(hour: int, stock: np.ndarray) -> list[tuple[int, int, int]]:

@@ -204,6 +204,7 @@ def improve_order(
     np.ndarray
         (n,)
     """
+    SequenceError.require_finite(steps=steps)
     order, moves = _checked_orders(lots, order), _moves(len(lots))
     cost = float(_cost(lots, order))
     for _ in range(steps if len(moves) else 0):
@@ -552,7 +553,7 @@ def sequence_lots(
     >>> assert np.isclose(shown["end"].iloc[-1], shown["change-over"].sum() + week.hours.sum())
     >>> shown
     """
-    SequenceError.require_finite(exact=exact, rounds=rounds)
+    SequenceError.require_finite(exact=exact, kicks=kicks, rounds=rounds, step=1.0 if step is None else step, seed=seed)
     order = improve_order(lots, batch_by_class(lots))
     if len(lots) <= min(exact, _MOST_EXACT):
         return exact_order(lots, order)
