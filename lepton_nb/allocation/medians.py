@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['median_program', 'greedy_median', 'interchange', 'Median', 'p_median', 'covering_program', 'greedy_cover',
-           'centre_program', 'greedy_centre', 'read_pmed']
+           'greedy_capacitated', 'centre_program', 'greedy_centre', 'read_pmed']
 
 # %% ../../nbs/allocation/10_medians.ipynb #cell-003
 from collections.abc import Sequence
@@ -23,8 +23,9 @@ def median_program(
     p: int,
     weight: np.ndarray | None = None,
     kept: Sequence[int] = (),
+    capacity: np.ndarray | None = None,
 ) -> pulp.LpProblem:
-    """State the p-median in PuLP, for small maps.
+    """State the p-median in PuLP, for small maps; with capacities a customer may be served in parts.
 
     Parameters
     ----------
@@ -36,6 +37,8 @@ def median_program(
         of the customers (J,), $w_j$; all 1 if None
     kept : Sequence[int], default ()
         sites that stand and stay
+    capacity : np.ndarray | None, default None
+        weight that a site serves at most (I,), $s_i$; no limit if None
 
     Examples
     --------
@@ -57,6 +60,11 @@ def median_program(
         problem += pulp.lpSum(x[j].values()) == 1, f"served_{j}"
         for i in ways[j]:
             problem += x[j][i] <= y[i], f"only_from_an_open_site_{j}_{i}"
+    if capacity is not None:
+        room = _check_capacity(capacity, p, weight, kept, len(sites))
+        for i in sites:
+            served = pulp.lpSum(weight[j] * x[j][i] for j in customers if i in x[j])
+            problem += served <= room[i] * y[i], f"capacity_{i}"
     return problem
 
 # %% ../../nbs/allocation/10_medians.ipynb #cell-007
@@ -81,6 +89,23 @@ def _check_map(
     LocationError.require(not wrong, f"kept names site {wrong[:1]}; sites are numbered 0 to {sites - 1}")
     LocationError.require(len(set(kept)) <= p, f"{len(set(kept))} sites are kept, but p is {p}")
     return distance, weight
+
+
+def _check_capacity(capacity: np.ndarray, p: int, weight: np.ndarray, kept: Sequence[int], sites: int) -> np.ndarray:
+    """Return capacities as an array; raise LocationError where p sites cannot hold everybody."""
+    LocationError.require_finite(capacity=capacity)
+    room = np.asarray(capacity, float)
+    LocationError.require(
+        room.shape == (sites,) and bool((room >= 0).all()),
+        f"capacity has shape {room.shape}; {sites} places need one each, none below 0",
+    )
+    free = np.sort(np.delete(room, list(set(kept))))[::-1]
+    most = room[list(set(kept))].sum() + free[: p - len(set(kept))].sum()
+    LocationError.require(
+        most >= weight.sum() * (1 - 1e-12),
+        f"{p} sites hold {most:g} at most, and the customers weigh {weight.sum():g}; raise p or the capacities",
+    )
+    return room
 
 # %% ../../nbs/allocation/10_medians.ipynb #cell-011
 def greedy_median(
@@ -458,6 +483,7 @@ def greedy_cover(
     radius: float,
     p: int | None = None,
     weight: np.ndarray | None = None,
+    kept: Sequence[int] = (),
 ) -> list[int]:
     """Open the site that covers most of what is not covered yet, one after the other.
 
@@ -470,25 +496,18 @@ def greedy_cover(
         sites to open; until everybody is covered if None
     weight : np.ndarray | None, default None
         (J,)
+    kept : Sequence[int], default ()
+        sites that stand and stay
 
     Returns
     -------
     list[int]
-        sites
-
-    Examples
-    --------
-    >>> assert solve(covering_program(road, 2)).objective == 3 == len(greedy_cover(road, 2))
-    >>> assert solve(covering_program(road, 2, p=2)).objective == 5
-    >>> assert solve(covering_program(road, 1, p=1, weight=[1, 1, 1, 5, 1, 1, 1])).objective == 6
-    >>> nine = np.ones((6, 3))  # greedy takes the site that covers four and then needs both others
-    >>> nine[[0, 1, 2], 1] = nine[[3, 4, 5], 2] = nine[[0, 1, 3, 4], 0] = 0
-    >>> assert solve(covering_program(nine, 0)).objective == 2 and len(greedy_cover(nine, 0)) == 3
-    >>> greedy_cover(nine, 0)
+        sites, those that stand first
     """
     LocationError.require_finite(radius=radius)
-    distance, weight = _check_map(distance, distance.shape[1] if p is None else p, weight, ())
-    near, open_, left = distance <= radius, [], np.ones(len(distance), bool)
+    distance, weight = _check_map(distance, distance.shape[1] if p is None else p, weight, kept)
+    near, open_ = distance <= radius, list(dict.fromkeys(kept))
+    left = ~near[:, open_].any(axis=1)
     while len(open_) < (distance.shape[1] if p is None else p) and (p is not None or left.any()):
         worth = (weight * left) @ near if p is not None else left.astype(float) @ near
         worth[open_] = -1
@@ -496,6 +515,58 @@ def greedy_cover(
         open_.append(int(worth.argmax()))
         left &= ~near[:, open_[-1]]
     return open_
+
+# %% ../../nbs/allocation/10_medians.ipynb #da0ed646
+def greedy_capacitated(
+    distance: np.ndarray,
+    p: int,
+    capacity: np.ndarray,
+    weight: np.ndarray | None = None,
+    kept: Sequence[int] = (),
+) -> tuple[np.ndarray, np.ndarray]:
+    """Open sites one after the other and serve whole customers, those with most to lose first.
+
+    Parameters
+    ----------
+    distance : np.ndarray
+        of customers to sites (J, I); inf where there is no way
+    p : int
+    capacity : np.ndarray
+        weight that a site serves at most (I,)
+    weight : np.ndarray | None, default None
+        of the customers (J,); all 1 if None
+    kept : Sequence[int], default ()
+        sites that stand and stay
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        sites (p,); site of each customer (J,)
+    """
+    distance, weight = _check_map(distance, p, weight, kept)
+    room = _check_capacity(capacity, p, weight, kept, distance.shape[1]).copy()
+    chosen = greedy_median(_finite(distance * weight[:, None]), p, kept)
+    while room[chosen].sum() < weight.sum():
+        swapped = np.array([np.inf if i in kept else room[i] for i in chosen]).argmin()
+        chosen[swapped] = max(np.setdiff1d(np.arange(len(room)), chosen), key=lambda i: room[i])
+    assigned, left = np.full(len(distance), -1), set(range(len(distance)))
+    while left:
+        regret = {j: _regret(distance[j, chosen], room[chosen] >= weight[j], weight[j]) for j in left}
+        j = max(regret, key=lambda one: (regret[one], weight[one]))
+        fits = chosen[(room[chosen] >= weight[j]) & np.isfinite(distance[j, chosen])]
+        LocationError.require(
+            len(fits) > 0, f"the greedy plan finds no room for customer {j}; solve median_program, which may split it"
+        )
+        assigned[j] = fits[distance[j, fits].argmin()]
+        room[assigned[j]] -= weight[j]
+        left.remove(j)
+    return np.sort(chosen), assigned
+
+
+def _regret(way: np.ndarray, fits: np.ndarray, weight: float) -> float:
+    """Return what a customer loses if the nearest site with room is taken."""
+    ways = np.sort(way[fits & np.isfinite(way)])
+    return np.inf if len(ways) < 2 else float(weight * (ways[1] - ways[0]))
 
 # %% ../../nbs/allocation/10_medians.ipynb #cell-033
 def centre_program(
@@ -519,6 +590,8 @@ def centre_program(
     >>> radii = np.array([solve(centre_program(road, p)).objective for p in (1, 2, 3)])
     >>> rule = np.array([road[:, greedy_centre(road, p)].min(1).max() for p in (1, 2, 3)])
     >>> assert np.allclose(radii, [7, 5, 1]) and (rule >= radii - 1e-9).all() and (rule <= 2 * radii).all()
+    >>> stay = solve(centre_program(road, 2, kept=[0])).objective  # with the house at 0 kept, 7 km from 6 to 13 or 5 to 7
+    >>> assert stay == 6 and road[:, greedy_centre(road, 2, kept=[0])].min(1).max() >= stay
     >>> radii, rule
     """
     distance, _ = _check_map(distance, p, None, kept)
@@ -535,6 +608,7 @@ def centre_program(
 def greedy_centre(
     distance: np.ndarray,
     p: int,
+    kept: Sequence[int] = (),
 ) -> list[int]:
     """Open a site nearest to whoever is farthest, one after the other.
 
@@ -543,21 +617,25 @@ def greedy_centre(
     distance : np.ndarray
         of customers to sites (J, I); inf where there is no way
     p : int
+    kept : Sequence[int], default ()
+        sites that stand and stay
 
     Returns
     -------
     list[int]
-        sites
+        sites, those that stand first
 
     Examples
     --------
     >>> radii = np.array([solve(centre_program(road, p)).objective for p in (1, 2, 3)])
     >>> rule = np.array([road[:, greedy_centre(road, p)].min(1).max() for p in (1, 2, 3)])
     >>> assert np.allclose(radii, [7, 5, 1]) and (rule >= radii - 1e-9).all() and (rule <= 2 * radii).all()
+    >>> stay = solve(centre_program(road, 2, kept=[0])).objective  # with the house at 0 kept, 7 km from 6 to 13 or 5 to 7
+    >>> assert stay == 6 and road[:, greedy_centre(road, 2, kept=[0])].min(1).max() >= stay
     >>> radii, rule
     """
-    distance, _ = _check_map(distance, p, None, ())
-    open_ = [int(distance.max(axis=0).argmin())]
+    distance, _ = _check_map(distance, p, None, kept)
+    open_ = list(dict.fromkeys(kept)) or [int(distance.max(axis=0).argmin())]
     while len(open_) < p:
         far = int(distance[:, open_].min(axis=1).argmax())
         order = np.argsort(distance[far], kind="stable")
