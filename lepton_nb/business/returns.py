@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['ReturnError', 'npv', 'irr', 'per_month', 'payback', 'Stream', 'in_steps', 'shared_part', 'Estimate', 'gain_table',
            'gain_bounds', 'resample_means', 'adoption', 'Investment', 'monthly_flows', 'present_value', 'cash_flows',
-           'appraise', 'needed_gain', 'Range', 'tornado', 'monte_carlo', 'chances', 'carried_by', 'money_by_month']
+           'appraise', 'needed_gain', 'Range', 'usual_ranges', 'tornado', 'monte_carlo', 'chances', 'carried_by',
+           'money_by_month']
 
 # %% ../../nbs/business/01_returns.ipynb #cell-003
 from collections.abc import Mapping, Sequence
@@ -712,6 +713,34 @@ class Range:
         return np.where(
             u < turn, self.low + width * np.sqrt(u * turn), self.high - width * np.sqrt((1 - u) * (1 - turn))
         )
+
+# %% ../../nbs/business/01_returns.ipynb #usual-ranges
+def usual_ranges(
+    venture: Investment,
+) -> dict[str, Range]:
+    """Return how far each judgement behind an investment may be off, where nobody says.
+
+    Returns
+    -------
+    dict[str, Range]
+        field of the investment -> what it may be
+
+    Examples
+    --------
+    >>> usual = usual_ranges(Investment(40_000.0, 12_000.0, 700.0, reach=0.9, fade=0.05))
+    >>> assert usual["build_months"] == Range(2, 3, 9) and usual["half"] == Range(1, 3, 12)
+    >>> assert usual["fade"] == Range(0, 0.05, 0.2) and usual["reach"].likely == 0.9
+    >>> usual["build"]
+    """
+    months, half, reach = venture.build_months, venture.half, venture.reach
+    return {
+        "build": Range(0.8 * venture.build, venture.build, 1.75 * venture.build),
+        "running": Range(0.8 * venture.running, venture.running, 1.6 * venture.running),
+        "build_months": Range(months * 2 / 3, months, 3 * months),
+        "half": Range(half / 3, half, 4 * half),
+        "reach": Range(reach * 2 / 3, reach, min(reach + 0.1, 1.0)),
+        "fade": Range(0, venture.fade, min(4 * venture.fade, 0.99)),
+    }
 
 # %% ../../nbs/business/01_returns.ipynb #cell-043
 def tornado(

@@ -68,6 +68,11 @@ class Dataset:
     truth: Any = None  # what the simulation knows and a chain would not; None for real data
     stated: dict[str, float] = field(default_factory=dict)  # numbers that stand in no table, by the case's parameter
 
+    @property
+    def kind(self) -> str:
+        """Whose data these are: simulated, public or own."""
+        return "simulated" if self.truth is not None else "public" if self.name.startswith("public") else "own"
+
 # %% ../../nbs/data/07_catalog.ipynb #996ad8f5
 @dataclass(frozen=True)
 class File:

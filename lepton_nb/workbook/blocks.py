@@ -431,6 +431,7 @@ def schematic_map(
     title: str,
     caption: str,
     width: int = 1000,
+    order: Sequence[str] = (),
 ) -> Block:
     """Draw places and links without a background.
 
@@ -444,6 +445,8 @@ def schematic_map(
     caption : str
     width : int, default 1000
         of the drawing's grid
+    order : Sequence[str], default ()
+        kinds in the order of colours; others follow as they occur
 
     Examples
     --------
@@ -464,7 +467,8 @@ def schematic_map(
     lost = sorted({*links["start"], *links["end"]} - place.keys())
     if lost:
         raise ValueError(f"links: {lost[0]!r} is no node ({len(lost)} such names); add it to nodes")
-    order = list(dict.fromkeys([*links["kind"], *nodes["kind"]]))
+    used = {*links["kind"], *nodes["kind"]}
+    order = list(dict.fromkeys([*order, *links["kind"], *nodes["kind"]]))
     paths = [
         f'<path class="k{1 + order.index(kind) % 6}" d="'
         + "".join(
@@ -479,7 +483,9 @@ def schematic_map(
         for name, kind in zip(nodes["name"], nodes["kind"])
     ]
     tall = max(point[1] for point in place.values())
-    legend = "".join(f'<span class="k{1 + i % 6}">{escape(kind)}</span>' for i, kind in enumerate(order))
+    legend = "".join(
+        f'<span class="k{1 + i % 6}">{escape(kind)}</span>' for i, kind in enumerate(order) if kind in used
+    )
     drawing = (
         f'<svg viewBox="{-width // 40} {-width // 40} {width + width // 20} {tall + width // 20}" role="img" '
         f'aria-label="{escape(title)}: {len(nodes)} places and {len(links)} links">'

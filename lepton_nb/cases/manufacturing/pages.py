@@ -21,7 +21,14 @@ from ...business.returns import cash_flows
 from .study.decision import BOOK, FORMULA, JOINT, LEAST, TODAY, way_in_words
 from .study.whole import Study
 from ...workbook.blocks import Assumption
-from ...workbook.controls import Fans, Slider
+from lepton_nb.workbook.controls import (
+    Fans,
+    Slider,
+    investment_labels,
+    investment_sliders,
+    payback_caption,
+    payback_verdict,
+)
 from ...workbook.figures import PALETTE, Figure, label_points
 from ...workbook.prose import day, earns, money, percent, plural, render
 
@@ -273,47 +280,14 @@ def orders_read(s: Study) -> str:
     return f"{first}, between {low:,.0f} and {high:,.0f} in nine weeks of ten."
 
 
-_PLANT_FIELDS = {
-    "build": "cost of building",
-    "running": "cost of running a year",
-    "build_months": "months to build",
-    "half": "months until half the call-offs follow",
-    "reach": "share of call-offs that follow in the end",
-    "fade": "share of the gain lost each year",
-    "weekly_gain": "gain a week",
-}
-
-
 def plan_sliders(s: Study) -> list[Slider]:
     """Offer every judgement behind the return."""
-    now, currency = s.returns.sliders, s.known.data.currency
-    tops = {
-        name: 10.0 ** max(1, np.ceil(np.log10(max(2 * abs(now[name]), 1))))
-        for name in ("weekly_gain", "build", "running")
-    }
-    top = tops["weekly_gain"]
-    spans = {
-        "weekly_gain": (currency, -top * (now["weekly_gain"] < 0), top, top / 10_000),
-        "build": (currency, 0, tops["build"], tops["build"] / 1000),
-        "running": (currency, 0, tops["running"], tops["running"] / 1000),
-        "build_months": ("months", 0, 18, 0.5),
-        "half": ("months", 0, 24, 0.5),
-        "reach": ("", 0, 1, 0.01),
-        "fade": ("", 0, 0.5, 0.01),
-    }
-    return [Slider(name, _PLANT_FIELDS[name], *span) for name, span in spans.items()]
+    return investment_sliders(s.returns.sliders, s.known.data.currency, "call-offs")
 
 
 def plan_flows(s: Study) -> pd.DataFrame:
     """Lay out the money so far by month, every number at its likely value."""
     return cash_flows(replace(s.returns.venture, **s.returns.sliders))[["month", "cumulated"]]
-
-
-def _pays_back(months: float) -> str:
-    """Say when it pays back."""
-    if not np.isfinite(months):
-        return "does not pay back"
-    return f"pays back in month {np.ceil(months):.0f}" if months > 0 else "pays back at once"
 
 
 def plan_verdict(s: Study) -> str:
@@ -329,19 +303,13 @@ def plan_verdict(s: Study) -> str:
     >>> assert moved_costs(s)[0] == s.decision.figures["hours at a stand"][s.decision.zero]
     >>> plan_answer(s), plan_verdict(s), plan_against(s), plan_steps(s)
     """
-    likely, years = s.returns.likely, s.params.years
-    told, pays = plural(years, "year"), _pays_back(likely["discounted_payback_months"])
-    pays = pays if "not" not in pays else f"{pays} in {told}"
-    verb = "is" if years == 1 else "are"
-    said = f"{pays[:1].upper()}{pays[1:]}; {told} {verb} worth {likely['npv']:,.0f} {s.known.data.currency}."
-    return said.replace("-", "−")
+    likely = s.returns.likely
+    return payback_verdict(likely["discounted_payback_months"], likely["npv"], s.params.years, s.known.data.currency)
 
 
 def plan_payback_read(s: Study) -> str:
     """Read the figure of the return."""
-    middle = _pays_back(s.returns.chance["payback_months"])
-    likely = f"Every number at its likely value; in the middle of all draws it {middle}."
-    return f"{likely} Move a slider, and the page works it out again."
+    return payback_caption(s.returns.chance["payback_months"])
 
 
 _SHOWN = 5  # rows of the tornado; the rest moves less
@@ -349,8 +317,8 @@ _SHOWN = 5  # rows of the tornado; the rest moves less
 
 def plan_tornado(s: Study) -> pd.DataFrame:
     """Name what moves the value of the return, and how far."""
-    moved = s.returns.tornado.head(_SHOWN)
-    return moved.assign(what=moved["what"].map(lambda name: _PLANT_FIELDS.get(name, name)))[["what", "low", "high"]]
+    moved, labels = s.returns.tornado.head(_SHOWN), investment_labels("call-offs")
+    return moved.assign(what=moved["what"].map(lambda name: labels.get(name, name)))[["what", "low", "high"]]
 
 
 def plan_tornado_read(s: Study) -> str:

@@ -19,7 +19,14 @@ from ...business.returns import cash_flows
 from .study.decision import PLAN, weekly_gain_over
 from .study.whole import Study
 from ...workbook.blocks import Assumption
-from ...workbook.controls import Fans, Slider
+from lepton_nb.workbook.controls import (
+    Fans,
+    Slider,
+    investment_labels,
+    investment_sliders,
+    payback_caption,
+    payback_verdict,
+)
 from ...workbook.prose import day, earns, money, percent, plural, render
 
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-004
@@ -141,50 +148,15 @@ def fans_shown(s: Study) -> Fans:
     return Fans(list(fans.ids), days, low, middle, high, fans.demand, inner_low, inner_high)
 
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-010
-_FIELDS = {
-    "build": "cost of building",
-    "running": "cost of running a year",
-    "build_months": "months to build",
-    "half": "months until half the orders follow",
-    "reach": "share of orders that follow in the end",
-    "fade": "share of the gain lost each year",
-    "season": "usual weeks over the judged ones",
-    "weekly_gain": "gain a week",
-}
-
-
 def sliders_of(s: Study) -> list[Slider]:
     """Offer every judgement behind the return."""
-    now, currency = s.returns.sliders, s.known.data.currency
-    tops = {
-        name: 10.0 ** max(1, np.ceil(np.log10(max(2 * abs(now[name]), 1))))
-        for name in ("weekly_gain", "build", "running")
-    }
-    gain_ends = (tops["weekly_gain"], tops["weekly_gain"] / 10_000)
-    spans = {
-        "weekly_gain": (currency, min(0.0, -tops["weekly_gain"] * (now["weekly_gain"] < 0)), *gain_ends),
-        "build": (currency, 0, tops["build"], tops["build"] / 1000),
-        "running": (currency, 0, tops["running"], tops["running"] / 1000),
-        "build_months": ("months", 0, 18, 0.5),
-        "half": ("months", 0, 24, 0.5),
-        "reach": ("", 0, 1, 0.01),
-        "fade": ("", 0, 0.5, 0.01),
-    }
-    return [Slider(name, _FIELDS[name], *span) for name, span in spans.items()]
+    return investment_sliders(s.returns.sliders, s.known.data.currency, "orders")
 
 
 def verdict_of(s: Study) -> str:
     """Say what the return comes to with every number at its likely value, as the sliders do."""
-    likely, years = s.returns.likely, plural(int(s.returns.venture.years), "year")
-    when = likely["discounted_payback_months"]
-    pays = _month_told("Pays back", when) if np.isfinite(when) else f"Does not pay back in {years}"
-    worth = f"{years} {'is' if s.returns.venture.years == 1 else 'are'} worth {likely['npv']:,.0f}"
-    return f"{pays}; {worth} {s.known.data.currency}.".replace("-", "−")
-
-
-def _month_told(what: str, month: float) -> str:
-    """Say in which month something happens; at once where nothing has to be waited for."""
-    return f"{what} in month {np.ceil(month):.0f}" if month > 0 else f"{what} at once"
+    likely, years = s.returns.likely, int(s.returns.venture.years)
+    return payback_verdict(likely["discounted_payback_months"], likely["npv"], years, s.known.data.currency)
 
 
 def worth_unit(s: Study) -> str:
@@ -195,7 +167,9 @@ def worth_unit(s: Study) -> str:
 def tornado_of(s: Study) -> pd.DataFrame:
     """Name what moves the value of the return, and how far."""
     moved = s.returns.tornado
-    return pd.DataFrame({"what": moved["what"].map(_FIELDS), "low": moved["npv_low"], "high": moved["npv_high"]})
+    return pd.DataFrame(
+        {"what": moved["what"].map(investment_labels("orders")), "low": moved["npv_low"], "high": moved["npv_high"]}
+    )
 
 # %% ../../../nbs/cases/retail/08_pages.ipynb #cell-012
 def data_in_words(s: Study) -> str:
@@ -267,13 +241,7 @@ def fans_read(s: Study) -> str:
 
 def payback_read(s: Study) -> str:
     """Read the figure of the return."""
-    middle = s.returns.chance["payback_months"]
-    told = (
-        _month_told("in the middle of all draws it pays back", middle)
-        if np.isfinite(middle)
-        else "in the middle of all draws it does not pay back"
-    )
-    return f"Every number at its likely value; {told}. Move a slider, and the page works it out again."
+    return payback_caption(s.returns.chance["payback_months"])
 
 
 def tornado_read(s: Study) -> str:

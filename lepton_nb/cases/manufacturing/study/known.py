@@ -174,13 +174,6 @@ def data_of(params: Parameters) -> Dataset:
     return SOURCES.load(params.source, currency=params.currency, world_seed=params.world_seed)
 
 
-def _kind(data: Dataset) -> str:
-    """Say whose data these are."""
-    if data.truth is not None:
-        return "simulated"
-    return "public" if data.name.startswith("public") else "own"
-
-
 def plant_for(
     params: Parameters,
     data: Dataset,
@@ -230,7 +223,7 @@ def known_of(
     stock, on_order = _stock_of(data)
     return Known(
         data=data,
-        kind=_kind(data),
+        kind=data.kind,
         plant=plant,
         course=course,
         weeks=weeks,

@@ -22,6 +22,7 @@ from lepton_nb.business.returns import (
     needed_gain,
     present_value,
     tornado,
+    usual_ranges,
 )
 from ..parameters import Parameters
 from .decision import Decision
@@ -43,27 +44,6 @@ def _venture_of(params: Parameters, decision: Decision) -> Investment:
         fade=params.fading,
         years=params.years,
     )
-
-
-def _venture_ranges(
-    venture: Investment,
-) -> dict[str, Range]:
-    """Return how far each judgement may be off.
-
-    Returns
-    -------
-    dict[str, Range]
-        field of the investment -> what it may be
-    """
-    months, half, reach = venture.build_months, venture.half, venture.reach
-    return {
-        "build": Range(0.8 * venture.build, venture.build, 1.75 * venture.build),
-        "running": Range(0.8 * venture.running, venture.running, 1.6 * venture.running),
-        "build_months": Range(months * 2 / 3, months, 3 * months),
-        "half": Range(half / 3, half, 4 * half),
-        "reach": Range(reach * 2 / 3, reach, min(reach + 0.1, 1.0)),
-        "fade": Range(0, venture.fade, min(4 * venture.fade, 0.99)),
-    }
 
 
 @dataclass(frozen=True)
@@ -129,7 +109,7 @@ def return_of(params: Parameters, decision: Decision) -> Return:
     ... )
     """
     venture = _venture_of(params, decision)
-    ranges, gain = _venture_ranges(venture), Stream(decision.best, decision.over_zero.each)
+    ranges, gain = usual_ranges(venture), Stream(decision.best, decision.over_zero.each)
     drawn = monte_carlo(venture, [gain], ranges, block=_TOGETHER, seed=params.seed)
     return Return(
         venture=venture,

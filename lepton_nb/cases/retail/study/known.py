@@ -88,13 +88,6 @@ class Known:
         return self.chain.pace
 
 # %% ../../../../nbs/cases/retail/study/01_known.ipynb #c8822d65
-def _kind(data: Dataset) -> str:
-    """Say whose data these are."""
-    if data.truth is not None:
-        return "simulated"
-    return "public" if data.name.startswith("public") else "own"
-
-
 def _weekly(panel: Panel) -> pd.DataFrame:
     """Sum the chain's sales to whole weeks that end with the last day."""
     cycle = pace_of_panel(panel).cycle
@@ -185,7 +178,7 @@ def known_of(
     recorded, gaps = _record(data, panel, chain, weeks, start)
     return Known(
         data=data,
-        kind=_kind(data),
+        kind=data.kind,
         panel=panel,
         start=start,
         chain=chain,

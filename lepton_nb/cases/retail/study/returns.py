@@ -24,6 +24,7 @@ from lepton_nb.business.returns import (
     monte_carlo,
     needed_gain,
     tornado,
+    usual_ranges,
 )
 from ..chain.judging import judge_chain
 from ..chain.lots import stochastic
@@ -139,16 +140,8 @@ def ranges_of(
     >>> assert usual["build_months"] == Range(2, 3, 9) and usual["half"] == Range(1, 3, 12)
     >>> assert usual["fade"] == Range(0, 0.05, 0.2) and usual["reach"].likely == 0.9
     """
-    season, months, half, reach = venture.season, venture.build_months, venture.half, venture.reach
-    return {
-        "build": Range(0.8 * venture.build, venture.build, 1.75 * venture.build),
-        "running": Range(0.8 * venture.running, venture.running, 1.6 * venture.running),
-        "build_months": Range(months * 2 / 3, months, 3 * months),
-        "half": Range(half / 3, half, 4 * half),
-        "reach": Range(reach * 2 / 3, reach, min(reach + 0.1, 1.0)),
-        "fade": Range(0, venture.fade, min(4 * venture.fade, 0.99)),
-        "season": Range(min(season, 1), (1 + season) / 2, max(season, 1)),
-    }
+    season = venture.season
+    return usual_ranges(venture) | {"season": Range(min(season, 1), (1 + season) / 2, max(season, 1))}
 
 # %% ../../../../nbs/cases/retail/study/06_returns.ipynb #1ac963a4
 @dataclass(frozen=True)
