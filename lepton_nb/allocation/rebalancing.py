@@ -297,6 +297,8 @@ class BikeDay:
         bikes that a van took
     money : float
         carrying and lost rides, and as much for those turned away
+    bikes : np.ndarray
+        at each station in the end (S,)
     """
 
     rides: int
@@ -304,6 +306,7 @@ class BikeDay:
     turned_away: int  # rides that ended at a station without a free dock
     carried: int  # bikes that a van took
     money: float  # carrying and lost rides, and as much for those turned away
+    bikes: np.ndarray  # at each station in the end (S,)
 
 
 def _put(stock: np.ndarray, docks: np.ndarray, order: np.ndarray, arriving: np.ndarray) -> int:
@@ -370,7 +373,7 @@ def ride_day(
             away += _put(stock, docks, order, np.bincount(end[finds], minlength=S))
         _put(stock, docks, order, unload)
     money = carried * price[0] + km * price[1] + (lost + away) * price[2]
-    return BikeDay(len(rides), lost, away, carried, money)
+    return BikeDay(len(rides), lost, away, carried, money, stock.astype(float))
 
 # %% ../../nbs/allocation/19_rebalancing.ipynb #cell-022
 @dataclass(frozen=True, eq=False)
