@@ -29,9 +29,12 @@ from lepton_nb.allocation.lot_programs import plain_program
 from lepton_nb.allocation.maintenance import WeibullLife
 from lepton_nb.allocation.network import SupplyNetwork
 from lepton_nb.allocation.policy import Book, gain_by_period, run_policy, value_of_information, what_ifs
+from lepton_nb.allocation.queues import made_grid, traffic_of
 from lepton_nb.allocation.rebalancing import BikeStations
 from lepton_nb.allocation.roads import RoadNetwork
 from lepton_nb.allocation.sequencing import Lots
+from lepton_nb.allocation.signals import Control, SignalSimulator, queue_flows
+from lepton_nb.allocation.staging import CallLog, answer_calls
 from lepton_nb.allocation.suppliers import PartNeed, Suppliers, SupplyDraws
 from lepton_nb.business.accuracy import CostLine
 from lepton_nb.business.returns import Investment, Range, Stream
@@ -71,6 +74,18 @@ STATIONS = pd.DataFrame({"station": ["weld"], "defects": [0.1], "cost": [1.0], "
 FAILS = {"planned": 10.0, "failure": 100.0}
 ASKED = {"asked": np.array([[2.0, 1], [4, 1], [4, 5]]), "per_product": np.ones(2)}
 KIT = ASKED | {"holding": np.ones(2), "shortage": 9.0}
+LOG = CallLog(THREE, np.array([0, 1, 2]), 9 * THREE)
+NEAR = {"weight": THREE, "within": 2.5, "busy": 0.3}
+
+STREETS, WAYS_THROUGH, COMING = made_grid(1, 1, 2)
+FLOWS = queue_flows(STREETS, WAYS_THROUGH, COMING)
+DRIVERS = traffic_of(STREETS, WAYS_THROUGH, [0.0], [0])
+GREENS = STREETS.plan_rows.assign(green_s=20.0)
+DRIVEN = {"network": STREETS, "routes": WAYS_THROUGH}
+CLOCK = {"traffic": DRIVERS, "seconds": 60.0, "step": 1.0}
+PLATOON = pd.DataFrame({"from": ["a"], "to": ["b"], "seconds": [9.0], "vehicles": [5.0]})
+FEW_MINUTES = SignalSimulator(STREETS, WAYS_THROUGH, COMING, 60.0, 60.0)
+
 MADE_TO = {"demand": 9.0, "spread": 2.0, "price": 90.0, "margin": 9.0, "holding": 1.0, "hours": 0.1, "wait": 4.0}
 MADE_TO |= {"lead": 3.0, "growth": 0.5, "variants": 2}
 VAN = Product("Van", "L1", **MADE_TO)
@@ -243,15 +258,53 @@ GIVEN = {
     "stop_now": {"risk": THREE / 10} | FAILS,
     "centre_program": {"kept": (0,), "distance": FAR, "p": 1},
     "covering_program": {"kept": (0,), "distance": FAR, "radius": 2.0, "p": 1, "weight": THREE},
-    "greedy_centre": {"distance": FAR, "p": 1},
-    "greedy_cover": {"distance": FAR, "radius": 2.0, "p": 1, "weight": THREE},
+    "greedy_capacitated": {"kept": (0,), "distance": FAR, "p": 2, "capacity": 3 * THREE, "weight": THREE},
+    "greedy_centre": {"kept": (0,), "distance": FAR, "p": 1},
+    "greedy_cover": {"kept": (0,), "distance": FAR, "radius": 2.0, "p": 1, "weight": THREE},
     "greedy_median": {"cost": FAR, "p": 2, "kept": (0,)},
     "interchange": {"cost": FAR, "chosen": np.array([0, 1]), "kept": (0,)},
-    "median_program": {"kept": (0,), "distance": FAR, "p": 1, "weight": THREE},
+    "median_program": {"kept": (0,), "distance": FAR, "p": 1, "weight": THREE, "capacity": 9 * THREE},
     "p_median": {"kept": (0,), "distance": FAR, "p": 1, "weight": THREE, "most_nodes": 99},
+    "CallLog": {"minute": THREE, "zone": np.array([0, 1, 2]), "stay": 9 * THREE},
+    "answer_calls": {"minutes": FAR, "plan": np.array([0, 1]), "calls": LOG} | NEAR,
+    "busiest_places": {"minutes": FAR, "weight": THREE, "vehicles": 2},
+    "busy_share": {"calls": 1.0, "minutes": 60.0, "vehicles": 2},
+    "expected_cover": {"minutes": FAR, "plan": np.array([0, 1])} | NEAR,
+    "greedy_staging": {"minutes": FAR, "vehicles": 2, "room": 1} | NEAR,
+    "mexclp_program": {"minutes": FAR, "vehicles": 2, "room": 1} | NEAR,
+    "plan_staging": {"minutes": FAR, "vehicles": 2, "room": 1, "time_limit": 9.0} | NEAR,
+    "practice_calls": {"seed": 1, "zones": 5, "per_hour": 1.0, "days": 2, "stay": 9.0},
+    "practised_staging": {
+        "minutes": FAR,
+        "plans": [np.array([0, 1])],
+        "past": LOG,
+        "within": 2.5,
+        "room": 1,
+        "sweeps": 1,
+    },
+    "response_summary": {"played": answer_calls(FAR, np.array([0]), LOG), "within": 2.5},
     "late_units": {"p": PLAN, "made": MADE},
     "nervousness": {"plans": np.ones((2, 1, 4))},
     "peg_late": {"p": PLAN, "made": MADE, "forecasts": [np.ones((1, 4))] * 4, "frozen": 1},
+    "StreetNetwork": {"links": STREETS.links, "phases": STREETS.phases, "spacing": 7.5, "wave_speed": 5.0},
+    "traffic_of": DRIVEN | {"depart": THREE, "route": np.zeros(3)},
+    "draw_traffic": DRIVEN | {"vehicles": COMING, "seconds": 60.0, "seed": 1},
+    "simulate_streets": CLOCK | {"plan": GREENS},
+    "made_grid": {"seed": 1, "rows": 1, "columns": 2, "load": 0.5, "yellow": 4.0},
+    "webster": {"ratio": THREE / 10, "lost": 12.0, "least": 8.0, "longest": 120.0},
+    "queue_flows": DRIVEN | {"vehicles": COMING},
+    "phase_ratios": {"network": STREETS, "flow": FLOWS},
+    "webster_plan": {"network": STREETS, "flow": FLOWS, "least": 8.0, "longest": 120.0},
+    "formula_delay": {"network": STREETS, "flow": FLOWS, "green": GREENS["green_s"].to_numpy()},
+    "splits_program": {"ratio": THREE / 10, "yellow": THREE, "cycle": 60.0, "least": 8.0},
+    "offsets_program": {"handed": PLATOON, "cycle": 60.0},
+    "coordinated_plan": {"network": STREETS, "flow": FLOWS, "cycle": 60.0, "time_limit": 2.0},
+    "time_of_day_plan": {"network": STREETS, "flows": np.stack([FLOWS, FLOWS]), "blocks": 1},
+    "Control": {"rule": "learned", "least": 5.0, "every": 1.0, "horizon": 9.0, "guard": 60.0, "weights": np.ones(4)},
+    "run_signals": CLOCK | {"control": Control("look-ahead")},
+    "SignalSimulator": DRIVEN | {"vehicles": COMING, "seconds": 60.0, "after": 60.0, "step_s": 1.0},
+    "Hours": {"seeds": (1, 2)},
+    "learn_rule": {"practice": [FEW_MINUTES], "seed": 1, "rounds": 1, "draws": 4},
     "leaving": {"wait": 4.0, "patience": 6.0},
     "Product": {"name": "Van", "line": "L1"} | MADE_TO,
     "ModeTerms": {name: float(value) for name, value in vars(ModeTerms()).items()},
@@ -315,16 +368,28 @@ NOT_CALLED = {
     "learn_order": "the same",
     "compare_costs": "the same",
 }
-NO_WAY = ("centre_program", "covering_program", "greedy_centre", "greedy_cover", "median_program", "p_median")
+NO_WAY = ("centre_program", "covering_program", "greedy_capacitated", "greedy_centre", "greedy_cover")
+NO_WAY += ("median_program", "p_median")
+NO_ROAD = (
+    "answer_calls",
+    "practised_staging",
+    "busiest_places",
+    "expected_cover",
+    "greedy_staging",
+    "mexclp_program",
+    "plan_staging",
+)
 MAY_BE_INFINITE = {
     ("Forecast", "size"),  # the Poisson distribution
     ("Line", "uptime"),  # a station that never breaks down
     ("SupplyChain", "promise"),  # nobody outside asks
     ("Facilities", "serving"),  # no lane
     *(("LotSizing", name) for name in ("capacity", "overtime", "backlog_cost", "unmet_cost", "supply")),  # no limit
+    ("Control", "guard"),  # no guard
     ("replacement_cost", "age"),  # run to failure
     ("limit_cost", "limit"),  # never stop before the end
     *((name, "distance") for name in NO_WAY),  # no way
+    *((name, "minutes") for name in NO_ROAD),  # the same
     ("SupplyNetwork", "lane_cost"),  # no lane
     ("flow_program", "capacity"),  # no limit
 }
@@ -333,7 +398,9 @@ MAY_BE_NAN = {(name, "before") for name in ("cost_step", "earlier_plan", "plain_
 RESULTS = {  # made by the library, not by a user
     *("BaseStock", "ReorderPolicy", "Book", "Gain", "Lattice", "Optimum", "ExactCost", "Rule", "Tabulated", "Rollout"),
     *("Learned", "Classifier", "CostLine", "BreakEven", "KitLevels", "Output", "Placement", "Sited", "LotBooks"),
+    *("Run", "Streets", "Cars", "QueueState", "RuleSetting", "Reach"),
     *("ProductionPlan", "Inspection", "Replacement", "RiskLimit", "Median", "RollingPlan", "Proof"),
+    "StagingPlan",
     *("ModeChoice", "LineChain", "AverageCost", "Assignment", "NetworkPlan", "Route", "BikePlan", "BikeDay", "Graph"),
     *("Sequenced", "SourcingPlan"),
 }

@@ -1,0 +1,128 @@
+"""The city's study on an hour with little traffic, and every cell of its pages on much and on little."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+import lepton_nb.cases.city as city
+from lepton_nb.allocation.policy import Gain
+from lepton_nb.allocation.roads import RoadError
+from lepton_nb.cases.city import pages
+from lepton_nb.cases.city.parameters import Parameters
+from lepton_nb.cases.city.study.known import CityError, known_of
+from lepton_nb.cases.city.study.ways import ways_part
+from lepton_nb.cases.city.study.whole import study
+from lepton_nb.workbook.case import PageOmitted
+from lepton_nb.workbook.prose import render
+
+PAGES = Path(__file__).resolve().parents[1] / "nbs" / "cases" / "city"
+NAMES = ("decide", "demand", "signals", "routes", "bikes", "safety", "sites", "people", "data")
+QUIET = Parameters(hour=3, quiet_hour=2, open_hours=1)
+
+
+@pytest.fixture(scope="module")
+def full():
+    return study(QUIET)
+
+
+@pytest.fixture(scope="module")
+def bare(full):
+    return replace(full, outlook=None, signals=None, safety=None, bikes=None, people=None, returns=None)
+
+
+@pytest.fixture(scope="module")
+def losing(full):
+    """Return a study in which nothing that is advised gains."""
+    loss = Gain(np.array([-2.0, -1.0]), -3.0, -0.5)
+    signals, bikes = replace(full.signals, weekly=loss), replace(full.bikes, gain=loss)
+    safety = replace(full.safety, gain=loss, shift=None, opened=None)
+    returns = replace(full.returns, weekly=loss, likely=full.returns.likely.replace(full.returns.likely["npv"], -5.0))
+    return replace(full, signals=signals, bikes=bikes, safety=safety, returns=returns, ways=full.ways)
+
+
+def read(page: str, made, monkeypatch) -> str:
+    """Run every cell of a page on a study and return its prose."""
+    monkeypatch.setattr(city, "study", lambda params: made)
+    names, said = {"display": lambda block: None}, []
+    for cell in nbformat.read(PAGES / f"{page}.ipynb", 4).cells:
+        if cell.cell_type != "code" or "parameters" in cell.metadata.get("tags", []):
+            continue
+        if cell.source.startswith("%%prose"):
+            said.append(render(cell.source.partition("\n")[2], names))
+        else:
+            exec(cell.source, names)
+    return " ".join(" ".join(said).split())
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_every_cell_of_a_page_runs_on_much(page, full, monkeypatch):
+    text = read(page, full, monkeypatch)
+    assert len(text) > 100 and not re.search(r"\bnan\b|\binf\b|\bNone\b", text), text
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_every_cell_of_a_page_runs_on_little(page, bare, monkeypatch):
+    if page in ("demand", "signals", "bikes", "safety", "sites", "people"):
+        with pytest.raises(PageOmitted):
+            read(page, bare, monkeypatch)
+    else:
+        text = read(page, bare, monkeypatch)
+        assert not re.search(r"\bnan\b|\binf\b|\bNone\b", text), text
+
+
+@pytest.mark.parametrize("page", ["decide", "bikes", "safety"])
+def test_a_loss_is_called_one(page, losing, monkeypatch):
+    text = read(page, losing, monkeypatch)
+    assert "Load the plans" not in text and "Give the van" not in text
+    if page == "safety":
+        assert "That is a loss" in text
+    answer = pages.city_answer(losing)
+    assert "Keep **the present plan" in answer and "rule of thumb" in answer
+
+
+def test_what_is_decided_adds_up(full):
+    lines = pages.city_lines(full)
+    assert {"signal", "ambulance"} <= set(lines["do"]) and lines["reason"].str.len().min() > 10
+    assert (lines["do"] == "signal").sum() == len(full.signals.plan)
+    assert len(full.known.tables["phases"].drop_duplicates(["node", "phase"])) == len(full.signals.plan)
+
+
+def test_results_are_numbers_with_names_of_their_own(full):
+    names = [result.name for result in full.results]
+    assert len(set(names)) == len(names) > 20
+    assert all(np.isfinite(r.value) for r in full.results if not isinstance(r.value, str))
+
+
+def test_every_way_meets_the_same_traffic(full):
+    for books in full.signals.books.values():
+        vehicles = np.stack([book.entries["vehicles"] for book in books.values()])
+        assert (vehicles == vehicles[0]).all()
+
+
+def test_money_is_hours_times_their_worth(full):
+    signals = full.returns.steps.set_index("what").loc["signals", "per week"]
+    assert np.isclose(signals, full.signals.weekly.mean * full.returns.worth.sum())
+
+
+def test_a_bound_is_a_bound(full):
+    hours = full.ways.by_hour
+    least, traffic, by_map = (hours[name] for name in hours.columns[[4, 3, 2]])
+    assert (least <= traffic * (1 + 1e-9)).all() and (least <= by_map * (1 + 1e-9)).all()
+
+
+def test_a_link_that_is_not_there_is_told(full):
+    with pytest.raises(RoadError, match="closed is 'A1-Z9'"):
+        ways_part(Parameters(closed="A1-Z9"), full.known)
+
+
+def test_few_days_are_told(full):
+    tables = full.known.tables
+    last = tables["counts"]["time"].max()
+    few = tables | {"counts": tables["counts"][tables["counts"]["time"] > last - pd.Timedelta(days=40)]}
+    with pytest.raises(CityError, match="days are too few for judged_weeks=4"):
+        known_of(Parameters(), replace(full.known.data, tables=few))
