@@ -124,5 +124,5 @@ def test_few_days_are_told(full):
     tables = full.known.tables
     last = tables["counts"]["time"].max()
     few = tables | {"counts": tables["counts"][tables["counts"]["time"] > last - pd.Timedelta(days=40)]}
-    with pytest.raises(CityError, match="days are too few for judged_weeks=4"):
+    with pytest.raises(CityError, match="days are too few: judged_weeks=4"):
         known_of(Parameters(), replace(full.known.data, tables=few))

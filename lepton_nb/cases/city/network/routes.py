@@ -15,7 +15,7 @@ import pandas as pd
 
 from ....allocation.equilibrium import Assignment, all_or_nothing, marginal_tolls, system_optimum
 from ....allocation.paths import fastest_routes, user_equilibrium
-from ....allocation.roads import RoadNetwork, close_links
+from ....allocation.roads import RoadError, RoadNetwork, close_links
 
 # %% ../../../../nbs/cases/city/network/05_routes.ipynb #cell-004
 _NEAREST = 2  # junctions at which the trips of a zone begin and end
@@ -88,7 +88,10 @@ def roads_of(
     links, trips = tables["links"], tables["trips"]
     minutes = 0.06 * links["length_m"] / links["free_kmh"] + junction
     roads = links[["from", "to"]].assign(free_time=minutes, capacity=links["capacity_vph"])
-    pairs = _between_junctions(trips[trips["hour"] == hour], zone_junctions(tables["zones"], tables["nodes"]))
+    of_hour = trips[trips["hour"] == hour]
+    there = ", ".join(str(int(at)) for at in sorted(trips["hour"].unique()))
+    RoadError.require(len(of_hour) > 0, f"trips has no row of hour {hour}; there are {there}")
+    pairs = _between_junctions(of_hour, zone_junctions(tables["zones"], tables["nodes"]))
     return RoadNetwork(roads, pairs.assign(vehicles=pairs["vehicles"] * growth))
 
 # %% ../../../../nbs/cases/city/network/05_routes.ipynb #cell-006

@@ -76,10 +76,24 @@ def _kind_of(data: Dataset) -> str:
     return "public" if data.name.startswith("public") else "own"
 
 
-def _local_days(time: pd.Series, zone: str) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """Return the first and the last day that universal times touch as a whole, on the city's clocks."""
-    ends = time.agg(["min", "max"]).dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
-    return ends["min"].ceil("D"), (ends["max"] + pd.Timedelta(minutes=5)).floor("D")
+_DATED = {"counts": "UTC", "rides": "", "incidents": "", "calls": "UTC"}  # table -> clock; empty: the city's own
+
+
+def _local_days(tables: dict[str, pd.DataFrame], zone: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return the first day on record and the day after the last, on the city's clocks; NaT where nothing is dated."""
+    table = next((name for name in _DATED if name in tables), None)
+    if table is None:
+        return pd.NaT, pd.NaT
+    ends = tables[table]["time"].agg(["min", "max"])
+    if _DATED[table]:
+        ends = ends.dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
+    last = ends["max"] + pd.Timedelta(minutes=5) if table == "counts" else ends["max"].ceil("D")
+    return ends["min"].ceil("D"), last.floor("D")
+
+
+def _last_workday(end: pd.Timestamp) -> pd.Timestamp:
+    """Return the last day from Monday to Friday before a day."""
+    return end if pd.isna(end) else end - pd.offsets.BusinessDay(1)
 
 
 def known_of(params: Parameters, data: Dataset | None = None) -> Known:
@@ -90,17 +104,17 @@ def known_of(params: Parameters, data: Dataset | None = None) -> Known:
     >>> known = known_of(Parameters())
     >>> assert known.kind == "simulated" and (known.end - known.judged).days == 28 and known.day.weekday() < 5
     >>> assert len(known.posts) == 3 and known.vehicles == 6
+    >>> assert _local_days({}, "UTC")[0] is pd.NaT and _last_workday(pd.Timestamp("2026-01-05")) == pd.Timestamp("2026-01-02")
     >>> known.judged, known.day, known.posts
     """
     data = data_of(params) if data is None else data
-    first, end = _local_days(data.tables["counts"]["time"], params.zone)
+    first, end = _local_days(data.tables, params.zone)
     judged = end - pd.Timedelta(weeks=params.judged_weeks)
-    if (judged - first).days < 56:
+    if pd.notna(end) and (judged - first).days < 56:
         raise CityError(
-            f"counts: {(end - first).days} days are too few for judged_weeks={params.judged_weeks} and eight weeks "
-            "before them to learn from; give more data, or fewer judged weeks."
+            f"{data.name}: {(end - first).days} days are too few: judged_weeks={params.judged_weeks} and eight weeks "
+            "before them to learn from are needed; give more data, or fewer judged weeks."
         )
-    workdays = pd.date_range(end - pd.Timedelta(days=7), end - pd.Timedelta(days=1))
     sites = data.tables.get("facilities", pd.DataFrame(columns=["site", "kind", "existing"]))
     posts = tuple(sites.loc[(sites["kind"] == "ambulance post") & sites["existing"].astype(bool), "site"])
     return Known(
@@ -108,7 +122,7 @@ def known_of(params: Parameters, data: Dataset | None = None) -> Known:
         kind=_kind_of(data),
         judged=judged,
         end=end,
-        day=workdays[workdays.weekday < 5][-1],
+        day=_last_workday(end),
         posts=posts,
         vehicles=params.vehicles or max(2 * len(posts), 1),
         notes=tuple(data.assumed),

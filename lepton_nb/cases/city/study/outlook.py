@@ -44,7 +44,7 @@ class CityOutlook:
 
 def outlook_part(params: Parameters, known: Known) -> CityOutlook | None:
     """Look ahead from the beginning of the hour decided; None without detectors."""
-    if not {"counts", "sensors"} <= set(known.tables):
+    if not {"counts", "sensors", "links", "trips"} <= set(known.tables):
         return None
     at = known.day + pd.Timedelta(hours=params.hour)
     now = at.tz_localize(params.zone, ambiguous=True, nonexistent="shift_forward").tz_convert("UTC").tz_localize(None)

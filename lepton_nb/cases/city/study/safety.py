@@ -67,8 +67,8 @@ def _on_clock(known: Known, zone: str) -> dict[str, pd.DataFrame]:
 
 def safety_part(params: Parameters, known: Known) -> CitySafety | None:
     """Return risk, the places of ambulances and new posts; None where neither accidents nor calls are known."""
-    risk = risk_forecast(known.tables, known.end) if "incidents" in known.tables else None
-    if "calls" not in known.tables or "facilities" not in known.tables or not known.posts:
+    risk = risk_forecast(known.tables, known.end) if {"incidents", "zones"} <= set(known.tables) else None
+    if not {"calls", "links", "zones"} <= set(known.tables) or "facilities" not in known.tables or not known.posts:
         return None if risk is None else CitySafety(risk, None, None, None, None, None, None)
     tables, shift = _on_clock(known, params.zone), (params.shift_from, params.shift_to)
     terms = {"within": params.reach_minutes, "stay": params.stay_minutes}

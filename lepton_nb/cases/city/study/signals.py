@@ -99,7 +99,7 @@ def _weekly_gain(gains: Mapping[int, Gain], day: pd.DataFrame, hour: int) -> Gai
 
 def signals_part(params: Parameters, known: Known) -> Signals | None:
     """Return what ways of running the signals come to; None without phases."""
-    if "phases" not in known.tables:
+    if not {"phases", "links", "nodes", "zones", "trips"} <= set(known.tables):
         return None
     books, queues = {}, None
     for hour in (params.hour, params.quiet_hour):

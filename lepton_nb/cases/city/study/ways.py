@@ -83,8 +83,8 @@ def _to_close(params: Parameters, usual: Assignment) -> tuple[str, str]:
 
 def _from_posts(known: Known, usual: Assignment) -> pd.DataFrame:
     """Return the way to every junction from the post that is nearest in the traffic of the hour."""
-    nodes, sites = known.tables["nodes"], known.tables["facilities"].set_index("site")
-    told = []
+    nodes, told = known.tables["nodes"], []
+    sites = known.tables["facilities"].set_index("site") if known.posts else None
     for post in known.posts:
         far = np.hypot(*(nodes[axis] - sites.loc[post, axis] for axis in ("x", "y")))
         told.append(ambulance_ways(usual, nodes["node"][far.idxmin()], nodes["node"].tolist()).assign(post=post))
@@ -95,15 +95,17 @@ def _from_posts(known: Known, usual: Assignment) -> pd.DataFrame:
     return ways[["post", "to", "way", "minutes", "minutes by map"]]
 
 
-def ways_part(params: Parameters, known: Known) -> Ways:
-    """Return routes of a usual workday, tolls, a closure and an ambulance's ways in the hour decided."""
+def ways_part(params: Parameters, known: Known) -> Ways | None:
+    """Return routes of a usual workday, tolls, a closure, an ambulance's ways; None without streets and trips."""
+    if not {"links", "nodes", "zones", "trips"} <= set(known.tables):
+        return None
     network = roads_of(known.tables, params.hour)
     found = route_choices(network)
     usual = found[BY_TRAFFIC]
     closed = _to_close(params, usual)
     both = [pair for pair in (closed, closed[::-1]) if pair in set(zip(network.links["from"], network.links["to"]))]
     return Ways(
-        by_hour=hours_by_way(known.tables),
+        by_hour=hours_by_way(known.tables, sorted(known.tables["trips"]["hour"].astype(int).unique())),
         tolls=toll_table(found[OPTIMUM], usual, params.time_value * params.occupancy),
         load=usual.table(),
         closed=closed,

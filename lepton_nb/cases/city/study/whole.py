@@ -44,7 +44,7 @@ class Study:
     known: Known
     outlook: CityOutlook | None
     signals: Signals | None
-    ways: Ways
+    ways: Ways | None
     safety: CitySafety | None
     bikes: BikeTrial | None
     people: People | None
@@ -92,6 +92,8 @@ def _signal_results(s: Study) -> list[Result]:
 
 def _way_results(s: Study) -> list[Result]:
     """Return the results of routes."""
+    if s.ways is None:
+        return []
     unit = "vehicle hours/workday"
     return [
         Result("routes.saved_by_traffic", s.ways.saved_by_traffic, unit, "drivers who know the traffic, against a map"),
