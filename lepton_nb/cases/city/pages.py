@@ -6,8 +6,8 @@
 __all__ = ['city_answer', 'city_in_words', 'city_gain', 'city_rests_on', 'city_lines', 'signal_steps', 'need_ways',
            'need_signals', 'load_map', 'fullest', 'city_steps', 'city_steps_read', 'city_sliders', 'city_flows',
            'city_verdict', 'city_payback_read', 'city_tornado', 'city_tornado_read', 'hours_table', 'routes_compared',
-           'ambulance_gains', 'vans', 'city_tables_told', 'city_card', 'need_safety', 'staged_ways', 'site_ways',
-           'risk_by_hour', 'riskiest', 'need_outlook', 'city_fans', 'outlook_scores']
+           'ambulance_gains', 'vans', 'city_tables_told', 'city_card', 'need_safety', 'staged_ways', 'quarters_told',
+           'site_ways', 'risk_by_hour', 'riskiest', 'need_outlook', 'city_fans', 'outlook_scores']
 
 # %% ../../../nbs/cases/city/08_pages.ipynb #cell-002
 import numpy as np
@@ -169,7 +169,8 @@ def fullest(s: Study, count: int = 10) -> pd.DataFrame:
     """List the fullest streets of the hour decided."""
     shown = s.ways.load.sort_values("load", ascending=False, kind="stable").head(count)
     shown = shown.assign(load=100 * shown["load"], lost=shown["minutes"] / shown["free_minutes"] - 1)
-    return shown.assign(lost=100 * shown["lost"])[["from", "to", "flow", "load", "minutes", "lost"]]
+    shown = shown.assign(lost=100 * shown["lost"])[["from", "to", "flow", "load", "minutes", "lost"]]
+    return shown.reset_index(drop=True)
 
 # %% ../../../nbs/cases/city/08_pages.ipynb #cell-010
 _STEP_NAMES = {SIGNALS: "signals by the hour", BIKES: "bikes by a plan of flows"}
@@ -237,7 +238,8 @@ def routes_compared(s: Study) -> pd.DataFrame:
     """Sum a workday up: vehicle hours of each way of choosing, and how far above the least."""
     total = s.ways.by_hour[[BY_MAP, BY_TRAFFIC, OPTIMUM]].sum()
     above = 100 * (total / total[OPTIMUM] - 1)
-    return pd.DataFrame({"way": total.index, "vehicle hours": total, "above the least": above})
+    shown = pd.DataFrame({"way": total.index, "vehicle hours": total, "above the least": above})
+    return shown.reset_index(drop=True)
 
 
 def ambulance_gains(s: Study, count: int = 8) -> pd.DataFrame:
@@ -276,8 +278,18 @@ def need_safety(s: Study) -> CitySafety:
 
 def staged_ways(s: Study) -> pd.DataFrame:
     """Lay out what each way of placing ambulances came to."""
+    names = {"within": "in time", "mean": "mean", "p90": "9 of 10 below", "worst_zone": "slowest zone"}
+    names |= {"worst_zone_mean": "its mean", "gain_a_week": "more a week"}
     shown = s.safety.summary.rename_axis("way").reset_index()
-    return shown.assign(within=100 * shown["within"].astype(float))
+    shown = shown.assign(within=100 * shown["within"].astype(float)).rename(columns=names)
+    return shown[["way", *names.values()]]
+
+
+def quarters_told(s: Study) -> pd.DataFrame:
+    """Lay out members by quarter, shares in percent."""
+    quarters = s.people.quarters
+    shares = {name: (100 * quarters[name]).round(1) for name in ("of members", "came back")}
+    return quarters.assign(**shares, **{"rides a member": quarters["rides a member"].round(1)})
 
 
 def site_ways(s: Study) -> pd.DataFrame:
