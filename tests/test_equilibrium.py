@@ -296,9 +296,10 @@ def test_routes_refuse_what_makes_no_sense():
         fastest_routes(BRAESS, minutes, "B", ["A"])
     with pytest.raises(RoadError, match="Z"):
         fastest_routes(BRAESS, minutes, "A", ["Z"])
-    for wrong in (minutes[:3], minutes * np.nan, minutes * 0):
-        with pytest.raises(RoadError, match="5 links need one number each"):
-            fastest_routes(BRAESS, wrong, "A", ["B"])
+    wrong = [(minutes[:3], "5 links need one number each"), (minutes * np.nan, "minutes is nan in entry 0")]
+    for given, told in [*wrong, (minutes * 0, "minutes has an entry of 0; all must be above 0")]:
+        with pytest.raises(RoadError, match=told):
+            fastest_routes(BRAESS, given, "A", ["B"])
     with pytest.raises(RoadError, match="gap"):
         user_equilibrium(BRAESS, gap=-1)
 
