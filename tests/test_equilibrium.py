@@ -297,9 +297,9 @@ def test_routes_refuse_what_makes_no_sense():
     with pytest.raises(RoadError, match="Z"):
         fastest_routes(BRAESS, minutes, "A", ["Z"])
     wrong = [(minutes[:3], "5 links need one number each"), (minutes * np.nan, "minutes is nan in entry 0")]
-    for given, told in [*wrong, (minutes * 0, "minutes has an entry of 0; all must be above 0")]:
-        with pytest.raises(RoadError, match=told):
-            fastest_routes(BRAESS, given, "A", ["B"])
+    for minutes_given, words in [*wrong, (minutes * 0, "minutes has an entry of 0; all must be above 0")]:
+        with pytest.raises(RoadError, match=words):
+            fastest_routes(BRAESS, minutes_given, "A", ["B"])
     with pytest.raises(RoadError, match="gap"):
         user_equilibrium(BRAESS, gap=-1)
 
