@@ -15,6 +15,8 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components, dijkstra
 
 # %% ../../../nbs/cases/city/02_checks.ipynb #cell-004
+from .trips import trip_ends
+
 from ...data.findings import LISTED, counted, grouped, note, problem, show
 from ...data.reading import Tables
 
@@ -88,21 +90,12 @@ def _parted(tables: Tables, graph: sparse.csr_matrix, used: np.ndarray) -> list[
     return faults
 
 # %% ../../../nbs/cases/city/02_checks.ipynb #cell-009
-_NEAREST_ENDS = 2  # junctions at which the trips of a zone begin and end
-
-
-def _ends_of_trips(tables: Tables, place: dict) -> dict[str, list[int]]:
-    """Return the junctions, by their place, of each name that trips may begin or end at."""
-    zones, nodes = tables["zones"], tables["nodes"]
-    far = np.hypot(*(zones[axis].to_numpy()[:, None] - nodes[axis].to_numpy() for axis in ("x", "y")))
-    near = np.argsort(far, axis=1, kind="stable")[:, :_NEAREST_ENDS].tolist()
-    return {name: [at] for name, at in place.items()} | dict(zip(zones["zone"].astype(str), near))
-
-
 def _trip_faults(tables: Tables) -> list[dict]:
     """List trips whose ends nobody knows, and pairs with demand and no path."""
     graph, place = _graph(tables)
-    ends, trips, faults = _ends_of_trips(tables, place), tables["trips"], []
+    named = trip_ends(tables["zones"], tables["nodes"])
+    ends = {str(name): [place[str(node)] for node in at] for name, at in named.items()}
+    trips, faults = tables["trips"], []
     for name in ("origin", "destination"):
         lost = ~trips[name].astype(str).isin(ends)
         mend = f"Add it to {tables.file_of('zones')}, or correct it here."

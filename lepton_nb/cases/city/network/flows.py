@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from ..trips import roads_of
 
 from ....allocation.paths import user_equilibrium
-from ....allocation.roads import RoadNetwork
 from ..world.days import day_kind
 from ....demand.backtest import backtest
 from ....demand.hourly import Hourly, HourNaive
@@ -157,31 +157,7 @@ def flow_forecast(
 
 # %% ../../../../nbs/cases/city/network/02_flows.ipynb #486827ec
 _REACH, _PRIOR = 400.0, 1.0  # metres, and sensors that say nothing
-
-
-def _trips_of_hour(tables: Mapping[str, pd.DataFrame], hour: int) -> pd.DataFrame:
-    """Spread the usual trips of a local hour from zones to their two nearest junctions."""
-    trips, zones, nodes = tables["trips"], tables["zones"], tables["nodes"]
-    trips = trips[(trips["hour"] == hour) & (trips["vehicles"] > 0)] if "hour" in trips else trips
-    away = np.hypot(*(zones[[c]].to_numpy() - nodes[c].to_numpy() for c in "xy"))
-    near = nodes["node"].to_numpy(object)[np.argsort(away, axis=1, kind="stable")[:, :2]]
-    doors = pd.DataFrame({"zone": np.repeat(zones["zone"].to_numpy(object), near.shape[1]), "node": near.ravel()})
-    doors = pd.concat([doors, pd.DataFrame({"zone": nodes["node"], "node": nodes["node"]})])
-    doors = doors[~(doors["zone"].isin(zones["zone"]) & (doors["zone"] == doors["node"]))] if len(zones) else doors
-    doors["share"] = 1 / doors.groupby("zone")["node"].transform("size")
-    out = trips.merge(doors, left_on="origin", right_on="zone").merge(
-        doors, left_on="destination", right_on="zone", suffixes=("_o", "_d")
-    )
-    out = out.assign(vehicles=out["vehicles"] * out["share_o"] * out["share_d"])
-    out = out[out["node_o"] != out["node_d"]].groupby(["node_o", "node_d"], as_index=False)["vehicles"].sum()
-    return out.rename(columns={"node_o": "origin", "node_d": "destination"})
-
-
-def _assigned(links: pd.DataFrame, trips: pd.DataFrame) -> np.ndarray:
-    """Assign trips by user equilibrium, vehicles an hour of each link."""
-    minutes = 0.06 * links["length_m"] / links["free_kmh"] + 0.25
-    roads = links[["from", "to"]].assign(free_time=minutes, capacity=links["capacity_vph"]).reset_index(drop=True)
-    return user_equilibrium(RoadNetwork(roads, trips), gap=1e-5).flow
+_GAP = 1e-5  # relative, of an assignment
 
 
 def _middles(links: pd.DataFrame, nodes: pd.DataFrame) -> np.ndarray:
@@ -215,14 +191,14 @@ def spread_flows(
         local, 0 to 23
     """
     _need(tables, "links", "nodes", "zones", "trips")
-    links, trips = tables["links"].reset_index(drop=True), _trips_of_hour(tables, hour)
+    links = tables["links"].reset_index(drop=True)
     seen = seen.groupby("link")[["mean", "lo-80", "hi-80"]].mean()
     at = pd.Index(links["link"]).get_indexer(seen.index)
     if (at < 0).any():
         raise CityFlowError(f"sensors: link {seen.index[at < 0][0]!r} is not among the links; correct table sensors")
-    usual = _assigned(links, trips)
+    usual = user_equilibrium(roads_of(tables, hour), _GAP).flow
     whole = float(np.clip(seen["mean"].sum() / max(usual[at].sum(), 1.0), 0.05, 3.0))
-    flow = _assigned(links, trips.assign(vehicles=trips["vehicles"] * whole))
+    flow = user_equilibrium(roads_of(tables, hour, whole), _GAP).flow
     ratio = np.clip(np.log((seen["mean"].to_numpy() + 5) / (flow[at] + 5)), -1.5, 1.5)
     local, off = _spread_ratios(ratio, at, _middles(links, tables["nodes"]))
     mean = (flow + 5) * np.exp(local) - 5

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from ..trips import roads_of
 
 from ....allocation.paths import path_table
 from ....allocation.policy import Book, judge
 from ....allocation.queues import StreetNetwork
-from ....allocation.roads import RoadNetwork
 from lepton_nb.allocation.signals import (
     Control,
     Hours,
@@ -61,18 +61,6 @@ def _need_tables(tables: Mapping[str, pd.DataFrame], names: Sequence[str]) -> No
     StreetError.require(not missing, f"the table {', '.join(missing)} is missing; there are {', '.join(tables)}")
 
 # %% ../../../../nbs/cases/city/network/01_streets.ipynb #cell-008
-def _ends_of_zones(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return zone and node of the junctions that lie nearest to a zone's centre, and their share of its trips."""
-    nodes, zones = tables["nodes"], tables["zones"]
-    far = np.hypot(*(nodes[a].to_numpy(float)[:, None] - zones[a].to_numpy(float) for a in ("x", "y")))
-    frame = pd.DataFrame({"zone": zones["zone"].to_numpy()[far.argmin(1)], "node": nodes["node"]})
-    alone = [zone for zone in zones["zone"] if zone not in set(frame["zone"])]
-    nearest = nodes["node"].to_numpy()[far.argmin(0)]
-    extra = [(zone, node) for zone, node in zip(zones["zone"], nearest) if zone in alone]
-    frame = pd.concat([frame, pd.DataFrame(extra, columns=["zone", "node"])], ignore_index=True)
-    return frame.assign(share=1 / frame.groupby("zone")["node"].transform("size"))
-
-
 def hour_routes(
     tables: Mapping[str, pd.DataFrame],
     hour: int,
@@ -92,18 +80,7 @@ def hour_routes(
     _need_tables(tables, ["nodes", "links", "zones", "trips"])
     StreetError.require_finite(hour=hour, level=level)
     StreetError.require(level > 0, f"level is {level}; it must be above 0")
-    trips = tables["trips"][tables["trips"]["hour"] == hour]
-    StreetError.require(len(trips) > 0, f"trips has no row of hour {hour}")
-    ends = _ends_of_zones(tables)
-    spread = trips.merge(ends, left_on="origin", right_on="zone").merge(ends, left_on="destination", right_on="zone")
-    spread = spread.assign(vehicles=level * spread["vehicles"] * spread["share_x"] * spread["share_y"])
-    spread = spread[spread["node_x"] != spread["node_y"]]
-    pairs = spread.groupby(["node_x", "node_y"], as_index=False)["vehicles"].sum()
-    pairs.columns = ["origin", "destination", "vehicles"]
-    links = tables["links"]
-    minutes = 0.06 * links["length_m"] / links["free_kmh"] + 0.25
-    roads = links[["from", "to"]].assign(free_time=minutes, capacity=links["capacity_vph"])
-    ways = path_table(RoadNetwork(roads, pairs), gap=1e-6)
+    ways, links = path_table(roads_of(tables, hour, level), gap=1e-6), tables["links"]
     link = dict(zip(zip(links["from"], links["to"]), links["link"]))
     return [[link[a, b] for a, b in zip(way, way[1:])] for way in ways["path"]], ways["vehicles"].to_numpy()
 
