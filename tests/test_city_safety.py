@@ -14,7 +14,6 @@ from lepton_nb.cases.city.network.safety import (
     staging_books,
     staging_summary,
 )
-from lepton_nb.cases.city.world.days import local_time
 from lepton_nb.cases.city.world.simulate import shipped_city
 from lepton_nb.workbook.parameters import UserError
 
@@ -23,8 +22,7 @@ DAY = "2025-10-01"
 
 @pytest.fixture(scope="module")
 def tables():
-    kept, _ = shipped_city()
-    return kept | {"calls": kept["calls"].assign(time=local_time(pd.DatetimeIndex(kept["calls"]["time"])))}
+    return shipped_city()[0]
 
 
 def before(tables, name):

@@ -24,15 +24,9 @@ _CITY_WORLD = 7  # seed of the city that comes with the package
 
 def _simulated_city(world_seed: int = _CITY_WORLD) -> tuple[dict, dict, str, Any]:
     """Return the simulated city that comes with the package, or simulate another."""
-    from lepton_nb.cases.city.world.simulate import city_tables, city_truth, counts_table, draw_city, shipped_city
+    from lepton_nb.cases.city.world.simulate import shipped_city, told_city
 
-    if world_seed == _CITY_WORLD:
-        tables, truth = shipped_city()
-    else:
-        world = draw_city(world_seed)
-        tables = city_tables(world)
-        tables |= {"counts": counts_table(tables["counts"], tables.pop("resent"))}
-        truth = {name.removeprefix("truth/"): frame for name, frame in city_truth(world).items()}
+    tables, truth = shipped_city() if world_seed == _CITY_WORLD else told_city(world_seed)
     card = {
         "title": "A simulated city",
         "what": "streets, signals, zones and trips, counts of detectors every five minutes and their faults,"

@@ -159,7 +159,6 @@ def risk_forecast(
     Examples
     --------
     >>> tables, _ = shipped_city()
-    >>> tables = tables | {"calls": tables["calls"].assign(time=local_time(pd.DatetimeIndex(tables["calls"]["time"])))}
     >>> risk = risk_forecast(tables, "2025-10-01")
     >>> assert len(risk) == 36 * 168 and (risk["rate"] > 0).all() and abs((risk["band"] == "high").mean() - 0.05) < 0.001
     >>> risk.sort_values("rate", ascending=False).head()

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CONTENT_OF_CITY', 'SHIPPED', 'CityWorld', 'draw_city', 'counts_table', 'city_tables', 'city_truth', 'city_reality',
-           'shipped_city']
+           'told_city', 'shipped_city']
 
 # %% ../../../../nbs/cases/city/world/07_simulate.ipynb #cell-003
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 # %% ../../../../nbs/cases/city/world/07_simulate.ipynb #cell-004
-from .days import DaysTruth, draw_days, hours_utc
+from .days import DaysTruth, draw_days, hours_utc, local_time
 from lepton_nb.cases.city.world.detectors import (
     STEPS,
     Reports,
@@ -76,17 +76,6 @@ def counts_table(wide: pd.DataFrame, resent: pd.DataFrame) -> pd.DataFrame:
         a column a detector and a row a step, empty where nothing came
     resent : pd.DataFrame
         sensor, time, vehicles of what was sent a second time
-
-    Examples
-    --------
-    >>> kept, truth = shipped_city()
-    >>> assert kept.keys() == tables.keys() - {"resent"}
-    >>> assert set(truth) == {"faults", "passed", "causes", "zones", "lost_rides"}
-    >>> for name in kept.keys() - {"counts"}:
-    ...     pd.testing.assert_frame_equal(kept[name], tables[name].reset_index(drop=True), check_dtype=False)
-    >>> counts = counts_table(tables["counts"], tables["resent"])
-    >>> pd.testing.assert_frame_equal(kept["counts"], counts, check_dtype=False, check_categorical=False)
-    >>> f"{len(counts):,} counts of {counts['sensor'].nunique()} detectors"
     """
     steps, kind = step_times(-(-len(wide) // STEPS))[: len(wide)], pd.CategoricalDtype(list(wide.columns))
     parts = []
@@ -216,19 +205,27 @@ def _made() -> dict[str, pd.DataFrame]:
 SHIPPED = Shipped("city", CONTENT_OF_CITY, _made)
 
 
-def shipped_city() -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """Return the tables that come with the package, counts a row each, and the truth behind them.
+def _told(tables: dict[str, pd.DataFrame], truth: dict[str, pd.DataFrame]) -> tuple[dict, dict]:
+    """Return tables and truth as a city's offices tell them: counts a row each, calls and lost rides on its clock."""
 
-    Examples
-    --------
-    >>> kept, truth = shipped_city()
-    >>> assert kept.keys() == tables.keys() - {"resent"}
-    >>> assert set(truth) == {"faults", "passed", "causes", "zones", "lost_rides"}
-    >>> for name in kept.keys() - {"counts"}:
-    ...     pd.testing.assert_frame_equal(kept[name], tables[name].reset_index(drop=True), check_dtype=False)
-    >>> counts = counts_table(tables["counts"], tables["resent"])
-    >>> pd.testing.assert_frame_equal(kept["counts"], counts, check_dtype=False, check_categorical=False)
-    >>> f"{len(counts):,} counts of {counts['sensor'].nunique()} detectors"
-    """
-    tables, truth = SHIPPED.tables_and_truth()
-    return tables | {"counts": counts_table(tables["counts"], tables.pop("resent"))}, truth
+    def on_clock(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(time=local_time(pd.DatetimeIndex(frame["time"])))
+
+    counts = counts_table(tables["counts"], tables["resent"])
+    kept = {name: frame for name, frame in tables.items() if name != "resent"}
+    told = kept | {"counts": counts, "calls": on_clock(tables["calls"])}
+    return told, truth | {"lost_rides": on_clock(truth["lost_rides"])}
+
+
+def told_city(
+    seed: int = 7,
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Simulate a city and return its tables as its offices tell them, and the truth behind them."""
+    world = draw_city(seed)
+    truth = {name.removeprefix("truth/"): frame for name, frame in city_truth(world).items()}
+    return _told(city_tables(world), truth)
+
+
+def shipped_city() -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Return the tables that come with the package as a city's offices tell them, and the truth behind them."""
+    return _told(*SHIPPED.tables_and_truth())
