@@ -32,7 +32,7 @@ def full():
 
 @pytest.fixture(scope="module")
 def bare(full):
-    return replace(full, outlook=None, signals=None, safety=None, bikes=None, people=None, returns=None)
+    return replace(full, joined=None, outlook=None, signals=None, safety=None, bikes=None, people=None, returns=None)
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +96,14 @@ def test_results_are_numbers_with_names_of_their_own(full):
     names = [result.name for result in full.results]
     assert len(set(names)) == len(names) > 20
     assert all(np.isfinite(r.value) for r in full.results if not isinstance(r.value, str))
+
+
+def test_what_is_joined_keeps_its_totals(full):
+    log = full.joined.log
+    for source, table, column in (("rides", "rides", None), ("taps", "taps", "boardings"), ("calls", "calls", None)):
+        total = len(full.known.tables[table]) if column is None else full.known.tables[table][column].sum()
+        rows = log[log["source"] == source]
+        assert (rows["total in"] == total).all() and (rows["total out"] == total).all(), source
 
 
 def test_every_way_meets_the_same_traffic(full):

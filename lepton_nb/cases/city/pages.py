@@ -6,8 +6,9 @@
 __all__ = ['city_answer', 'city_in_words', 'city_gain', 'city_rests_on', 'city_lines', 'signal_steps', 'need_ways',
            'need_signals', 'load_map', 'fullest', 'city_steps', 'city_steps_read', 'city_sliders', 'city_flows',
            'city_verdict', 'city_payback_read', 'city_tornado', 'city_tornado_read', 'hours_table', 'routes_compared',
-           'ambulance_gains', 'vans', 'city_tables_told', 'city_card', 'need_safety', 'staged_ways', 'quarters_told',
-           'site_ways', 'risk_by_hour', 'riskiest', 'need_outlook', 'city_fans', 'outlook_scores']
+           'ambulance_gains', 'vans', 'city_tables_told', 'joined_told', 'faults_told', 'city_card', 'need_safety',
+           'staged_ways', 'quarters_told', 'site_ways', 'risk_by_hour', 'riskiest', 'need_outlook', 'city_fans',
+           'outlook_scores']
 
 # %% ../../../nbs/cases/city/08_pages.ipynb #cell-002
 import numpy as np
@@ -262,6 +263,20 @@ def city_tables_told(s: Study) -> pd.DataFrame:
     """List the tables that came in."""
     rows = [(name, len(frame), ", ".join(map(str, frame.columns))) for name, frame in sorted(s.known.tables.items())]
     return pd.DataFrame(rows, columns=["table", "rows", "columns"])
+
+
+def joined_told(s: Study) -> pd.DataFrame:
+    """Lay out the steps by which all sources are joined by zone and hour."""
+    return s.joined.log.rename(columns={"why": "what was done"})
+
+
+def faults_told(s: Study) -> pd.DataFrame:
+    """Count the faults of detectors by kind: how many, at how many detectors, for how many hours."""
+    faults = s.joined.faults
+    hours = (faults["end"] - faults["start"]) / pd.Timedelta(hours=1)
+    by_kind = faults.assign(hours=hours).groupby("fault", sort=False)
+    shown = by_kind.agg(faults=("sensor", "size"), detectors=("sensor", "nunique"), hours=("hours", "sum"))
+    return shown.sort_values("hours", ascending=False, kind="stable").reset_index()
 
 
 def city_card(s: Study) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from lepton_nb.cases.city.network.safety import (
 from ..parameters import Parameters
 from .known import Known
 
-# %% ../../../../nbs/cases/city/study/05_safety.ipynb #cell-004
+# %% ../../../../nbs/cases/city/study/05_safety.ipynb #cell-003
 TODAYS_POSTS, STAGED = "today's sites", "practised"
 
 
@@ -58,19 +58,12 @@ class CitySafety:
     ways: pd.DataFrame | None  # of opening posts: mean, median, p95, maximum, farthest, within
 
 
-def _on_clock(known: Known, zone: str) -> dict[str, pd.DataFrame]:
-    """Return the tables with calls on the city's clock."""
-    calls = known.tables["calls"]
-    local = calls["time"].dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
-    return known.tables | {"calls": calls.assign(time=local)}
-
-
 def safety_part(params: Parameters, known: Known) -> CitySafety | None:
     """Return risk, the places of ambulances and new posts; None where neither accidents nor calls are known."""
     risk = risk_forecast(known.tables, known.end) if {"incidents", "zones"} <= set(known.tables) else None
     if not {"calls", "links", "zones"} <= set(known.tables) or "facilities" not in known.tables or not known.posts:
         return None if risk is None else CitySafety(risk, None, None, None, None, None, None)
-    tables, shift = _on_clock(known, params.zone), (params.shift_from, params.shift_to)
+    tables, shift = known.tables, (params.shift_from, params.shift_to)
     terms = {"within": params.reach_minutes, "stay": params.stay_minutes}
     books = staging_books(tables, shift, known.vehicles, known.judged, **terms)
     opened = ways = None

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from ..fusion import FusedHours
 from ..network.bikes import NO_VAN, VAN_PLAN, VAN_RULE, BikeTrial
 from ..network.streets import PRESENT, WEBSTER
 from ..parameters import Parameters
-from .known import Known, data_of, known_of
+from .known import Known, data_of, joined_part, known_of
 from .outlook import CityOutlook, outlook_part
 from .people import People, people_part
 from .returns import Return, return_part
@@ -42,6 +44,7 @@ class Study:
 
     params: Parameters
     known: Known
+    joined: FusedHours | None
     outlook: CityOutlook | None
     signals: Signals | None
     ways: Ways | None
@@ -191,6 +194,8 @@ def study_of(params: Parameters, data: Dataset) -> Study:
     used_by = partial(_used_by, params)
     bare = remembered(_known_without_tables, used_by(""), Kept(data, data.sha256, False))
     known = Kept(replace(bare.value, data=data), bare.key, bare.reused)
+    dated = pd.notna(known.value.end) and "zones" in data.tables
+    joined = remembered(joined_part, used_by(""), known).value if dated else None
     outlook = remembered(outlook_part, used_by(""), known)
     signals = remembered(signals_part, used_by("signals"), known)
     ways = remembered(ways_part, used_by("ways", "time_value", "occupancy"), known)  # tolls are money
@@ -201,6 +206,7 @@ def study_of(params: Parameters, data: Dataset) -> Study:
     return Study(
         params=params,
         known=known.value,
+        joined=joined,
         outlook=outlook.value,
         signals=signals.value,
         ways=ways.value,
