@@ -1,6 +1,7 @@
 """The city's study on an hour with little traffic, and every cell of its pages on much and on little."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import lepton_nb.cases.city as city
 from lepton_nb.allocation.policy import Gain
 from lepton_nb.allocation.roads import RoadError
 from lepton_nb.cases.city import pages
+from lepton_nb.cases.city.network.flows import count_grid
 from lepton_nb.cases.city.parameters import Parameters
 from lepton_nb.cases.city.study.known import CityError, known_of
 from lepton_nb.cases.city.study.ways import ways_part
 from lepton_nb.cases.city.study.whole import study
+from lepton_nb.cases.city.tables import CONTRACT
 from lepton_nb.workbook.case import PageOmitted
 from lepton_nb.workbook.prose import render
 
@@ -126,6 +129,21 @@ def test_a_bound_is_a_bound(full):
 def test_a_link_that_is_not_there_is_told(full):
     with pytest.raises(RoadError, match="closed is 'A1-Z9'"):
         ways_part(Parameters(closed="A1-Z9"), full.known)
+
+
+def test_a_users_own_folder_runs_whole_and_with_the_least(tmp_path):
+    CONTRACT.write_templates(tmp_path / "whole")
+    least = tmp_path / "least"
+    least.mkdir()
+    for name in CONTRACT.required:
+        shutil.copy(tmp_path / "whole" / f"{name}.csv", least)
+    whole, little = (
+        study(QUIET.model_copy(update={"source": f"own:{folder}"})) for folder in (tmp_path / "whole", least)
+    )
+    assert whole.known.kind == "own" and whole.outlook is not None and whole.signals is not None
+    assert little.signals is None and little.bikes is None and little.ways.closure.hours >= 0
+    counted = whole.known.tables["counts"]["vehicles"].sum()
+    assert np.isclose(np.nansum(count_grid(whole.known.tables)[0]), counted)
 
 
 def test_few_days_are_told(full):

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 # %% ../../../nbs/cases/city/03_sources.ipynb #cell-003
-from .checks import mended_city, unusable_city
+from .checks import mended_city, step_of, unusable_city
 from .public import PUBLIC_CITIES
 from .tables import CONTRACT
 from ...data.catalog import Sources
@@ -85,6 +85,8 @@ def _remarks(tables: dict[str, pd.DataFrame]) -> list[str]:
         said.append("Junctions have signals, and no table says which: nothing of them is planned.")
     if "counts" in tables:
         said += _lonely_days(tables["counts"])
+        minutes = step_of(tables["counts"]) / pd.Timedelta(minutes=1)
+        said += [f"Counts come every {minutes:g} minutes; within that a forecast spreads them evenly."] * (minutes > 5)
     return said
 
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from ..trips import roads_of
 
 from ....allocation.paths import user_equilibrium
+from ..checks import step_of
+from ..trips import roads_of
 from ..world.days import day_kind
 from ....demand.backtest import backtest
 from ....demand.hourly import Hourly, HourNaive
@@ -41,6 +42,18 @@ def _need(tables: Mapping[str, pd.DataFrame], *names: str) -> None:
             raise CityFlowError(f"table {name!r} is missing or empty; a forecast of flows needs {', '.join(names)}")
 
 
+def _steps_of_a_count(counts: pd.DataFrame) -> int:
+    """Return how many steps of five minutes a count covers; raise `CityFlowError` where they are no whole number."""
+    step = step_of(counts)
+    parts = step / pd.Timedelta(minutes=5)
+    if parts < 1 or parts != int(parts) or parts > 12:
+        raise CityFlowError(
+            f"counts come every {step.total_seconds() / 60:g} minutes; a forecast of flows needs steps of five "
+            "minutes, or of a multiple of them up to an hour"
+        )
+    return int(parts)
+
+
 def count_grid(
     tables: Mapping[str, pd.DataFrame],
     at: pd.Timestamp | None = None,
@@ -59,8 +72,8 @@ def count_grid(
     """
     _need(tables, "counts", "sensors")
     counts = tables["counts"]
-    when = counts["time"]
-    end = when.max() + pd.Timedelta(minutes=5) if at is None else pd.Timestamp(at).floor("5min")
+    when, parts = counts["time"], _steps_of_a_count(counts)
+    end = when.max() + parts * pd.Timedelta(minutes=5) if at is None else pd.Timestamp(at).floor("5min")
     start = when.min().floor("5min") if days is None else max(when.min().floor("5min"), end - pd.Timedelta(days=days))
     if start >= end or end > when.max() + pd.Timedelta(hours=1):
         raise CityFlowError(f"at = {at}: counts are from {when.min()} to {when.max()}; give a time among them")
@@ -69,8 +82,9 @@ def count_grid(
     row = ((counts["time"] - start) // pd.Timedelta(minutes=5)).to_numpy()
     column = pd.Index(tables["sensors"]["sensor"].astype(str)).get_indexer(counts["sensor"].astype(str))
     out = np.full((len(steps), len(tables["sensors"])), np.nan)
-    known = column >= 0
-    out[row[known], column[known]] = counts["vehicles"].to_numpy(float)[known]
+    for part in range(parts):  # what is counted for longer than a step is spread evenly over it
+        known = (column >= 0) & (row + part < len(steps))
+        out[row[known] + part, column[known]] = counts["vehicles"].to_numpy(float)[known] / parts
     return out, steps
 
 

@@ -39,8 +39,6 @@ class Known:
         last workday of the record, local
     posts : tuple[str, ...]
         ambulance posts that there are
-    vehicles : int
-        ambulances on duty
     notes : tuple[str, ...]
         what was assumed, and what the data cannot tell
     """
@@ -51,7 +49,6 @@ class Known:
     end: pd.Timestamp  # day after the record, local
     day: pd.Timestamp  # last workday of the record, local
     posts: tuple[str, ...]  # ambulance posts that there are
-    vehicles: int  # ambulances on duty
     notes: tuple[str, ...]  # what was assumed, and what the data cannot tell
 
     @property
@@ -90,7 +87,7 @@ def _local_days(tables: dict[str, pd.DataFrame], zone: str) -> tuple[pd.Timestam
     if _DATED[table]:
         ends = ends.dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
     last = ends["max"] + pd.Timedelta(minutes=5) if table == "counts" else ends["max"].ceil("D")
-    return ends["min"].ceil("D"), last.floor("D")
+    return ends["min"].floor("D"), last.floor("D")
 
 
 def _last_workday(end: pd.Timestamp) -> pd.Timestamp:
@@ -108,7 +105,7 @@ def known_of(params: Parameters, data: Dataset | None = None) -> Known:
     >>> rides = joined.log[joined.log["source"] == "rides"]
     >>> assert (rides["total in"] == rides["total out"]).all() and len(joined.faults) > 100
     >>> assert known.kind == "simulated" and (known.end - known.judged).days == 28 and known.day.weekday() < 5
-    >>> assert len(known.posts) == 3 and known.vehicles == 6
+    >>> assert len(known.posts) == 3
     >>> assert _local_days({}, "UTC")[0] is pd.NaT and _last_workday(pd.Timestamp("2026-01-05")) == pd.Timestamp("2026-01-02")
     >>> known.judged, known.day, known.posts
     """
@@ -129,7 +126,6 @@ def known_of(params: Parameters, data: Dataset | None = None) -> Known:
         end=end,
         day=_last_workday(end),
         posts=posts,
-        vehicles=params.vehicles or max(2 * len(posts), 1),
         notes=tuple(data.assumed),
     )
 
@@ -144,7 +140,7 @@ def joined_part(params: Parameters, known: Known) -> FusedHours:
     >>> rides = joined.log[joined.log["source"] == "rides"]
     >>> assert (rides["total in"] == rides["total out"]).all() and len(joined.faults) > 100
     >>> assert known.kind == "simulated" and (known.end - known.judged).days == 28 and known.day.weekday() < 5
-    >>> assert len(known.posts) == 3 and known.vehicles == 6
+    >>> assert len(known.posts) == 3
     >>> assert _local_days({}, "UTC")[0] is pd.NaT and _last_workday(pd.Timestamp("2026-01-05")) == pd.Timestamp("2026-01-02")
     >>> known.judged, known.day, known.posts
     """

@@ -33,6 +33,8 @@ class CitySafety:
 
     Attributes
     ----------
+    vehicles : int
+        ambulances on duty
     risk : pd.DataFrame | None
         zone, hour, rate, band: of the week after the record
     shift : pd.DataFrame | None
@@ -49,6 +51,7 @@ class CitySafety:
         of opening posts: mean, median, p95, maximum, farthest, within
     """
 
+    vehicles: int  # ambulances on duty
     risk: pd.DataFrame | None  # zone, hour, rate, band: of the week after the record
     shift: pd.DataFrame | None  # vehicle, site, reason
     books: Mapping[str, Book] | None  # way -> calls reached in time by week, judged weeks
@@ -60,19 +63,21 @@ class CitySafety:
 
 def safety_part(params: Parameters, known: Known) -> CitySafety | None:
     """Return risk, the places of ambulances and new posts; None where neither accidents nor calls are known."""
+    vehicles = params.vehicles or 2 * len(known.posts)
     risk = risk_forecast(known.tables, known.end) if {"incidents", "zones"} <= set(known.tables) else None
     if not {"calls", "links", "zones"} <= set(known.tables) or "facilities" not in known.tables or not known.posts:
-        return None if risk is None else CitySafety(risk, None, None, None, None, None, None)
+        return None if risk is None else CitySafety(vehicles, risk, None, None, None, None, None, None)
     tables, shift = known.tables, (params.shift_from, params.shift_to)
     terms = {"within": params.reach_minutes, "stay": params.stay_minutes}
-    books = staging_books(tables, shift, known.vehicles, known.judged, **terms)
+    books = staging_books(tables, shift, vehicles, known.judged, **terms)
     opened = ways = None
     if params.new_posts:
         opened = sites(tables, params.new_posts, known.judged)
         ways = site_table(tables, params.new_posts, known.judged, within=params.reach_minutes)
     return CitySafety(
+        vehicles=vehicles,
         risk=risk,
-        shift=stage(tables, shift, known.vehicles, None, **terms),
+        shift=stage(tables, shift, vehicles, None, **terms),
         books=books,
         summary=staging_summary(books, tables["zones"]["zone"]),
         gain=gain_by_period(books[STAGED], books[TODAYS_POSTS]),

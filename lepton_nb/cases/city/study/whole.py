@@ -167,7 +167,7 @@ _OF_BIKES = ("van_bike", "van_km", "lost_ride")
 _OF_SIGNALS = ("quiet_hour", "seeds", "open_hours")
 _OF_WAYS = ("closed",)
 _OF_PEOPLE = ("epsilon",)
-_OF_SAFETY = ("reach_minutes", "stay_minutes", "shift_from", "shift_to", "new_posts")
+_OF_SAFETY = ("vehicles", "reach_minutes", "stay_minutes", "shift_from", "shift_to", "new_posts")
 
 
 _OWN = {"bikes": _OF_BIKES, "signals": _OF_SIGNALS, "ways": _OF_WAYS, "people": _OF_PEOPLE, "safety": _OF_SAFETY}
