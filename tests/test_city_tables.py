@@ -103,6 +103,14 @@ def test_nothing_is_mended_where_nothing_is_wrong_and_nothing_is_lost():
     assert {one["rule"] for one in said} == {"added up", "turns not allowed"}
 
 
+def test_the_log_tells_how_many_people_stood_in_a_row_that_came_twice():
+    tables, _ = shipped_city()
+    more = Tables(tables | {"zones": pd.concat([tables["zones"], tables["zones"].head(2)], ignore_index=True)})
+    made, said = mended_city(more)
+    assert made["zones"].equals(tables["zones"]) and [one["rule"] for one in said] == ["equal rows"]
+    assert made["zones"]["people"].sum() + said[0]["units"] == more["zones"]["people"].sum()
+
+
 # ---- public sets
 
 

@@ -39,12 +39,10 @@ def all_or_nothing(
     g = network.graph
     starts, row = np.unique(g.origin, return_inverse=True)
     distance, before = dijkstra(g.matrix(cost), indices=starts, return_predecessors=True)
-    key = (g.tail * len(g.nodes) + g.head)[g.order]
     flow, pair, at = np.zeros(len(cost)), np.arange(len(row)), g.destination
     while len(pair):  # all pairs walk back one link at a time
         last = before[row[pair], at]
-        link = g.order[np.searchsorted(key, last * len(g.nodes) + at)]
-        flow += np.bincount(link, g.demand[pair], len(cost))
+        flow += np.bincount(g.joining(last, at), g.demand[pair], len(cost))
         goes_on = last != g.origin[pair]
         pair, at = pair[goes_on], last[goes_on]
     return flow, float(distance[row, g.destination] @ g.demand)

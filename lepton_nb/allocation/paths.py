@@ -487,9 +487,8 @@ def _walk_back(g, distance, before, start, origin: int, end, at: int) -> Route:
     if start == end:
         return Route([start], np.zeros(0, int), 0.0)
     RoadError.require(bool(np.isfinite(distance[at])), f"no way leads from {start} to {end}")
-    key, links, minutes = (g.tail * len(g.nodes) + g.head)[g.order], [], float(distance[at])
-    while at != origin:
-        links.append(g.order[np.searchsorted(key, before[at] * len(g.nodes) + at)])
-        at = before[at]
-    links = np.array(links[::-1])
-    return Route([start, *g.nodes[g.head[links]]], links, minutes)
+    way = [at]
+    while way[-1] != origin:
+        way.append(before[way[-1]])
+    way = np.array(way[::-1])
+    return Route([start, *g.nodes[way[1:]]], g.joining(way[:-1], way[1:]), float(distance[at]))

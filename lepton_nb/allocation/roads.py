@@ -255,6 +255,27 @@ class Graph:
         """
         return csr_array((cost[self.order], self.head[self.order], self.first), (len(self.nodes),) * 2)
 
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        """Return tail and head of the links in `order` as one rising number each (A,)."""
+        return (self.tail * len(self.nodes) + self.head)[self.order]
+
+    def joining(
+        self,
+        tail: np.ndarray,
+        head: np.ndarray,
+    ) -> np.ndarray:
+        """Return the links between neighbours.
+
+        Parameters
+        ----------
+        tail : np.ndarray
+            numbers of nodes
+        head : np.ndarray
+            to each of which a link leads from its tail
+        """
+        return self.order[np.searchsorted(self._ends, tail * len(self.nodes) + head)]
+
 
 def _numbered(network: RoadNetwork) -> Graph:
     """Return nodes numbered, those not to be driven through twice, and links and pairs sorted."""

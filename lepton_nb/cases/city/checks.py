@@ -589,6 +589,9 @@ def mended_city(read: Tables) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     return tables, said
 
 
+_SUMMED = {"zones": "people", "incidents": "vehicles"}  # what a reader adds up of these tables
+
+
 def _one_row_each(tables: dict) -> tuple[dict, list[dict]]:
     """Keep the first of equal rows of tables in which a name stands once."""
     said = []
@@ -612,6 +615,8 @@ def _one_row_each(tables: dict) -> tuple[dict, list[dict]]:
         if again.any():
             first = str(tables[table].loc[again].iloc[0, 0])
             before, after = f"{len(again):,} rows", f"{(~again).sum():,} rows"
+            summed = tables[table].get(_SUMMED.get(table))
+            units = 0.0 if summed is None else summed[again].sum()
             said.append(
                 note(
                     table,
@@ -620,6 +625,7 @@ def _one_row_each(tables: dict) -> tuple[dict, list[dict]]:
                     before,
                     after,
                     f"rows equal in every cell are one, such as {first}",
+                    units,
                 )
             )
             tables = tables | {table: tables[table][~again].reset_index(drop=True)}

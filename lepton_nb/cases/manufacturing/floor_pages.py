@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 # %% ../../../nbs/cases/manufacturing/08_floor_pages.ipynb #83b6fd2b
+from ...allocation.policy import mean_interval
 from .pages import plan_advised
 from .study.decision import way_in_words
 from .study.shopfloor import WHAT, Shopfloor
@@ -153,12 +154,12 @@ def order_names(s: Study) -> dict[str, Any]:
     """Name what the sentences about the order need: hours and money a week, in the mean of the judged weeks."""
     judged = s.shopfloor.order.judged
     saved = judged["cost in turn"] - judged["cost found"]
-    half = 1.96 * saved.std(ddof=1) / np.sqrt(len(saved)) if len(saved) > 1 else 0.0
+    low, high = mean_interval(saved)
     return {
         "draws": len(saved),
         "saved": float(saved.mean()),
-        "low": float(saved.mean() - half),
-        "high": float(saved.mean() + half),
+        "low": low,
+        "high": high,
         "turn": float(judged["minutes in turn"].mean()),
         "found": float(judged["minutes found"].mean()),
         "proven": s.shopfloor.order.proven,

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import seaborn as sns
 from matplotlib.ticker import NullLocator
-from scipy.stats import t as student
 
 # %% ../../../nbs/cases/manufacturing/08_quality_pages.ipynb #7fb04654
+from ...allocation.policy import mean_interval
 from .study.quality import AS_RECORDED, BY_AGE, BY_RISK, BY_WEAR, Watch
 from .study.whole import Study
 from ...workbook.blocks import Block, bars
@@ -141,8 +141,7 @@ def sensors_bring(watch: Watch) -> tuple[float, float, float]:
     """Return what a limit on risk saves more than the best age in other plants, a machine and week, with 95% of it."""
     wide = watch.elsewhere.pivot(index="plant", columns="way", values="saved")
     each = (wide[BY_RISK] - wide[BY_AGE]).to_numpy()
-    half = float(student.ppf(0.975, len(each) - 1) * each.std(ddof=1) / np.sqrt(len(each)))
-    return float(each.mean()), float(each.mean()) - half, float(each.mean()) + half
+    return float(each.mean()), *mean_interval(each)
 
 
 def usual_stops(watch: Watch) -> float:

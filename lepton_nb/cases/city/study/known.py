@@ -68,13 +68,6 @@ def data_of(params: Parameters) -> Dataset:
     return replace(data, tables=on_universal_clock(data.tables, params.zone))
 
 
-def _kind_of(data: Dataset) -> str:
-    """Say whose data these are."""
-    if data.truth is not None:
-        return "simulated"
-    return "public" if data.name.startswith("public") else "own"
-
-
 _DATED = {"counts": "UTC", "rides": "", "incidents": "", "calls": ""}  # table -> clock; empty: the city's own
 
 
@@ -121,7 +114,7 @@ def known_of(params: Parameters, data: Dataset | None = None) -> Known:
     posts = tuple(sites.loc[(sites["kind"] == "ambulance post") & sites["existing"].astype(bool), "site"])
     return Known(
         data=data,
-        kind=_kind_of(data),
+        kind=data.kind,
         judged=judged,
         end=end,
         day=_last_workday(end),

@@ -30,6 +30,7 @@ from lepton_nb.allocation.build_mode import (
     choose_builds,
     play_mode,
 )
+from ....allocation.policy import mean_interval
 from ....business.elasticity import ElasticityError, surroundings
 from ....business.partialling import Fit, cross_fit, regress, shrink
 from ..car_subscription import Scheme, level_fee, scheme_range, subscribed_car
@@ -207,7 +208,6 @@ def modes_of_models(params: Parameters, known: Known, forecast: Forecast) -> Bui
         stations = _fixed(offers, modes, lines, terms, listed).stations
         money[name] = _weekly(played, modes, stations, terms)
     step = money["chosen together"] - money["as the models say"]
-    half = student.ppf(0.975, len(step) - 1) * step.std(ddof=1) / np.sqrt(len(step))
     judged = pd.DataFrame({"choice": money.keys(), "money": [weeks.mean() for weeks in money.values()]})
     zero = judged.set_index("choice")["money"]["as the models say"]
     now = _products(params, known, forecast, len(known.weeks), span)
@@ -217,7 +217,7 @@ def modes_of_models(params: Parameters, known: Known, forecast: Forecast) -> Bui
         modes=_told_modes(known, now, choice, offered),
         choice=choice,
         judged=judged.assign(over_today=judged["money"] - zero),
-        gain=(float(step.mean()), float(step.mean() - half), float(step.mean() + half)),
+        gain=(float(step.mean()), *mean_interval(step)),
         by_patience=_over_patience(known, now, terms).assign(
             gain=_gain_by_patience(rivals, terms, lines, listed, play)
         ),
