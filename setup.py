@@ -68,7 +68,9 @@ setup(
     install_requires=lines("requirements"),
     extras_require={
         "explain": lines("explain_requirements"),
-        "dev": lines("dev_requirements") + lines("explain_requirements"),
+        "scale": lines("scale_requirements"),
+        "sql": lines("sql_requirements"),
+        "dev": [line for part in ("dev", "explain", "scale", "sql") for line in lines(f"{part}_requirements")],
         "bench": lines("bench_requirements"),
     },
     entry_points={
