@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from ..trips import roads_of
 
 from ....allocation.equilibrium import Assignment, all_or_nothing, marginal_tolls, system_optimum
 from ....allocation.paths import fastest_routes, user_equilibrium
 from ....allocation.roads import RoadNetwork, close_links
+from ..trips import roads_of
 
 # %% ../../../../nbs/cases/city/network/05_routes.ipynb #cell-004
 _GAP = 1e-11

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from ..trips import roads_of
 
 from ....allocation.paths import path_table
 from ....allocation.policy import Book, judge
@@ -25,6 +24,7 @@ from lepton_nb.allocation.signals import (
     standard_rules,
     webster_plan,
 )
+from ..trips import roads_of
 from ....workbook.parameters import UserError
 
 # %% ../../../../nbs/cases/city/network/01_streets.ipynb #cell-006
