@@ -138,9 +138,16 @@ def _past_rows(y: np.ndarray, work: np.ndarray, origin: np.ndarray, target: np.n
     rows = [row / level for row in rows]
     for w in (3, 12, 24, 72, 168):
         rows.append(_window(sums, origin - w, origin) / np.maximum(_window(expected, origin - w, origin), 1e-9))
-    return [*rows, target - origin, np.log(level)]
+    return [*rows, target - origin]
 
 # %% ../../nbs/demand/18_hourly.ipynb #8afa8edd
+def _level(y: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """Return the mean of the last weeks before each origin, the latest counting most."""
+    sums = _running(y)
+    parts = [np.nan_to_num(_window(sums, origin - w, origin)) for w in (168, 336, 672)]
+    return np.maximum(np.mean(parts, axis=0), 0.05)
+
+
 def _hourly_rows(
     panel: Panel,
     origins: np.ndarray,
@@ -161,16 +168,14 @@ def _hourly_rows(
     """
     origin, target = np.repeat(origins, horizon), (np.asarray(origins)[:, None] + np.arange(horizon)).ravel()
     work, blocks, levels, outcomes = _working(panel), [], [], []
-    calendar = _calendar_rows(panel, work, target)
-    for n, y in enumerate(panel.y.astype(float)):
-        sums = _running(y)
-        parts = [np.nan_to_num(_window(sums, origin - w, origin)) for w in (168, 336, 672)]
-        level = np.maximum(np.mean(parts, axis=0), 0.05)
+    calendar, values = _calendar_rows(panel, work, target), panel.y.astype(float)
+    levels = np.stack([_level(y, origin) for y in values])
+    sizes = np.log(levels / levels.mean(axis=0))  # among the series: alone it would only tell the time of training
+    for n, (y, level) in enumerate(zip(values, levels)):
         rows = _past_rows(y, work, origin, target, level) + calendar + _weather_rows(panel, n, origin, target, lag)
-        blocks.append(np.stack([np.asarray(row, np.float32) for row in rows]))
-        levels.append(level)
+        blocks.append(np.stack([np.asarray(row, np.float32) for row in [*rows, sizes[n]]]))
         outcomes.append(y[target] / level)
-    return np.concatenate(blocks, axis=1), np.concatenate(levels), np.concatenate(outcomes)
+    return np.concatenate(blocks, axis=1), levels.ravel(), np.concatenate(outcomes)
 
 # %% ../../nbs/demand/18_hourly.ipynb #3b671cda
 _TAUS = np.array([0.01, 0.05, *np.arange(0.1, 0.95, 0.1), 0.95, 0.99])
@@ -230,27 +235,31 @@ class Hourly:
         return self
 
 
+def _boosted(self: Hourly, x: np.ndarray, level: np.ndarray, y: np.ndarray, seed: int) -> HistGradientBoostingRegressor:
+    """Fit trees to outcomes over level."""
+    model = HistGradientBoostingRegressor(
+        loss="poisson",
+        max_iter=self.trees,
+        max_leaf_nodes=self.leaves,
+        learning_rate=self.rate,
+        min_samples_leaf=int(np.clip(len(y) // 500, 5, 40)),
+        l2_regularization=1.0,
+        max_features=0.5,
+        early_stopping=False,
+        random_state=self.seed + seed,
+    )
+    return model.fit(x, y, sample_weight=level)
+
+
 def _learn(self: Hourly, x: np.ndarray, level: np.ndarray, y: np.ndarray, block: np.ndarray) -> None:
-    """Fit a model on each half of the blocks and keep how far each is off on the other's."""
+    """Fit the models of all blocks, and keep how far models of half of them are off on the other half."""
     x[:, np.isnan(x).all(axis=0)] = 0
-    off = np.full(len(y), np.nan)
-    self.models = []
-    for side in (0, 1):
-        mine = block == side if (block == side).sum() > 500 and (block != side).sum() > 500 else np.ones(len(y), bool)
-        model = HistGradientBoostingRegressor(
-            loss="poisson",
-            max_iter=self.trees,
-            max_leaf_nodes=self.leaves,
-            learning_rate=self.rate,
-            min_samples_leaf=int(np.clip(mine.sum() // 500, 5, 40)),
-            l2_regularization=1.0,
-            max_features=0.5,
-            early_stopping=False,
-            random_state=self.seed + side,
-        )
-        self.models.append(model.fit(x[mine], y[mine], sample_weight=level[mine]))
-        rest = ~mine if (~mine).any() else mine
-        off[rest] = model.predict(x[rest])
+    self.models = [self._boosted(x, level, y, seed) for seed in (0, 1)]
+    off = np.mean([model.predict(x) for model in self.models], axis=0)
+    halves = [block == side for side in (0, 1)]
+    if min(half.sum() for half in halves) > 500:
+        for mine, seed in zip(halves, (2, 3)):
+            off[~mine] = self._boosted(x[mine], level[mine], y[mine], seed).predict(x[~mine])
     size = off * level
     self.edges = np.quantile(size, np.linspace(0, 1, 13)[1:-1])
     bins = np.searchsorted(self.edges, size)
@@ -287,7 +296,7 @@ def _quantiles(self: Hourly, panel: Panel | History, origin: int, horizon: int, 
     return np.moveaxis(mean[..., None] * (ratios[..., at - 1] * (1 - share) + ratios[..., at] * share), -1, 0)
 
 
-Hourly._learn, Hourly.predict, Hourly.quantiles = _learn, _predict, _quantiles
+Hourly._boosted, Hourly._learn, Hourly.predict, Hourly.quantiles = _boosted, _learn, _predict, _quantiles
 
 # %% ../../nbs/demand/18_hourly.ipynb #788aca28
 @dataclass
