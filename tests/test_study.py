@@ -1,6 +1,7 @@
 """The study of the retail case: small chains that lack one thing or another, and what the parts say of it."""
 
 import pickle
+import re
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass, replace
@@ -19,7 +20,13 @@ from lepton_nb.cases.retail.study import Study, study
 from lepton_nb.cases.retail.study.decision import PLAN, RECORD, cheapest_way, standing_of
 from lepton_nb.cases.retail.study.known import known_of
 from lepton_nb.cases.retail.study.returns import investment_of, ranges_of
-from lepton_nb.cases.retail.study.whole import _known_without_data, study_of
+from lepton_nb.cases.retail.study.whole import (
+    _USED_EARLY,
+    _USED_FOR_PEOPLE,
+    _USED_IN_BUSINESS,
+    _known_without_data,
+    study_of,
+)
 from lepton_nb.data.catalog import Dataset
 from lepton_nb.workbook.parameters import UserError
 
@@ -248,3 +255,11 @@ def test_linear_algebra_keeps_to_one_thread_whatever_was_set(monkeypatch):
 def test_parameters_that_cannot_be_used_are_refused_first():
     with pytest.raises(UserError):
         study(Parameters(source="own:no such folder"))
+
+
+@pytest.mark.parametrize("module, used", [("business", _USED_IN_BUSINESS), ("people", _USED_FOR_PEOPLE)])
+def test_a_step_is_given_every_parameter_it_reads_and_no_other(module, used):
+    folder = Path(sys.modules["lepton_nb.cases.retail.study.whole"].__file__).parent
+    read = set(re.findall(r"\bparams\.(\w+)", (folder / f"{module}.py").read_text(encoding="utf-8")))
+    assert read and read <= used, f"what a step reads would be kept at its default: {read - used}"
+    assert used - _USED_EARLY <= read, "what no step reads would make it run again for nothing"

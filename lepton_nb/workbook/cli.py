@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -69,6 +70,11 @@ def _fit(wide: list[int], room: int) -> list[int]:
     return wide
 
 
+def _wrap(cell: str, width: int) -> str:
+    """Break a text into lines; tabulate, told to, would take 1,492 for an integer and fail."""
+    return "\n".join(part for line in cell.splitlines() for part in textwrap.wrap(line, width))
+
+
 def _set_table(
     table: pd.DataFrame,
     width: int | None = None,
@@ -86,7 +92,8 @@ def _set_table(
     heads = [str(column) for column in table.columns]
     natural = [max(map(len, column)) for column in zip(heads, *rows)]
     wide = _fit(natural, width - 2 * (len(natural) - 1))
-    text = tabulate(rows, heads, tablefmt="plain", disable_numparse=True, maxcolwidths=wide, maxheadercolwidths=wide)
+    heads, *rows = [[_wrap(cell, most) for cell, most in zip(row, wide)] for row in (heads, *rows)]
+    text = tabulate(rows, heads, tablefmt="plain", disable_numparse=True)
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-013
@@ -221,12 +228,12 @@ def _do_check(arguments: argparse.Namespace) -> int:
 def _promise(target: str, place: dict[str, Any]) -> Path:
     """Find the results that make the promise: a file, a run folder, or the published ones of a case."""
     from lepton_nb.workbook.case import find_case
+    from lepton_nb.workbook.verify import published_results
 
     if Path(target).exists() and (Path(target).is_dir() or target.endswith(".json")):
         return Path(target)
     name = find_case(target, **place).name if not target.endswith(".json") else ""
-    folders = (Path("reports"), Path(lepton_nb.__file__).parent.parent / "reports")
-    found = next((f for folder in folders if name and (f := folder / f"{name}.results.json").exists()), None)
+    found = published_results(name) if name else None
     if found is None:
         what = f"no published results of {name}" if name else "no such file"
         raise UserError(f"{target}: {what}; give a results.json, or run with --publish first")
@@ -316,16 +323,42 @@ def _do_site(arguments: argparse.Namespace) -> int:
     print("\n".join([*faults, f"published: {_shown(front)}"]))
     return 1 if faults else 0
 
+# %% ../../nbs/workbook/11_cli.ipynb #dfea17ed
+_LINES = 15  # of a table that a terminal shows
+
+
+def _do_compare(arguments: argparse.Namespace) -> int:
+    """Name what differs between two runs."""
+    from lepton_nb.workbook.compare import compare_runs, in_short, layers, shown_results, write_comparison
+    from lepton_nb.workbook.run import storage
+
+    made = compare_runs(arguments.a, arguments.b, arguments.out, **arguments.place)
+    page = None
+    if arguments.page:
+        with storage(Path(arguments.page).parent):
+            page = write_comparison(made, arguments.page)
+    print(f"{made.case}\nA: {made.a.named}\nB: {made.b.named}")
+    for heading, sentence, frame in layers(made):
+        print(f"\n{heading}: {sentence}")
+        shown = shown_results(frame).drop(columns="meaning") if heading == "Results" and len(frame) else frame
+        if len(frame):
+            print(_set_table(shown.drop(columns="reason", errors="ignore").head(_LINES)))
+        if len(frame) > _LINES:
+            print(f"... and {len(frame) - _LINES} more" + ("" if page else "; --page FILE.html shows all"))
+    print(f"\n{in_short(made)}" + (f"\npage: {_shown(page)}" if page else ""))
+    return 1 if made.differs else 0
+
 # %% ../../nbs/workbook/11_cli.ipynb #cell-026
 _EPILOG = """exit codes:
-  0    done (for verify: every result is within its tolerance)
-  1    the case failed, or verify found a difference
+  0    done (for verify: every result is within its tolerance; for compare: nothing differs)
+  1    the case failed, or verify or compare found a difference
   2    something for you to mend: a parameter, a file, a name, a full disk
   3    a fault of lepton_nb itself
   130  stopped with Ctrl-C (143: by a signal); nothing half-written is left
 
 examples:
   lepton-nb run retail
+  lepton-nb compare default runs/retail/0123456789abcdef --page what_changed.html
   lepton-nb run retail -p source public:m5-foods1 -p service_level 0.98 --publish
   lepton-nb run retail -p source own:my_data -f params.yaml
   lepton-nb params retail
@@ -420,6 +453,16 @@ def _add_verify(command: argparse.ArgumentParser) -> None:
     command.add_argument("--quiet", action="store_true", help="show only what differs")
 
 
+def _add_compare(command: argparse.ArgumentParser) -> None:
+    named = "folder, key or results.json of a run, or the word default"
+    command.add_argument("a", metavar="RUN_A", help=f"{named}; its tolerances hold")
+    command.add_argument("b", metavar="RUN_B", help=f"{named}; differences are B minus A")
+    command.add_argument("--out", default="runs", metavar="FOLDER", help="folder of the runs (default: runs)")
+    command.add_argument(
+        "--page", metavar="FILE.html", help="write the comparison as a page too, with every line of it"
+    )
+
+
 def _add_site(command: argparse.ArgumentParser) -> None:
     command.add_argument("--reports", default="reports", metavar="FOLDER", help="folder of the published pages")
     command.add_argument("--processes", type=_count, default=2, metavar="N", help="notebooks executed at a time")
@@ -437,6 +480,7 @@ COMMANDS = {
     "publish": (_do_publish, "add the report of a run to the published ones", _add_publish),
     "site": (_do_site, "execute the method notebooks and publish them beside the reports", _add_site),
     "verify": (_do_verify, "compare results with the promised ones, in a fresh run or between two files", _add_verify),
+    "compare": (_do_compare, "name what differs between two runs, or a run and the published default", _add_compare),
 }
 
 

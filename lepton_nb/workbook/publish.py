@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['WORDS_A_MINUTE', 'GLANCE', 'Part', 'is_hidden', 'page_parts', 'answer_first', 'slug', 'outline', 'distinct',
-           'spell_date', 'facts', 'failure_of', 'recorded', 'value_text', 'download', 'words_only', 'reading_minutes',
+           'spell_date', 'facts', 'failure_of', 'recorded', 'value_text', 'download', 'attribute_of', 'page_answer',
+           'answer_words', 'page_manifest', 'published_page', 'strip_html', 'words_only', 'reading_minutes',
            'reading_time', 'as_json', 'fill_template', 'common', 'link_pages', 'render', 'describe_method']
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-003
@@ -19,7 +20,7 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-004
 import nbformat
@@ -32,7 +33,7 @@ from .figures import table_html
 from .files import write_whole
 from .markup import ansi_free, fold, highlighted, markdown_html, output_html, signatures, summary_line
 from .prose import escape, number
-from .verify import RESULT
+from .verify import RESULT, read_results
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-007
 @dataclass
@@ -190,6 +191,12 @@ def distinct(parts: list[Part]) -> None:
         used |= names - clash.keys() | set(clash.values())
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-018
+def _has_strip(manifest: dict) -> bool:
+    """Say whether a page tells on its first screen what differs from the default: the first of a run that does."""
+    siblings = manifest.get("siblings") or [[manifest.get("page")]]
+    return bool(manifest.get("against_default")) and siblings[0][0] == manifest.get("page")
+
+
 def spell_date(text: str | None) -> str:
     """Write an ISO time as a date for people."""
     try:
@@ -217,7 +224,7 @@ def _spell_time(seconds: float) -> str:
 def facts(manifest: dict, reading: str) -> list[tuple[str, str]]:
     """Collect the lines under the title."""
     memory = manifest.get("peak_memory") or manifest.get("memory")
-    changed = manifest.get("changed") or []
+    changed = [] if _has_strip(manifest) else manifest.get("changed") or []
     values = manifest.get("parameters", {})
     verified = {True: "yes, the numbers are as recorded", False: "no, some numbers differ from the record"}.get(
         manifest.get("verified")
@@ -302,6 +309,182 @@ def download(name: str, label: str, content: Any) -> tuple[str, str, str]:
     """Make a link that saves JSON out of the page."""
     text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=False, default=str)
     return name, label, "data:application/json;charset=utf-8," + quote(text, safe=",.:;-_()/+!*~@")
+
+# %% ../../nbs/workbook/10_publish.ipynb #07252843
+_SAVED = re.compile(r'<a\b[^>]*\bdownload="[^"]*\.manifest\.json"[^>]*>')
+
+
+def attribute_of(
+    tag: str,
+    name: str,
+) -> str:
+    """Read an attribute of a tag.
+
+    Parameters
+    ----------
+    tag : str
+        an element's opening tag
+    name : str
+
+    Returns
+    -------
+    str
+        empty where it has none
+    """
+    found = re.search(rf'\b{name}="([^"]*)"', tag)
+    return html.unescape(found[1]) if found else ""
+
+
+def page_answer(
+    page: str,
+) -> list[str]:
+    """Read the answer of a page.
+
+    Parameters
+    ----------
+    page : str
+        text of a page
+
+    Returns
+    -------
+    list[str]
+        the answer, what it is worth, how sure that is, against what; empty where there is none
+
+    Examples
+    --------
+    >>> assert attribute_of('<a download="x.csv" href="data:,1&amp;2">', "href") == "data:,1&2"
+    >>> assert (
+    ...     page_answer("<p>No card.</p>") == []
+    ...     and answer_words(["Order.", "+€5", "95%", "today"]) == "Order. +€5 (95%; today)"
+    ... )
+    """
+    start = page.find('<div class="lnb-answer"')
+    if start < 0:
+        return []
+    card = BeautifulSoup(page[start : start + 20_000], "html.parser").find("div", class_="lnb-answer")
+    return [" ".join(part.get_text().split()) for part in card.select(".lnb-decision, .lnb-gain > *")]
+
+
+def answer_words(
+    answer: list[str],
+) -> str:
+    """Write an answer in a line.
+
+    Parameters
+    ----------
+    answer : list[str]
+        as given by `page_answer`
+
+    Examples
+    --------
+    >>> assert attribute_of('<a download="x.csv" href="data:,1&amp;2">', "href") == "data:,1&2"
+    >>> assert (
+    ...     page_answer("<p>No card.</p>") == []
+    ...     and answer_words(["Order.", "+€5", "95%", "today"]) == "Order. +€5 (95%; today)"
+    ... )
+    """
+    return " ".join([*answer[:2], *([f"({'; '.join(answer[2:])})"] if answer[2:] else [])])
+
+
+def page_manifest(
+    page: str,
+) -> dict[str, Any]:
+    """Read the manifest that a page carries; empty where it has none.
+
+    Parameters
+    ----------
+    page : str
+        text of a page
+    """
+    link = _SAVED.search(page)
+    try:
+        return json.loads(unquote(attribute_of(link[0], "href").partition(",")[2])) if link else {}
+    except (ValueError, RecursionError):
+        return {}
+
+
+def published_page(
+    file: Path,
+) -> tuple[
+    str, str
+]:
+    """Find the page that vouches for published results.
+
+    Parameters
+    ----------
+    file : Path
+        published results
+
+    Returns
+    -------
+    tuple[str, str]
+        text of the first page published with them, empty where there is none; where a page tells others
+    """
+    content = read_results(file)
+    for place in sorted((file.parent / file.name.removesuffix(".results.json")).glob("*.html")):
+        page = place.read_text(encoding="utf-8", errors="replace")
+        made = page_manifest(page)
+        if made.get("page") and made["page"] == (made.get("pages") or [None])[0]:
+            same = (made.get("results"), made.get("parameters")) == (content["results"], content["parameters"])
+            return (page, "") if same else ("", str(place))
+    return "", ""
+
+# %% ../../nbs/workbook/10_publish.ipynb #0c415e14
+_TOLD = 3  # results in the strip; the others are folded
+
+
+def _from_to(before: str, after: str, unit: str = "") -> str:
+    """Write a change for people; the mark between is read out as a word."""
+    mark = '<span aria-hidden="true">→</span><span class="lnb-hidden"> to </span>'
+    return f"{escape(before)} {mark} <strong>{escape(after)}</strong>" + (f" {escape(unit)}" if unit else "")
+
+
+def _moved_result(one: dict[str, Any]) -> str:
+    """Write from what to what a result moved."""
+    before = "none" if one["expected"] is None else value_text({"value": one["expected"]})
+    unit = "" if one["unit"] == "no unit" or isinstance(one["found"], str) else one["unit"]
+    return f"{escape(one['meaning'] or one['name'])} {_from_to(before, value_text({'value': one['found']}), unit)}"
+
+
+def _moved_html(results: dict[str, Any], answer: list[str], on: str) -> str:
+    """Write what moved: what the answer is worth and the first results in a line, all else in a fold."""
+    was, moved = results["answer"], [_moved_result(one) for one in results["moved"]]
+    both = bool(was and answer)
+    worth = [one[1] for one in (was, answer) if len(one) > 1]
+    first = [_from_to(*worth)] if len(set(worth)) == 2 else []
+    shown = first + moved[: _TOLD - len(first)]
+    if not shown:
+        return f"<p>None of {results['of']} results moved{on}.</p>"
+    folded = f"<p>The answer was: {escape(answer_words(was))}</p>" if both and was != answer else ""
+    folded += f"<ul>{''.join(f'<li>{one}</li>' for one in moved)}</ul>" if moved else ""
+    summary = f"{len(moved)} of {results['of']} results moved" + (
+        ", and the answer before" if both and was != answer else ""
+    )
+    return f"<p>Moved{on}: {'; '.join(shown)}</p><details><summary>{summary}</summary>{folded}</details>"
+
+
+def strip_html(
+    against: dict[str, Any],
+    answer: list[str],
+) -> str:
+    """Write the strip that tells what was changed against the default, and what that moved.
+
+    Parameters
+    ----------
+    against : dict[str, Any]
+        parameters that are not the default ones, results that moved, the answer before
+    answer : list[str]
+        of the page itself, as given by `page_answer`
+    """
+    asked = "; ".join(
+        f"<code>{escape(one['name'])}</code> "
+        + _from_to(one["default"] or "empty", one["value"] or "empty", one["unit"])
+        for one in against["parameters"]
+    )
+    told = f"<p>Changed against the default: {asked}</p>"
+    on = " against the default on the same data" * any(one["name"] == "source" for one in against["parameters"])
+    told += _moved_html(against["results"], answer, on) if against["results"] else ""
+    return f'<aside class="against" aria-label="Changed against the default">{told}</aside>'
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-026
 def _take_title(parts: list[Part]) -> tuple[str, str]:
@@ -470,6 +653,7 @@ def _describe(notebook: dict, manifest: dict, case: str, folder: Path | None) ->
         "contents": [e for e in contents if e["level"] <= 3],
         "minutes": reading_minutes(parts),
         "facts": facts(manifest, reading_time(parts)),
+        "strip": strip_html(manifest["against_default"], page_answer(body)) if _has_strip(manifest) else "",
         "failure": failure_of(notebook, manifest),
         "results": _results_html(results),
         "kicker": case.replace("_", " ").capitalize(),

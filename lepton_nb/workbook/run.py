@@ -26,13 +26,13 @@ from typing import Any
 import nbformat
 import psutil
 
-import lepton_nb
 from .case import CASES, Case, PageOmitted, find_case, pages_of
 from .execute import Execution, Failure, default_threads, execute, prune
 from .files import held, lock_folder, locked, sync_file, sync_folder, write_whole
 from lepton_nb.workbook.manifest import (
     code_hashes,
     crate,
+    file_hashes,
     file_sha256,
     folder_sha256,
     manifest,
@@ -47,10 +47,22 @@ from lepton_nb.workbook.parameters import (
     UserError,
     changed_values,
     default_problems,
+    parameter_table,
     parse_pairs,
     shown_source,
+    to_text,
 )
-from .verify import DATA, collect, displayed, holds, read_results, verify, write_results
+from lepton_nb.workbook.verify import (
+    DATA,
+    collect,
+    displayed,
+    holds,
+    published_results,
+    read_results,
+    report_name,
+    verify,
+    write_results,
+)
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-008
 @dataclass(frozen=True)
@@ -464,20 +476,54 @@ def _write_page(folder: Path, name: str, m: dict[str, Any], siblings: list[tuple
         page.write_text(_bare_page(m), encoding="utf-8")
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-027
-def _verified(m: dict[str, Any], folder: Path, reference: Path | None) -> bool | None:
-    """Say whether the published results hold; None where there are none, or none that are comparable."""
-    if reference is None:
-        published = Path(lepton_nb.__file__).parent.parent / "reports" / f"{m['case']}.results.json"
-        reference = published if published.exists() else None
-    if reference is None:
-        return None
+def _published(m: dict[str, Any], reference: Path | None) -> dict[str, Any] | None:
+    """Read the published results of the case on these data, with their answer; None where there are none."""
+    from lepton_nb.workbook.publish import page_answer, published_page
+
+    place = reference or published_results(report_name(m["case"], m["parameters"]["source"]))
     try:
-        lines = verify(read_results(reference), read_results(folder))
+        return read_results(place) | {"answer": page_answer(published_page(place)[0])} if place else None
     except UserError:
         return None
-    if (lines.query("kind != 'result'")["verdict"] != "same").any():
+
+
+def _verified(published: dict[str, Any] | None, folder: Path) -> bool | None:
+    """Say whether the published results hold; None where there are none, or none that are comparable."""
+    lines = None if published is None else verify(published, read_results(folder))
+    if lines is None or (lines.query("kind != 'result'")["verdict"] != "same").any():
         return None
     return holds(lines)
+
+
+def _moved(published: dict[str, Any] | None, usual: dict[str, Any], folder: Path) -> dict[str, Any] | None:
+    """List the results that other parameters moved; None where no published run has the default ones and these data."""
+    if published is None or published["parameters"] != usual:
+        return None
+    found = read_results(folder)
+    lines = verify(published, found)
+    if (lines.query("kind == 'data'")["verdict"] != "same").any():
+        return None
+    results = lines.query("kind == 'result'")
+    moved = results.query("verdict not in ('same', 'missing')")[["name", "expected", "found", "unit"]]
+    told = [row | {"meaning": found["results"][row["name"]].get("meaning", "")} for row in moved.to_dict("records")]
+    return {"of": len(results), "moved": told, "answer": published["answer"]}
+
+
+def _against_default(
+    params: CaseParameters, published: dict[str, Any] | None, folder: Path | None
+) -> dict[str, Any] | None:
+    """Tell which parameters are not the default ones, and what that moved in a folder that has results."""
+    table = parameter_table(params)
+    changed = table[table["changed"]]
+    if not len(changed):
+        return None
+    usual = type(params)().model_dump(mode="json") | {"source": params.source}
+    asked = [
+        {"name": row["name"], "default": to_text(row["default"]), "value": to_text(row["value"]), "unit": row["unit"]}
+        for row in changed.to_dict("records")
+    ]
+    told = folder and set(changed["name"]) != {"source"}  # other data alone are another question, not another answer
+    return {"parameters": asked, "results": _moved(published, usual, folder) if told else None}
 
 
 def _gather(execution: Execution) -> tuple[Execution, dict[str, dict]]:
@@ -521,9 +567,12 @@ def _write(
     m = manifest(plan.case.name, plan.key, plan.params, execution, named, code, data, results, threads)
     m |= {"title": plan.case.title, "pages": list(executions), "omitted": omitted, "verified": None}
     m["failed_page"] = list(executions)[-1] if m["failure"] else None
-    if execution.failure is None:
+    published, whole = _published(m, reference), execution.failure is None
+    if whole:
         write_results(folder / "results.json", plan.case.name, m["parameters"], results, data)
-        m["verified"] = _verified(m, folder, reference)
+        m["verified"] = _verified(published, folder)
+    m["files"] = file_hashes(plan.own)
+    m["against_default"] = _against_default(plan.params, published, folder if whole else None)
     _write_pages(folder, executions, m)
     text = json.dumps(crate(m, folder), indent=1, ensure_ascii=False, allow_nan=False)
     write_whole(folder / MANIFEST, text + "\n")

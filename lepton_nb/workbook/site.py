@@ -38,7 +38,7 @@ from lepton_nb.workbook.publish import (
     words_only,
 )
 from .run import changed_files, run_pages
-from .verify import read_results
+from .verify import read_results, report_name
 
 # %% ../../nbs/workbook/16_site.ipynb #cell-005
 _TERM = re.compile(r'<span class="lnb-term" data-page="([^"]+)">(.*?)</span>', re.S)
@@ -160,22 +160,6 @@ def _read_card(
         return None
     return card if _is_sound(card) else None
 
-
-def _site_name(
-    case: str,
-    source: str,
-) -> str:
-    """Name the folder of a report in the site.
-
-    Parameters
-    ----------
-    case : str
-    source : str
-        embedded, public:NAME or own:FOLDER
-    """
-    kind, _, name = source.partition(":")
-    return case if kind == "embedded" else f"{case}-{name if kind == 'public' else kind}"
-
 # %% ../../nbs/workbook/16_site.ipynb #960e89fd
 def _is_ours(place: Path) -> bool:
     """Say whether a file of the site was written by a publisher of ours."""
@@ -229,7 +213,7 @@ def _cards_of(run_folder: Path) -> dict[str, dict]:
 
 def _folder_of(card: dict) -> str:
     """Name the folder of a report in the site. Raises `UserError` where its card names another place."""
-    name = _site_name(card["case"], card["source"])
+    name = report_name(card["case"], card["source"])
     if not _NAME.fullmatch(name) or name in ORDER:
         raise UserError(f"{name!r}: is no name for the folder of a report; nothing was published")
     return name

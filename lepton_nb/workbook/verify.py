@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RESULT', 'DATA', 'SAME', 'allowed_difference', 'record', 'record_data', 'displayed', 'collect', 'write_results',
-           'read_results', 'verify', 'holds']
+           'read_results', 'report_name', 'published_results', 'verify', 'holds']
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-003
 import json
@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 from IPython.display import display
 
+import lepton_nb
 from .files import write_whole
 from .parameters import UserError
 
@@ -252,6 +253,36 @@ def read_results(
         what = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise UserError(f"{path}: not a results.json of a run ({what})") from None
     return content
+
+# %% ../../nbs/workbook/05_verify.ipynb #3d08186c
+def report_name(
+    case: str,
+    source: str,
+) -> str:
+    """Name the report of a case on some data among the published ones.
+
+    Parameters
+    ----------
+    case : str
+    source : str
+        embedded, public:NAME or own:FOLDER
+    """
+    kind, _, name = source.partition(":")
+    return case if kind == "embedded" else f"{case}-{name if kind == 'public' else kind}"
+
+
+def published_results(
+    name: str,
+) -> Path | None:
+    """Find the published results of a report; None where there are none.
+
+    Parameters
+    ----------
+    name : str
+        as given by `report_name`
+    """
+    folders = (Path("reports"), Path(lepton_nb.__file__).parent.parent / "reports")
+    return next((f for folder in folders if (f := folder / f"{name}.results.json").is_file()), None)
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-020
 def _judge(expected: dict, before: float, after: float) -> tuple[str, float, float]:

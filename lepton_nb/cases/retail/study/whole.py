@@ -225,6 +225,9 @@ _USED_EARLY = frozenset(
         *("service_level", "holding_rate", "order_line_cost", "goodwill", "weekly_budget", "dock_capacity"),
     }
 )
+# what two later steps use besides; the cost of the project changes neither
+_USED_IN_BUSINESS = _USED_EARLY | {"premium", "handling", "singles_share", "singles_fee", "van_fee"}
+_USED_FOR_PEOPLE = _USED_EARLY | {"letter_cost", "letter_response", "acceptance", "list_upkeep"}
 
 
 def _known_without_data(params: Parameters, data: Dataset) -> Known:
@@ -263,8 +266,8 @@ def study_of(params: Parameters, data: Dataset) -> Study:
     known = Kept(replace(bare.value, data=data), bare.key, bare.reused)
     forecast = remembered(forecast_of, early, known)
     decision = remembered(decision_of, early, known, forecast)
-    business = remembered(business_of, params, known, forecast, decision)
-    people = remembered(people_of, params, known)
+    business = remembered(business_of, _only(params, _USED_IN_BUSINESS), known, forecast, decision)
+    people = remembered(people_of, _only(params, _USED_FOR_PEOPLE), known)
     returns = remembered(return_of, params, known, forecast, decision, business, people)
     return Study(params, *(part.value for part in (known, forecast, decision, business, people, returns)))
 
