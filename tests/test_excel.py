@@ -538,3 +538,11 @@ def test_persons_in_a_workbook_are_not_erased_silently(tmp_path, state, title):
     with pytest.raises(ErasureError, match="workbook cannot be rewritten.*Nothing was changed"):
         erase_from_folder(CONTRACT, tmp_path, "till/7", identity, key, "2025-04-01")
     assert path.read_bytes() == before
+
+
+def test_weeks_that_are_dates_in_a_workbook_are_taken_as_they_are():
+    import lepton_nb.data.weeks  # noqa: F401 (makes the kind known)
+
+    parsed = parse_cells([date(2026, 2, 9), datetime(2026, 2, 16), "2026-02-23", True], "week")
+    told = [str(day)[:10] for day in parsed.values[:3]]
+    assert told == ["2026-02-09", "2026-02-16", "2026-02-23"] and parsed.bad.tolist() == [False, False, False, True]

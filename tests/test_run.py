@@ -56,7 +56,7 @@ def test_the_crate_holds_the_true_checksums_parameters_and_measures(done):
     assert 2e7 < float(graph["#measure/peak_memory"]["value"]) < 2e9
     action = next(e for e in graph.values() if e["@type"] == "CreateAction")
     assert action["description"] == "lepton-nb run shop -p units 40 -p code 0042"
-    assert "CompletedActionStatus" in action["actionStatus"]["@id"]
+    assert "CompletedActionStatus" in action["actionStatus"]
 
 
 def test_the_kernel_is_this_interpreter_with_capped_threads_in_the_folder_of_the_user(done):

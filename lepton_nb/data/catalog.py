@@ -19,6 +19,7 @@ import pandas as pd
 from platformdirs import user_cache_dir
 
 from .contract import Contract, check_tables, conform, content_hash
+from .databases import is_database, keep_taken, read_database, write_configuration
 from .findings import DataError, log_table
 from .keys import as_texts
 from .reading import Tables, read_folder
@@ -319,14 +320,30 @@ class Sources:
         forms = "Your own Excel, LibreOffice, CSV or Parquet files; "
         forms += f"`lepton-nb template {self.case} FOLDER` writes examples to fill in"
         rows.append(("own:FOLDER", forms, "yours", "", ""))
+        queries = "Your own database (SQLite, DuckDB, PostgreSQL): a query for each table; "
+        queries += f"`lepton-nb template {self.case} FILE.yaml` writes an example"
+        rows.append(("own:FILE.yaml", queries, "yours", "", ""))
         return pd.DataFrame(rows, columns=["source", "what", "licence", "frequency", "at hand"])
+
+    @staticmethod
+    def is_database(place: str | Path) -> bool:
+        """Tell whether a place of own data is a database."""
+        return is_database(place)
+
+    def keep(self, place: str | Path, folder: Path) -> str:
+        """Read a user's database into a folder for a run, and give the hash of what was read."""
+        return keep_taken(self.contract, place, folder)
+
+    def write_configuration(self, path: str | Path) -> Path:
+        """Write an example of what leads to a user's database."""
+        return write_configuration(self.contract, path)
 
     def check(
         self,
         folder: str | Path,
         zone: str = "",
     ) -> Tables:
-        """Read a user's folder; raise `DataError` with every problem.
+        """Read a user's folder or database; raise `DataError` with every problem.
 
         Parameters
         ----------
@@ -349,7 +366,7 @@ class Sources:
         Parameters
         ----------
         source : str, default 'embedded'
-            embedded, public:NAME, or own:FOLDER
+            embedded, public:NAME, or own:PLACE: a folder, a database or its configuration
         progress : bool, default True
             whether a download shows a bar
         currency : str, default ''
@@ -369,7 +386,7 @@ class Sources:
             tables, card, known_currency, truth = made
             return _assemble(self, source, tables, card, log_table([]), known_currency, [], truth)
         raise SourceError(
-            f"source {source!r} is not understood. Write embedded, own:FOLDER, or one of "
+            f"source {source!r} is not understood. Write embedded, own:FOLDER, own:FILE.yaml, or one of "
             f"{', '.join('public:' + known.name for known in self.public)}."
         )
 
@@ -446,7 +463,9 @@ def _currency_of(contract: Contract, read: Tables, given: str) -> tuple[str, lis
 
 def _read_own(sources: Sources, folder: str | Path, zone: str) -> Tables:
     """Read a folder of the user's, with its names as the case takes them; raise `DataError` with every problem."""
-    read = read_folder(sources.contract, own_place(folder), zone, coded=sources.coded)
+    place = own_place(folder)
+    reader = read_database if is_database(place) else read_folder
+    read = reader(sources.contract, place, zone, coded=sources.coded)
     if faults := sources.unusable(read):
         raise DataError(faults)
     return read
@@ -462,6 +481,6 @@ def _load_own(sources: Sources, folder: str, currency: str, zone: str) -> Datase
         "title": f"Own data: {Path(folder).name}",
         "what": "the user's own tables: " + ", ".join(sorted(tables)),
         "licence": "the user's",
-        "from": "files of the user",
+        "from": "a database of the user" if is_database(own_place(folder)) else "files of the user",
     }
     return _assemble(sources, f"own:{folder}", tables, card, log, currency, assumed)

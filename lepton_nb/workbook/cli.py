@@ -111,7 +111,10 @@ def _summary(folder: Path) -> str:
     """Say what a run took, from its manifest."""
     graph = json.loads((folder / "ro-crate-metadata.json").read_text(encoding="utf-8"))["@graph"]
     took = {e["name"]: float(e["value"]) for e in graph if e["@id"].startswith("#measure/")}
-    return f"{took['seconds']:.0f} s, {took['peak_memory'] / 1e6:.0f} MB at most"
+    steps = [e["description"] for e in graph if e["@id"].startswith("#step/")]
+    kept = sum("earlier" in step for step in steps)
+    told = f", {kept} of {len(steps)} steps taken from earlier runs" if steps else ""
+    return f"{took['seconds']:.0f} s, {took['peak_memory'] / 1e6:.0f} MB at most{told}"
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-014
 def _tell(quiet: bool) -> Callable[[str], None]:
@@ -206,6 +209,14 @@ def _do_template(arguments: argparse.Namespace) -> int:
     from lepton_nb.workbook.run import storage
 
     case = find_case(arguments.case, **arguments.place)
+    if "://" in arguments.folder:
+        raise UserError("an address is no place for forms; for those of a database give a name such as my_shop.yaml")
+    if arguments.folder.lower().endswith((".yaml", ".yml")):
+        with storage(arguments.folder):
+            file = case.sources.write_configuration(arguments.folder)
+        print(f"written: {_shown(file)}")
+        print(f"say in it where the database is, write your queries, then: lepton-nb check {case.name} {_shown(file)}")
+        return 0
     with storage(arguments.folder):
         files = case.contract.write_templates(arguments.folder)
     print(f"written: {', '.join(_shown(Path(file)) for file in files)}")
@@ -214,7 +225,7 @@ def _do_template(arguments: argparse.Namespace) -> int:
 
 
 def _do_check(arguments: argparse.Namespace) -> int:
-    """Read a folder of own data and say everything that has to be mended."""
+    """Read own data and say everything that has to be mended."""
     from lepton_nb.workbook.case import find_case
 
     case = find_case(arguments.case, **arguments.place)
@@ -364,6 +375,8 @@ examples:
   lepton-nb params retail
   lepton-nb template retail my_data
   lepton-nb check retail my_data
+  lepton-nb template retail my_shop.yaml
+  lepton-nb run retail -p source own:my_shop.yaml
   lepton-nb verify retail
 """
 
@@ -430,13 +443,15 @@ def _add_case(command: argparse.ArgumentParser) -> None:
 def _add_template(command: argparse.ArgumentParser) -> None:
     _add_case(command)
     command.add_argument(
-        "folder", metavar="FOLDER", help="where an example of each table is written; filled in, it may be CSV or Excel"
+        "folder",
+        metavar="FOLDER",
+        help="where an example of each table is written; filled in, it may be CSV or Excel. FILE.yaml: for a database",
     )
 
 
 def _add_check(command: argparse.ArgumentParser) -> None:
     _add_case(command)
-    command.add_argument("folder", metavar="FOLDER", help="folder of your tables: Excel, CSV or Parquet")
+    command.add_argument("folder", metavar="FOLDER", help="folder of your tables: Excel, CSV or Parquet; or a database")
 
 
 def _add_publish(command: argparse.ArgumentParser) -> None:

@@ -291,6 +291,31 @@ def _refs(entities: list[dict]) -> list[dict]:
     return [{"@id": e["@id"]} for e in entities]
 
 
+def _single(refs: list[dict]) -> list[dict] | dict:
+    """Give one reference bare, as the format wants it."""
+    return refs[0] if len(refs) == 1 else refs
+
+
+def _home(package: str) -> dict[str, str]:
+    """Return the address that an installed package names as its own, if it names one."""
+    try:
+        about = importlib.metadata.metadata(package)
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    named = [line.split(",", 1)[1].strip() for line in about.get_all("Project-URL") or [] if "," in line]
+    address = about.get("Home-page") or next((url for url in named if url.startswith("http")), "")
+    return {"url": address} if address.startswith("http") else {}
+
+
+_LICENCE = {
+    "@id": "https://spdx.org/licenses/MIT",
+    "@type": "CreativeWork",
+    "name": "MIT License",
+    "description": "Of the reports, as of lepton_nb; the data keep their own.",
+}
+_AUTHOR = {"@id": "#maintainers", "@type": "Organization", "name": "lepton_nb maintainers", **_home("lepton_nb")}
+
+
 def _properties(prefix: str, values: dict[str, Any]) -> list[dict]:
     return [
         {"@id": f"#{prefix}/{name}", "@type": "PropertyValue", "name": name, "value": to_text(value)}
@@ -323,7 +348,7 @@ def _files(folder: Path, pages: list[str]) -> list[dict]:
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-020
 def _data_entities(m: dict[str, Any]) -> list[dict]:
     """Describe the data sets that the notebook recorded."""
-    return [
+    described = [
         {
             "@id": f"#data/{d['name']}",
             "@type": "CreativeWork",
@@ -334,29 +359,36 @@ def _data_entities(m: dict[str, Any]) -> list[dict]:
         }
         for d in m["data"]
     ]
+    if own := m.get("own"):
+        what = "The user's own data as they were read: one hash of all names and contents"
+        described.append({"@id": "#own", "@type": "CreativeWork", "description": what, **own})
+    return described
 
 # %% ../../nbs/workbook/07_manifest.ipynb #cell-021
 def _software(m: dict[str, Any]) -> list[dict]:
     """Describe the case, the package that runs it and what that requires."""
     code = m["code"]
+    kind = {"@type": "SoftwareApplication"}
     needed = [
-        {"@id": f"pkg:pypi/{name}@{version}", "@type": "SoftwareApplication", "name": name, "softwareVersion": version}
+        {"@id": f"pkg:pypi/{name}@{version}", **kind, "name": name, "softwareVersion": version, **_home(name)}
         for name, version in code["requirements"].items()
     ]
     package = {
         "@id": "#lepton_nb",
         "@type": "SoftwareApplication",
         "name": "lepton_nb",
+        **_home("lepton_nb"),
         "softwareVersion": code["version"],
         "sha256": code["package"],
         "softwareRequirements": _refs(needed),
         "runtimePlatform": f"Python {code['python']}",
-        "identifier": _refs(_properties("lock", {code["lock_is"]: code["lock"]})),
+        "identifier": _single(_refs(_properties("lock", {code["lock_is"]: code["lock"]}))),
     }
     case = {
         "@id": "#case",
         "@type": "SoftwareApplication",
         "name": f"case notebook {m['case']}",
+        **_home("lepton_nb"),
         "softwareVersion": code["version"],
         "sha256": m["notebook_sha256"],
         "softwareRequirements": {"@id": "#lepton_nb"},
@@ -377,15 +409,30 @@ def _action(
         "startTime": m["started"],
         "endTime": m["ended"],
         "instrument": {"@id": "#case"},
-        "actionStatus": {"@id": f"http://schema.org/{'Failed' if failed else 'Completed'}ActionStatus"},
-        "object": _refs(inputs),
-        "result": _refs(outputs),
+        "actionStatus": f"http://schema.org/{'Failed' if failed else 'Completed'}ActionStatus",
+        "object": _single(_refs(inputs)),
+        "result": _single(_refs(outputs)),
         "resourceUsage": _refs(measures),
         "environment": _refs(settings),
     }
     if failed:
         action["error"] = f"{m['failure']['error']}: {m['failure']['message']}"
     return action
+
+
+def _steps(steps: list[dict[str, Any]]) -> list[dict]:
+    """Describe the steps of the study: seconds that each took, and whether an earlier run had done the work."""
+    return [
+        {
+            "@id": f"#step/{one['key']}",
+            "@type": "PropertyValue",
+            "name": f"{one['module']}.{one['step']}",
+            "value": to_text(one["seconds"]),
+            "unitText": "s",
+            "description": "taken from an earlier run" if one["reused"] else "worked out in this run",
+        }
+        for one in steps
+    ]
 
 
 def crate(
@@ -417,6 +464,7 @@ def crate(
     measures = _properties("measure", {k: m[k] for k in _UNITS})
     for measure in measures:
         measure["unitText"] = _UNITS[measure["name"]]
+    measures += _steps(m.get("steps", []))
     settings = _properties("environment", {"OMP_NUM_THREADS": m["threads"], "PYTHONHASHSEED": 0})
     action = _action(m, inputs, outputs, measures, settings)
     root = {
@@ -425,10 +473,11 @@ def crate(
         "name": f"Report of the case {m['case']}",
         "datePublished": m["ended"],
         "description": f"What `{m['command']}` gave: the executed notebooks, their pages and the results.",
-        "license": "The reports are under the licence of lepton_nb (MIT); the data keep their own.",
+        "license": {"@id": _LICENCE["@id"]},
+        "author": {"@id": _AUTHOR["@id"]},
         "conformsTo": {"@id": _PROFILE},
         "hasPart": _refs(outputs),
-        "mentions": [{"@id": action["@id"]}, *_refs(data)],
+        "mentions": _single([{"@id": action["@id"]}, *_refs(data)]),
     }
     about = {
         "@id": "ro-crate-metadata.json",
@@ -439,5 +488,17 @@ def crate(
     profile = {"@id": _PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
     return {
         "@context": ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"],
-        "@graph": [about, root, profile, action, *_software(m), *inputs, *measures, *settings, *outputs],
+        "@graph": [
+            about,
+            root,
+            profile,
+            _LICENCE,
+            _AUTHOR,
+            action,
+            *_software(m),
+            *inputs,
+            *measures,
+            *settings,
+            *outputs,
+        ],
     }

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['WORDS_A_MINUTE', 'GLANCE', 'Part', 'is_hidden', 'page_parts', 'answer_first', 'slug', 'outline', 'distinct',
-           'spell_date', 'facts', 'failure_of', 'recorded', 'value_text', 'download', 'attribute_of', 'page_answer',
-           'answer_words', 'page_manifest', 'published_page', 'strip_html', 'words_only', 'reading_minutes',
-           'reading_time', 'as_json', 'fill_template', 'common', 'link_pages', 'render', 'describe_method']
+           'spell_date', 'made_of', 'facts', 'failure_of', 'recorded', 'value_text', 'download', 'attribute_of',
+           'page_answer', 'answer_words', 'page_manifest', 'published_page', 'strip_html', 'words_only',
+           'reading_minutes', 'reading_time', 'as_json', 'fill_template', 'common', 'link_pages', 'render',
+           'describe_method']
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-003
 import base64
@@ -32,6 +33,7 @@ from nbconvert import HTMLExporter
 from .figures import table_html
 from .files import write_whole
 from .markup import ansi_free, fold, highlighted, markdown_html, output_html, signatures, summary_line
+from .parameters import to_text
 from .prose import escape, number
 from .verify import RESULT, read_results
 
@@ -221,6 +223,47 @@ def _spell_time(seconds: float) -> str:
     return f"{number(seconds, 0)} seconds" if seconds < 120 else f"{number(seconds / 60, 1)} minutes"
 
 
+def _step_name(name: str) -> str:
+    """Write the name of a step for people: `_known_without_data` as known without data, `forecast_of` as forecast."""
+    return re.sub(r"_(of|part)$", "", name.strip("_")).replace("_", " ")
+
+
+def _spell_steps(steps: list[dict]) -> str:
+    """Say how many steps the study took, and which of them an earlier run had worked out."""
+    reused = [_step_name(one["step"]) for one in steps if one["reused"]]
+    if not steps:
+        return ""
+    if len(reused) in (0, len(steps)):
+        return f"{len(steps)}, all " + ("taken from earlier runs" if reused else "worked out in this run")
+    return f"{len(steps)}; taken from earlier runs: {', '.join(reused)}"
+
+
+def _spell_software(code: dict) -> str:
+    """Name what the run was made with: library, Python, and by what the versions are fixed."""
+    hashes = f"code {code['package'][:12]}, {code['lock_is']} {code['lock'][:12]}"
+    return f"lepton_nb {code['version']}, Python {code['python']} ({hashes})"
+
+
+def made_of(manifest: dict) -> list[tuple[str, str]]:
+    """Collect the lines of provenance: inputs with their hashes, parameters, software, steps, time."""
+    listed = manifest.get("data") if isinstance(manifest.get("data"), list) else []
+    data = [*listed, *([manifest["own"]] if manifest.get("own") else [])]
+    code, values = manifest.get("code") or {}, manifest.get("parameters") or {}
+    steps = [
+        f"{_step_name(one['step'])} {one['seconds']:.1f} s" + (" (from an earlier run)" if one["reused"] else "")
+        for one in manifest.get("steps") or []
+    ]
+    lines = [
+        ("Data", "; ".join(f"{one['name']}, SHA-256 {one['sha256']}" for one in data)),
+        ("Parameters", "; ".join(f"{name} = {to_text(value)}" for name, value in values.items())),
+        ("Software", _spell_software(code) if code else ""),
+        ("Packages", ", ".join(f"{name} {version}" for name, version in code.get("requirements", {}).items())),
+        ("Steps", "; ".join(steps)),
+        ("Time", " to ".join(filter(None, (manifest.get("started"), manifest.get("ended"))))),
+    ]
+    return [(name, value) for name, value in lines if value]
+
+
 def facts(manifest: dict, reading: str) -> list[tuple[str, str]]:
     """Collect the lines under the title."""
     memory = manifest.get("peak_memory") or manifest.get("memory")
@@ -240,6 +283,7 @@ def facts(manifest: dict, reading: str) -> list[tuple[str, str]]:
                 + ([f"{number(memory / 1e6, 0)} MB of memory"] if memory else [])
             ),
         ),
+        ("Steps", _spell_steps(manifest.get("steps") or [])),
         ("Changed", ", ".join(f"{name} = {values.get(name)}" for name in changed)),
         ("Verified", verified),
     ]
@@ -658,6 +702,7 @@ def _describe(notebook: dict, manifest: dict, case: str, folder: Path | None) ->
         "results": _results_html(results),
         "kicker": case.replace("_", " ").capitalize(),
         "command": manifest.get("command") or f"lepton-nb run {case}",
+        "made_of": made_of(manifest),
     }
     page["downloads"] = [download(f"{case}.manifest.json", "Manifest of the run (JSON)", manifest)]
     if results:

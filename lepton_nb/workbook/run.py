@@ -26,6 +26,7 @@ from typing import Any
 import nbformat
 import psutil
 
+from .cache import STEPS_FILE, steps_told
 from .case import CASES, Case, PageOmitted, find_case, pages_of
 from .execute import Execution, Failure, default_threads, execute, prune
 from .files import held, lock_folder, locked, sync_file, sync_folder, write_whole
@@ -75,22 +76,35 @@ class Plan:
     params : CaseParameters
         with the source as it may be published
     own : Path | None
-        where own data lie
+        where own data lie; of a database, what was read out of it
     pages : dict[str, nbformat.NotebookNode]
         pruned, by name
     notebook_hash : str
         of all pages
     code : dict[str, Any]
     key : str
+    data_hash : str, default ''
+        of own data
+    passing : tempfile.TemporaryDirectory | None, default None
+        holds what was read out of a database until the run ends
     """
 
     case: Case
     params: CaseParameters  # with the source as it may be published
-    own: Path | None  # where own data lie
+    own: Path | None  # where own data lie; of a database, what was read out of it
     pages: dict[str, nbformat.NotebookNode]  # pruned, by name
     notebook_hash: str  # of all pages
     code: dict[str, Any]
     key: str
+    data_hash: str = ""  # of own data
+    passing: tempfile.TemporaryDirectory | None = None  # holds what was read out of a database until the run ends
+
+    def __enter__(self) -> "Plan":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self.passing is not None:
+            self.passing.cleanup()
 
 
 def _page(path: Path, params: CaseParameters) -> nbformat.NotebookNode:
@@ -107,6 +121,24 @@ def _case_code(module: str, name: str) -> str:
     """Return a hash of the code of a case that lives outside the library; that of the library counts anyway."""
     package = importlib.import_module(f"{module}.{name}").__file__
     return "" if module == CASES else folder_sha256(Path(package).parent, ("**/*.py",))
+
+
+def _own_data(case: Case, source: str) -> tuple[Path | None, str, tempfile.TemporaryDirectory | None]:
+    """Return where own data lie, their hash, and the folder that goes with the run.
+
+    A database is read here, once: it may change between two pages, and the pages need no way to it.
+    """
+    place = source.removeprefix("own:")
+    if place == source or not getattr(case.sources, "is_database", lambda _: False)(place):
+        own = own_folder(source)
+        return own, folder_sha256(own, ("*",)) if own else "", None
+    passing = tempfile.TemporaryDirectory(prefix="lepton_nb_", ignore_cleanup_errors=True)
+    try:
+        own = Path(passing.name) / shown_source(source).removeprefix("own:")
+        return own, case.sources.keep(place, own), passing
+    except BaseException:
+        passing.cleanup()
+        raise
 
 
 def plan(
@@ -130,14 +162,13 @@ def plan(
     """
     params = parse_pairs(case.Parameters, pairs, base)
     pages = {name: _page(path, params) for name, path in pages_of(case, module).items()}
-    own = own_folder(params.source)
+    own, data, passing = _own_data(case, params.source)
     params = params.model_copy(update={"source": shown_source(params.source)})
     named = sha256(
         repr([(name, notebook_sha256(page)) for name, page in pages.items()]) + _case_code(module, case.name)
     )
     code = code_hashes()
-    data = folder_sha256(own, ("*",)) if own else ""
-    return Plan(case, params, own, pages, named, code, run_key(case.name, named, code, params, data))
+    return Plan(case, params, own, pages, named, code, run_key(case.name, named, code, params, data), data, passing)
 
 # %% ../../nbs/workbook/08_run.ipynb #c9d3f33b
 MANIFEST = "ro-crate-metadata.json"
@@ -408,13 +439,17 @@ def _without_place(execution: Execution, place: str) -> Execution:
 
 def _execute_pages(
     plan: Plan, threads: int, progress: bool, fresh: bool
-) -> tuple[dict[str, Execution], dict[str, str]]:
-    """Execute the pages in order until one fails; return the executions, and the reasons of the pages left out."""
+) -> tuple[dict[str, Execution], dict[str, str], list[dict[str, Any]]]:
+    """Execute the pages in order until one fails; return the executions, why pages were left out, and the steps."""
     values = plan.params.model_dump(mode="json")
     changed = {name: values[name] for name in changed_values(plan.params)}
     done, omitted = {}, {}
     place = {OWN_PLACE: os.path.abspath(plan.own)} if plan.own else {}
-    with _fresh_cache(fresh), _environment(place):
+    with (
+        _fresh_cache(fresh),
+        tempfile.TemporaryDirectory() as folder,
+        _environment(place | {STEPS_FILE: f"{folder}/steps"}),
+    ):
         for name, notebook in plan.pages.items():
             execution = _without_place(execute(notebook, changed, threads, progress), place.get(OWN_PLACE, ""))
             failure = execution.failure
@@ -424,7 +459,8 @@ def _execute_pages(
             done[name] = execution
             if failure is not None:
                 break
-    return done, omitted
+        steps = steps_told(Path(folder) / "steps")
+    return done, omitted, steps
 
 # %% ../../nbs/workbook/08_run.ipynb #cell-023
 def _together(executions: dict[str, Execution], omitted: dict[str, str]) -> Execution:
@@ -557,6 +593,7 @@ def _write(
     plan: Plan,
     executions: dict[str, Execution],
     omitted: dict[str, str],
+    steps: list[dict[str, Any]],
     threads: int,
     reference: Path | None,
 ) -> dict[str, Any]:
@@ -566,6 +603,8 @@ def _write(
     named, code = plan.notebook_hash, plan.code
     m = manifest(plan.case.name, plan.key, plan.params, execution, named, code, data, results, threads)
     m |= {"title": plan.case.title, "pages": list(executions), "omitted": omitted, "verified": None}
+    m["steps"] = steps
+    m["own"] = {"name": plan.params.source, "sha256": plan.data_hash} if plan.own else None
     m["failed_page"] = list(executions)[-1] if m["failure"] else None
     published, whole = _published(m, reference), execution.failure is None
     if whole:
@@ -582,9 +621,12 @@ def _write(
 def _log(out: Path, m: dict[str, Any], notify: Callable[[str], None]) -> None:
     """Add a line to the log of all runs; a run that is in its place does not fail for want of it."""
     kept = ("ended", "case", "key", "status", "seconds", "processor_seconds", "peak_memory", "changed")
+    steps = {
+        name: [s["step"] for s in m["steps"] if s["reused"] == name.startswith("re")] for name in ("reused", "made")
+    }
     try:
         with open(out / "log.jsonl", "a", encoding="utf-8") as log:
-            log.write(json.dumps({k: m[k] for k in kept}) + "\n")
+            log.write(json.dumps({k: m[k] for k in kept} | steps) + "\n")
     except OSError as error:
         notify(f"{out / 'log.jsonl'} could not be written ({error.strerror}); the run itself is whole")
 
@@ -717,21 +759,21 @@ def run_case(
     >>> done = run_case("shop", [("units", "50")], out=runs, progress=False, threads=1, module="corner")
     >>> sorted(p.name for p in done.iterdir()), read_results(done)["results"]["revenue"]["value"]
     """
-    ready = plan(find_case(name, module), pairs, base, module)
-    target = Path(out).absolute() / name / ready.key
-    with storage(out):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        sweep_leftovers(target.parent)
-        with only_one(target, notify):
-            again = force or fresh
-            if is_complete(target) and not again:
-                notify(f"{DONE}: {target}")
-                return target
-            if os.path.lexists(target) and not target.is_dir():
-                raise UserError(f"{target}: a file is in the way of the run's folder; move it away")
-            if target.is_dir() and not again:
-                changed = ", ".join(changed_files(target)) or "its manifest"
-                notify(f"{target}: {changed} is not as the run wrote it; running again")
-            if ready.own:
-                ready.case.sources.check(ready.own, getattr(ready.params, "zone", ""))
-            return _start(ready, target, again, fresh, threads or default_threads(), progress, reference, notify)
+    with plan(find_case(name, module), pairs, base, module) as ready:
+        target = Path(out).absolute() / name / ready.key
+        with storage(out):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            sweep_leftovers(target.parent)
+            with only_one(target, notify):
+                again = force or fresh
+                if is_complete(target) and not again:
+                    notify(f"{DONE}: {target}")
+                    return target
+                if os.path.lexists(target) and not target.is_dir():
+                    raise UserError(f"{target}: a file is in the way of the run's folder; move it away")
+                if target.is_dir() and not again:
+                    changed = ", ".join(changed_files(target)) or "its manifest"
+                    notify(f"{target}: {changed} is not as the run wrote it; running again")
+                if ready.own:
+                    ready.case.sources.check(ready.own, getattr(ready.params, "zone", ""))
+                return _start(ready, target, again, fresh, threads or default_threads(), progress, reference, notify)
