@@ -55,6 +55,8 @@ class Case:
         from parameters to everything that the pages show
     pages : tuple[str, ...]
         names of its pages, the deciding one first; others follow by name
+    aims : tuple[str, ...]
+        results that a sweep weighs against each other: "max gain.per_week", "min carbon"
     """
 
     name: str  # of its package
@@ -64,6 +66,7 @@ class Case:
     sources: Any = None  # where its data come from
     study: Callable | None = None  # from parameters to everything that the pages show
     pages: tuple[str, ...] = ("decide",)  # names of its pages, the deciding one first; others follow by name
+    aims: tuple[str, ...] = ()  # results that a sweep weighs against each other: "max gain.per_week", "min carbon"
 
     def __getattribute__(self, name: str) -> Any:
         """Fetch a part that was only named."""

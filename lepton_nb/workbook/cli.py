@@ -292,6 +292,23 @@ def _do_verify(arguments: argparse.Namespace) -> int:
     )
     return 0 if good else 1
 
+# %% ../../nbs/workbook/11_cli.ipynb #sweep-do
+def _do_sweep(arguments: argparse.Namespace) -> int:
+    """Work out a case at many settings, and write the page that compares them."""
+    from lepton_nb.workbook.sweep import plan_sweep, run_sweep
+    from lepton_nb.workbook.sweep_page import write_sweep_page
+
+    points = {"file": arguments.list, "sample": arguments.sample, "seed": arguments.seed}
+    planned = plan_sweep(arguments.case, arguments.grid, **_given(arguments), **points, **arguments.place)
+    workers = {"scheduler": arguments.scheduler, "workers": arguments.workers}
+    how = {"retry": arguments.retry, "progress": not arguments.quiet, "notify": _say}
+    swept = run_sweep(planned, arguments.out or Path("sweeps", arguments.case), **workers, **how)
+    page = write_sweep_page(swept, front=arguments.front, results=arguments.result)
+    failed = int((swept.points["status"] == "failed").sum())
+    told = f"{len(swept.points)} points, {swept.reused} of them were there already, {failed} failed"
+    print(_shown(page) if arguments.quiet else f"{told}\nreport: {_shown(page)}")
+    return 1 if failed == len(swept.points) else 0
+
 # %% ../../nbs/workbook/11_cli.ipynb #cell-024
 def _told(done) -> None:
     """Say of one notebook that it is done."""
@@ -378,6 +395,7 @@ examples:
   lepton-nb template retail my_shop.yaml
   lepton-nb run retail -p source own:my_shop.yaml
   lepton-nb verify retail
+  lepton-nb sweep retail -g order_line_cost=0.1:1:10 -g goodwill=0,2
 """
 
 
@@ -484,6 +502,27 @@ def _add_site(command: argparse.ArgumentParser) -> None:
     command.add_argument("--execute-only", action="store_true", help="execute the method notebooks, publish nothing")
     command.add_argument("--run", action="store_true", help="run and publish every case too, on all data at hand")
 
+
+def _add_sweep(command: argparse.ArgumentParser) -> None:
+    _add_given(command)
+    command.add_argument(
+        "-g", "--grid", action="append", default=[], metavar="NAME=VALUES", help="values: from:to:count, or a,b,c"
+    )
+    command.add_argument("--sample", type=_count, metavar="N", help="draw N points of the grid")
+    command.add_argument("--seed", type=int, default=7, metavar="S", help="of the draw (default: 7)")
+    command.add_argument("--list", metavar="FILE.csv", help="a point a row instead of a grid; a column a parameter")
+    command.add_argument("--scheduler", default="", metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786")
+    command.add_argument("--workers", type=_count, metavar="N", help="processes here (default: the cores)")
+    command.add_argument("--out", metavar="FOLDER", help="folder of the points (default: sweeps/CASE)")
+    command.add_argument(
+        "--front", nargs=2, default=[], metavar="AIM", help="two results weighed, as 'max gain' 'min stock'"
+    )
+    command.add_argument(
+        "--result", action="append", default=[], metavar="NAME", help="a result to be drawn; may be repeated"
+    )
+    command.add_argument("--retry", action="store_true", help="work out failed points again")
+    command.add_argument("--quiet", action="store_true", help="no progress bar; print only the path of the page")
+
 # %% ../../nbs/workbook/11_cli.ipynb #cell-028
 COMMANDS = {
     "run": (_do_run, "run a case and write its report", _add_run),
@@ -494,6 +533,7 @@ COMMANDS = {
     "check": (_do_check, "read own data and say everything that has to be mended", _add_check),
     "publish": (_do_publish, "add the report of a run to the published ones", _add_publish),
     "site": (_do_site, "execute the method notebooks and publish them beside the reports", _add_site),
+    "sweep": (_do_sweep, "run the study of a case at many settings and compare what comes out", _add_sweep),
     "verify": (_do_verify, "compare results with the promised ones, in a fresh run or between two files", _add_verify),
     "compare": (_do_compare, "name what differs between two runs, or a run and the published default", _add_compare),
 }
@@ -607,7 +647,7 @@ def _dispatch(
     pairs, rest = take_parameters(words)
     arguments = parser().parse_args(rest or ["--help"])
     if pairs and not hasattr(arguments, "parameter"):
-        raise UserError(f"-p: {arguments.command} takes no parameters; they belong to run and params")
+        raise UserError(f"-p: {arguments.command} takes no parameters; they belong to run, sweep and params")
     arguments.pairs, arguments.place = pairs, place
     return arguments.function(arguments)
 

@@ -703,6 +703,8 @@ def _describe(notebook: dict, manifest: dict, case: str, folder: Path | None) ->
         "kicker": case.replace("_", " ").capitalize(),
         "command": manifest.get("command") or f"lepton-nb run {case}",
         "made_of": made_of(manifest),
+        "made": manifest.get("made")
+        or "The report was made by running a notebook from start to end. This command makes it again:",
     }
     page["downloads"] = [download(f"{case}.manifest.json", "Manifest of the run (JSON)", manifest)]
     if results:

@@ -13,4 +13,5 @@ CASE = Case(
     sources=Later("lepton_nb.cases.city.sources", "SOURCES"),
     study=Later("lepton_nb.cases.city.study", "study"),
     pages=("decide", "demand", "signals", "routes", "bikes", "safety", "sites", "people", "data"),
+    aims=("max gain.per_week", "max carbon.saved"),
 )

@@ -13,4 +13,5 @@ CASE = Case(
     sources=Later("lepton_nb.cases.manufacturing.sources", "SOURCES"),
     study=Later("lepton_nb.cases.manufacturing.study", "study"),
     pages=("decide", "method", "forecast", "floor", "quality", "business", "people", "data"),
+    aims=("max gain.per_week", "min standstill.joint_service"),
 )

@@ -13,4 +13,5 @@ CASE = Case(
     sources=Later("lepton_nb.cases.retail.sources", "SOURCES"),
     study=Later("lepton_nb.cases.retail.study", "study"),
     pages=("decide", "method", "ways", "prices", "people", "privacy", "data"),
+    aims=("max gain.over_today_per_week", "max plan.fill_rate"),
 )

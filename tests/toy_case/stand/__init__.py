@@ -76,10 +76,26 @@ class Week:
 
 
 @dataclass(frozen=True)
+class Result:
+    name: str
+    value: float
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
 class Study:
     weeks: pd.DataFrame
     profit: dict[str, float]  # EUR a week, of the rule and the plan
     order: float  # for the next week
+
+    @property
+    def results(self) -> list[Result]:
+        gain = self.profit["newsvendor"] - self.profit["as last week"]
+        return [
+            Result("gain", gain, "EUR a week", "gain over ordering what was sold last week"),
+            Result("order", self.order, "bunches", "order for the next week"),
+        ]
 
 
 def worked_out(params: Parameters, weeks: pd.DataFrame) -> Study:
@@ -98,4 +114,12 @@ def study(params: Parameters) -> Study:
     return remembered(worked_out, params, SOURCES.load(params.source).tables["sold"]).value
 
 
-CASE = Case("stand", "A flower stand: how much for next week", Parameters, CONTRACT, SOURCES, study)
+CASE = Case(
+    "stand",
+    "A flower stand: how much for next week",
+    Parameters,
+    CONTRACT,
+    SOURCES,
+    study,
+    aims=("max gain", "min order"),
+)
