@@ -150,3 +150,11 @@ def test_cars_ahead_make_fewer_late_and_cost_stock(usual):
 def test_the_card_tells_what_is_measured():
     card = (Path(__file__).parent.parent / "data" / "README.md").read_text(encoding="utf-8")
     assert reality_card(simulate.reality(*simulate.car_maker()), "real plants") in card
+
+
+def test_the_truth_of_the_market_names_its_models_and_adds_up():
+    """A cause once had the name of the column of models and took its place."""
+    truth = simulate.SHIPPED.load()["truth/market"]
+    assert set(truth["model"]) == set(simulate.CAR_MODELS["model"]) and truth.columns.is_unique
+    causes = truth[["level", "life", "season", "price", "fuel", "shock", "market"]]
+    assert np.allclose(np.exp(causes.sum(axis=1)), truth["expected"], rtol=1e-4)

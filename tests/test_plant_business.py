@@ -288,6 +288,7 @@ def test_every_side_of_the_business_page(small, bare):
     scheme = changed(small.business.subscription, pays=0.4)
     modes = changed(small.business.modes, choice=changed(small.business.modes.choice, stations=2))
     lines = sold.plan.lines.assign(share=0.02)
+    offers = names["offers"]
     said = read_on(
         "business",
         sides(
@@ -312,8 +313,16 @@ def test_every_side_of_the_business_page(small, bare):
             {"asked": asked | {"cheapest": None}, "scheme": changed(scheme, pays=0.0)},
             {"p": small.params.model_copy(update={"order_weeks": 5.0}), "sold": changed(sold, inside=0.8)},
             {"sold": changed(sold, inside=1.0)},
+            {
+                "offers": offers
+                | {"parts": 1, "split": 1, "alone": False, "gain": 5e3, "low": -1.0, "high": 1e4, "near_off": -0.02}
+            },
+            {"offers": offers | {"proven": False, "barred": "belt", "left_out": "tyre", "low": 1.0, "high": 9e3}},
         ),
     )
+    assert "Stay with the cheapest offers" in said[0] and "name one supplier for each part" in said[1]
+    assert "1 part has more than one offer" in said[11] and "That cannot be told from nothing" in said[11]
+    assert "may not deliver all of belt" in said[12] and "no choice for tyre" in said[12]
     assert "Build every model as the table of models says" in said[2] and "That is a loss" in said[2]
     assert "cannot be told from nothing" in said[3] and "by 2 stations" in said[4]
     assert "which nobody has measured" in said[0] and "If they wait 2 weeks, the same choice" in said[0]

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['week_errors', 'week_errors_figure', 'model_errors', 'in_phase', 'phase_errors', 'drivers_table', 'drivers_outside',
            'modes_lines', 'modes_ways', 'modes_ways_read', 'modes_told', 'patience_bars', 'elasticities_of',
-           'incentives_told', 'frontier_lines', 'scheme_moves', 'scheme_cars', 'need_buyers', 'ages_figure', 'write_to',
-           'due_lines', 'fleet_rates', 'private_told']
+           'incentives_told', 'frontier_lines', 'scheme_moves', 'scheme_cars', 'sourcing_lines', 'sourcing_ways',
+           'sourcing_told', 'need_buyers', 'ages_figure', 'write_to', 'due_lines', 'fleet_rates', 'private_told']
 
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-002
 from typing import Any
@@ -16,6 +16,7 @@ import pandas as pd
 
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-003
 from ...allocation.build_mode import FINISHED_LATE, TO_ORDER, TO_STOCK
+from .study.sourcing import ALONE, NO_SOURCING
 from .study.whole import Study
 from ...workbook.blocks import Block, bars
 from ...workbook.case import PageOmitted
@@ -304,6 +305,65 @@ def scheme_cars(s: Study) -> pd.DataFrame:
     """Lay out worth and needed fee by model."""
     told = s.business.subscription.cars.sort_values("fee_needed", ignore_index=True)
     return told.assign(fee_needed=100 * told["fee_needed"]).rename(columns={"fee_needed": "fee at which level"})
+
+# %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #2ed672df
+def sourcing_lines(s: Study) -> pd.DataFrame:
+    """Lay out every part with several offers: who is chosen, what the second asks, and where it would be chosen."""
+    told = s.sourcing.choices
+    keep = ["part", "first", "price", "days", "second", "second price", "second days", "share of second"]
+    named = {"share of second": 100 * told["share of second"], "second from": told["level price"]}
+    return told[keep].assign(**named)
+
+
+def sourcing_ways(s: Study) -> pd.DataFrame:
+    """Lay out what each way of sharing orders costs and gains on the floor, thousand a week, with its interval."""
+    found = s.sourcing
+    rows = [
+        (
+            way,
+            one["cost a week"] / 1e3,
+            one["dearer parts"] / 1e3,
+            one["hours at a stand"],
+            *(
+                (gain.mean / 1e3, gain.low / 1e3, gain.high / 1e3)
+                if (gain := found.gains.get(way))
+                else (0.0, 0.0, 0.0)
+            ),
+        )
+        for way, one in found.figures.iterrows()
+    ]
+    return pd.DataFrame(rows, columns=["way", "cost", "dearer parts", "hours at a stand", "gain", "low", "high"])
+
+
+def sourcing_told(s: Study) -> dict[str, Any]:
+    """Return what the page says of suppliers: how many parts, what is taken, and what the others would do."""
+    found = s.sourcing
+    if found is None:
+        return {"none": NO_SOURCING}
+    other = found.taken if found.taken != ALONE else found.practised.drop(ALONE, errors="ignore").idxmax()
+    gain, ranked = found.gains[other], found.choices.assign(off=lambda d: 1 - d["level price"] / d["second price"])
+    near = ranked.loc[ranked["off"].idxmin()]
+    return {
+        "none": "",
+        "parts": len(found.choices),
+        "split": int((found.choices["share of second"] > 1e-6).sum()),
+        "alone": found.taken == ALONE,
+        "way": other,
+        "gain": gain.mean,
+        "low": gain.low,
+        "high": gain.high,
+        "dearer": (dearer := float(found.figures.at[other, "dearer parts"])),
+        "besides": gain.mean + dearer,
+        "worlds": len(gain.each),
+        "near": near["part"],
+        "near_second": near["second"],
+        "near_price": near["second price"],
+        "near_level": near["level price"],
+        "near_off": near["off"],
+        "proven": found.unproven == 0,
+        "barred": ", ".join(found.barred),
+        "left_out": ", ".join(found.left_out),
+    }
 
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-009
 def need_buyers(s: Study) -> None:

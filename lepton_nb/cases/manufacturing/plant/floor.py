@@ -70,6 +70,8 @@ class Plant:
         money a piece and week in stock (P)
     part_value : np.ndarray
         money a piece (P)
+    dearer : np.ndarray | None, default None
+        money a piece over the cheapest source of its part (S); None: prices unknown
     """
 
     models: tuple[str, ...]  # (M)
@@ -93,6 +95,7 @@ class Plant:
     car_holding: np.ndarray  # money a car and week in stock (M)
     part_holding: np.ndarray  # money a piece and week in stock (P)
     part_value: np.ndarray  # money a piece (P)
+    dearer: np.ndarray | None = None  # money a piece over the cheapest source of its part (S); None: prices unknown
 
     @cached_property
     def main_source(self) -> np.ndarray:
@@ -409,7 +412,7 @@ def _work(
     return shop
 
 # %% ../../../../nbs/cases/manufacturing/plant/01_floor.ipynb #cell-018
-COSTS = ("standstill", "late cars", "parts in stock", "cars in stock", "overtime", "set-ups", "orders")
+COSTS = ("standstill", "late cars", "parts in stock", "cars in stock", "overtime", "set-ups", "orders", "dearer parts")
 
 
 def _money(plant: Plant, state: PlantState, plan: WeekPlan, shop: _Shop) -> dict[str, np.ndarray]:
@@ -423,6 +426,7 @@ def _money(plant: Plant, state: PlantState, plan: WeekPlan, shop: _Shop) -> dict
         "overtime": plan.overtime @ plant.overtime_cost,
         "set-ups": shop.changes,
         "orders": (plan.order > 0) @ plant.call_cost,
+        "dearer parts": plan.order @ (np.zeros(len(plant.part_of)) if plant.dearer is None else plant.dearer),
     }
 
 

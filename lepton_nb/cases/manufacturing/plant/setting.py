@@ -80,6 +80,13 @@ def _overtime_cost(tables: Mapping[str, pd.DataFrame]) -> np.ndarray:
     return tables["shifts"].groupby("line")["overtime_cost"].mean().reindex(lines).fillna(0.0).to_numpy()
 
 
+def _dearer(sources: pd.DataFrame) -> np.ndarray | None:
+    """Return what a piece of each source costs over the cheapest source of its part (S)."""
+    if "price" not in sources:
+        return None
+    return (sources["price"] - sources.groupby("part")["price"].transform("min")).fillna(0.0).to_numpy(float)
+
+
 def plant_of(
     tables: Mapping[str, pd.DataFrame],
     terms: PlantTerms = PlantTerms(),
@@ -127,6 +134,7 @@ def plant_of(
         car_holding=models["price"].to_numpy(float) * terms.car_cost * yearly,
         part_holding=parts["value"].to_numpy(float) * yearly,
         part_value=parts["value"].to_numpy(float),
+        dearer=_dearer(sources),
     )
 
 # %% ../../../../nbs/cases/manufacturing/plant/02_setting.ipynb #cell-009

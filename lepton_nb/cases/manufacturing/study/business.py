@@ -324,9 +324,7 @@ def _elasticity_rows(known: Known, share: np.ndarray, stop: int) -> pd.DataFrame
 
 
 def _truth_rows(known: Known, causes: pd.DataFrame) -> np.ndarray:
-    """Return the number of the model of each row of the truth: they stand model by model."""
-    if pd.api.types.is_numeric_dtype(causes["model"]):  # the shock of the model took the column of its name
-        return (causes["week"].diff() < pd.Timedelta(0)).cumsum().to_numpy()
+    """Return the number of the model of each row of the truth."""
     return pd.Index(known.plant.models).get_indexer(causes["model"])
 
 

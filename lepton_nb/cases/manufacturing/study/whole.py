@@ -22,6 +22,7 @@ from .known import Known, data_of, known_of
 from .quality import AS_RECORDED, BY_AGE, BY_RISK, Quality, quality_of
 from .returns import Return, return_of
 from .shopfloor import Shopfloor, shopfloor_of
+from .sourcing import ALONE, PartSourcing, sourcing_of
 from ..tables import CONTRACT
 from ....data.catalog import Dataset
 from ....workbook.cache import Kept, remembered
@@ -146,6 +147,25 @@ def _quality_results(currency: str, quality: Quality) -> list[Result]:
     return told
 
 
+def _sourcing_results(currency: str, sourcing: PartSourcing | None) -> list[Result]:
+    """Return what splitting orders between suppliers gains on the floor, where parts have several."""
+    if sourcing is None:
+        return []
+    week, none = f"{currency}/week", Result("sourcing.taken", sourcing.taken, "", "shares of suppliers taken")
+    split = int((sourcing.choices["share of second"] > 0).sum())
+    told = [none, Result("sourcing.split", split, "parts", "that a second supplier delivers too, chosen part by part")]
+    taken = sourcing.gains[sourcing.taken].mean if sourcing.taken in sourcing.gains else 0.0
+    told.append(Result("sourcing.gain_per_week", taken, week, f"shares taken over the {ALONE}"))
+    for way, gain in sourcing.gains.items():
+        name, over = way.replace(" ", "_"), f"{way} over the {ALONE}, judged weeks, price paid included"
+        told += [
+            Result(f"sourcing.{name}", gain.mean, week, over),
+            Result(f"sourcing.{name}.low", gain.low, week, "lower end of its 95% interval over worlds"),
+            Result(f"sourcing.{name}.high", gain.high, week, "upper end"),
+        ]
+    return told
+
+
 def _business_results(currency: str, business: Business, buyers: Buyers) -> list[Result]:
     """Return the results of ways of doing business and of buyers."""
     modes, sold, week = business.modes, business.incentives, f"{currency}/week"
@@ -183,7 +203,22 @@ def _business_results(currency: str, business: Business, buyers: Buyers) -> list
 
 @dataclass(frozen=True)
 class Study:
-    """Hold one run of the manufacturing case, part by part."""
+    """Hold one run of the manufacturing case, part by part.
+
+    Attributes
+    ----------
+    params : Parameters
+    known : Known
+    forecast : Forecast
+    decision : Decision
+    shopfloor : Shopfloor
+    quality : Quality
+    returns : Return
+    business : Business
+    buyers : Buyers
+    sourcing : PartSourcing | None
+        None: every part has one supplier
+    """
 
     params: Parameters
     known: Known
@@ -194,6 +229,7 @@ class Study:
     returns: Return
     business: Business
     buyers: Buyers
+    sourcing: PartSourcing | None  # None: every part has one supplier
 
     @property
     def results(self) -> list[Result]:
@@ -206,6 +242,7 @@ class Study:
             *_floor_results(self.shopfloor),
             *_quality_results(currency, self.quality),
             *_business_results(currency, self.business, self.buyers),
+            *_sourcing_results(currency, self.sourcing),
         ]
 
 # %% ../../../../nbs/cases/manufacturing/study/05_whole.ipynb #cell-007
@@ -267,6 +304,7 @@ def study_of(params: Parameters, data: Dataset) -> Study:
     discounted = (name for name in _USED_LATE if name != "discount_rate")
     business = remembered(business_of, _without(params, *discounted, *_USED_BY_QUALITY), known, forecast)
     buyers = remembered(buyers_of, early, known)
+    sourcing = remembered(sourcing_of, early, known, forecast, decision)
     returns = remembered(return_of, _without(params, *_USED_BY_QUALITY, *_USED_BESIDE), decision)
     return Study(
         params=params,
@@ -278,6 +316,7 @@ def study_of(params: Parameters, data: Dataset) -> Study:
         returns=returns.value,
         business=business.value,
         buyers=buyers.value,
+        sourcing=sourcing.value,
     )
 
 

@@ -105,7 +105,7 @@ def draw_market(
         "season": np.tile(season(weeks), (len(cars), 1)),
         "price": -cars["segment"].map(ELASTICITY).to_numpy()[:, None] * np.log(paid),
         "fuel": -cars["energy"].map(_FUEL).to_numpy()[:, None] * np.log(fuel / FUEL_PRICE),
-        "model": fading_shocks(rng.normal(size=(len(cars), weeks)), 0.80, 0.06),
+        "shock": fading_shocks(rng.normal(size=(len(cars), weeks)), 0.80, 0.06),
         "market": np.tile(fading_shocks(rng.normal(size=weeks), 0.90, 0.03), (len(cars), 1)),
     }
     expected = np.exp(sum(effects.values()))

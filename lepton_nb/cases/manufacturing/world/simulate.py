@@ -452,7 +452,7 @@ def reality(tables: dict[str, pd.DataFrame], world: World, history: PlantHistory
     return pd.DataFrame(rows, columns=["what", "value", "least", "most", "unit"])
 
 # %% ../../../../nbs/cases/manufacturing/world/05_simulate.ipynb #cell-027
-CONTENT_OF_WORLD = "84dd0fc223aa5f2545843a314e853070119cf13e8018870ded1b9b53e70cc7f7"
+CONTENT_OF_WORLD = "3473a3e61d7c42c377bc5ed41aebf559e12d223aaf670e519173f2609a37977f"
 
 
 def _made() -> dict[str, pd.DataFrame]:
