@@ -70,6 +70,7 @@ setup(
         "explain": lines("explain_requirements"),
         "scale": lines("scale_requirements"),
         "sql": lines("sql_requirements"),
+        "sumo": lines("sumo_requirements"),
         "dev": [line for part in ("dev", "explain", "scale", "sql") for line in lines(f"{part}_requirements")],
         "bench": lines("bench_requirements"),
     },

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LEAST_GREEN', 'LONGEST_CYCLE', 'RULES', 'SignalError', 'webster', 'queue_flows', 'phase_ratios', 'webster_plan',
            'formula_delay', 'splits_program', 'offsets_program', 'coordinated_plan', 'time_of_day_plan', 'Control',
-           'standard_rules', 'run_signals', 'Hours', 'SignalSimulator', 'policies', 'learn_rule']
+           'standard_rules', 'rule_arrays', 'run_signals', 'Hours', 'SignalSimulator', 'policies', 'learn_rule']
 
 # %% ../../nbs/allocation/21_signals.ipynb #cell-003
 from collections.abc import Mapping, Sequence
@@ -396,7 +396,7 @@ class Control:
     horizon : float, default 10.0
         seconds looked ahead
     guard : float, default 60.0
-        seconds of red after which a waiting phase takes over
+        seconds of red after which a waiting vehicle gets its phase
     weights : np.ndarray
         of a learned rule
     """
@@ -406,7 +406,7 @@ class Control:
     least: float = 5.0  # seconds of green at least, of a rule
     every: float = 1.0  # seconds between decisions
     horizon: float = 10.0  # seconds looked ahead
-    guard: float = 60.0  # seconds of red after which a waiting phase takes over
+    guard: float = 60.0  # seconds of red after which a waiting vehicle gets its phase
     weights: np.ndarray = field(default_factory=lambda: np.zeros(4))  # of a learned rule
 
     def __post_init__(self):
@@ -450,6 +450,16 @@ def _reach(network: StreetNetwork) -> Reach:
     return Reach(begins[0], flat[0], begins[1], flat[1], size)
 
 
+def rule_arrays(
+    network: StreetNetwork,
+    control: Control,
+) -> tuple[Reach, RuleSetting, np.ndarray]:
+    """Return what a rule's loop needs: what each phase looks at, the setting, the weights."""
+    numbers = (control.least, control.every, control.horizon, control.guard)
+    setting = RuleSetting(RULES.index(control.rule), *map(float, numbers))
+    return _reach(network), setting, np.asarray(control.weights, float)
+
+
 def run_signals(
     traffic: StreetTraffic,
     control: Control,
@@ -473,10 +483,7 @@ def run_signals(
     if control.rule == "fixed":
         run_fixed(s, traffic.cars, state, *plan_arrays(traffic.network, control.plan), float(seconds), float(step))
     else:
-        numbers = (control.least, control.every, control.horizon, control.guard)
-        setting = RuleSetting(RULES.index(control.rule), *map(float, numbers))
-        weights = np.asarray(control.weights, float)
-        run_rule(s, traffic.cars, state, _reach(traffic.network), setting, weights, float(seconds), float(step))
+        run_rule(s, traffic.cars, state, *rule_arrays(traffic.network, control), float(seconds), float(step))
     return Run(traffic, state, float(seconds))
 
 # %% ../../nbs/allocation/21_signals.ipynb #cell-025
