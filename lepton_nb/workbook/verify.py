@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from IPython.display import display
 
 import lepton_nb
 from .files import write_whole
@@ -83,6 +82,13 @@ def _usual(value: float) -> float:
     return max(allowed_difference(SAME, value), _FLOOR)
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-009
+def _put(kind: str, entry: dict[str, Any]) -> None:
+    """Leave an entry in the outputs of the notebook."""
+    from IPython.display import display  # here: who reads results needs no notebook
+
+    display({kind: entry}, raw=True)
+
+
 def record(
     name: str,
     value: Any,
@@ -121,7 +127,7 @@ def record(
             f"record {name!r}: found the tolerance {tolerance}; above {SAME} of the value it needs a reason"
         )
     entry = {"name": name, "value": value, "unit": unit, "tolerance": tolerance, "meaning": meaning}
-    display({RESULT: entry | ({"reason": reason} if reason else {})}, raw=True)
+    _put(RESULT, entry | ({"reason": reason} if reason else {}))
 
 
 def record_data(
@@ -143,7 +149,7 @@ def record_data(
     licence : str, default ''
         terms it may be used under
     """
-    display({DATA: {"name": name, "sha256": sha256, "source": source, "licence": licence}}, raw=True)
+    _put(DATA, {"name": name, "sha256": sha256, "source": source, "licence": licence})
 
 # %% ../../nbs/workbook/05_verify.ipynb #cell-013
 def displayed(
