@@ -141,6 +141,21 @@ def _past_rows(y: np.ndarray, work: np.ndarray, origin: np.ndarray, target: np.n
     return [*rows, target - origin]
 
 # %% ../../nbs/demand/18_hourly.ipynb #8afa8edd
+def _shut(panel: Panel) -> np.ndarray:
+    """Say which periods are of days with less than an eighth of the usual that no `closed` tells of (N, T)."""
+    work, day = _working(panel), np.unique(panel.ds.normalize(), return_inverse=True)[1]
+    told = (
+        np.nan_to_num(np.atleast_2d(panel.known["closed"])) > 0 if "closed" in panel.known else np.zeros((1, 1), bool)
+    )
+    shut = []
+    for y in panel.y.astype(float):
+        usual = _usual(y, work)
+        both = np.isfinite(y) & np.isfinite(usual)
+        came, expected = (np.bincount(day, np.where(both, x, 0.0)) for x in (y, usual))
+        shut.append((8 * came < expected)[day])
+    return np.stack(shut) & ~told
+
+
 def _level(y: np.ndarray, origin: np.ndarray) -> np.ndarray:
     """Return the mean of the last weeks before each origin, the latest counting most."""
     sums = _running(y)
@@ -229,7 +244,8 @@ class Hourly:
         origins = origins[-max(self.rows // (self.horizon * len(panel.ids)), 20) :]
         x, level, y = _hourly_rows(panel, origins, self.horizon)
         block = np.tile(np.repeat(origins // 672 % 2, self.horizon), len(panel.ids))
-        use = np.isfinite(y)
+        target = (origins[:, None] + np.arange(self.horizon)).ravel()
+        use = np.isfinite(y) & ~_shut(panel)[:, target].ravel()
         self.codes = quantile_codes(x[:, use][:, ::7], 200)
         self._learn(self.codes(x[:, use]).T.astype(np.float32), level[use], y[use], block[use])
         return self
