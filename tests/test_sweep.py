@@ -217,7 +217,8 @@ def test_a_worker_killed_in_mid_sweep_loses_nothing(around, cluster, trace, tmp_
         assert len(client.nthreads()) == 1
     assert swept.reused == 0 and (swept.points["status"] == "done").all() and len(kept(tmp_path)) == 12
     assert swept.points["money"].tolist() == [10.0 * p for p in range(1, 13)]
-    assert sum(n for text, n in lines(trace).items() if text.startswith("point")) == 13, "one was begun again"
+    begun = sum(n for text, n in lines(trace).items() if text.startswith("point"))
+    assert begun in (13, 14), "begun again: what the dead worker had, and the next where its answer was on the way"
 
 
 def test_a_sweep_killed_and_started_again_works_out_what_is_missing(around, cluster, trace, tmp_path):
