@@ -12,7 +12,7 @@ from tiny_case import left_in, run
 
 from lepton_nb.workbook import publish as publish_module
 from lepton_nb.workbook.case import find_case
-from lepton_nb.workbook.execute import execute, prune
+from lepton_nb.workbook.execute import OwnKernel, execute, prune
 from lepton_nb.workbook.manifest import file_sha256
 from lepton_nb.workbook.parameters import UserError, default_problems, parse_pairs
 from lepton_nb.workbook.run import RunFailed, is_complete, plan
@@ -240,3 +240,8 @@ def test_a_kernel_that_does_not_start_is_a_failure_with_its_last_words(monkeypat
     ran = execute(prune(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])), threads=1)
     assert ran.failure.cell == 0 and "did not start" in ran.failure.message and "ipykernel" in ran.failure.mend
     assert any("encodings" in line for line in ran.failure.traceback)
+
+
+def test_a_folder_too_deep_for_a_socket_is_reached_by_tcp():
+    assert OwnKernel("/tmp/lepton_nb-1").transport == "ipc"
+    assert OwnKernel("/tmp/" + "a" * 90).transport == "tcp"

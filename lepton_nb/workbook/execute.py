@@ -151,14 +151,17 @@ def sections(
     return headings
 
 # %% ../../nbs/workbook/06_execute.ipynb #cell-017
+_SOCKET_PATH = 90  # bytes of a path to which the end of a socket's name still fits; longer ones take TCP
+
+
 class OwnKernel(AsyncKernelManager):
     """Start the running interpreter as a kernel, reachable through sockets in a private folder."""
 
     def __init__(self, folder: str | Path, **options: Any):
         super().__init__(**options)
-        if platform.system() != "Windows":
-            self.transport = "ipc"
         self.connection_file = str(Path(folder) / "k.json")
+        if platform.system() != "Windows" and len(os.fsencode(self.connection_file)) <= _SOCKET_PATH:
+            self.transport = "ipc"
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
         self._kernel_spec = KernelSpec(argv=argv, display_name="Python 3", language="python")
 
