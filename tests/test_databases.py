@@ -538,7 +538,8 @@ def server(tmp_path_factory):
     folder = Path("/tmp") / f"lepton_nb_pg_{os.getpid()}"  # the path of a socket is short, and another user reads it
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
-    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    other = shutil.which("runuser", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin")))
+    user = [other, "-u", "postgres", "--"] if os.getuid() == 0 else []  # PostgreSQL refuses to run as root
     (folder / "word").write_text(SECRET)
     (folder / "word").chmod(0o644)
     with socket.socket() as free:

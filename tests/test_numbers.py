@@ -367,6 +367,11 @@ NOT_CALLED = {
     "learn": "takes minutes; its seed is refused before anything is simulated, see below",
     "learn_order": "the same",
     "compare_costs": "the same",
+    "run_sumo": "needs SUMO, which is an extra",
+    "SumoSimulator": "the same",
+    "SumoRun": "is given back by a run in SUMO",
+    "SignalClock": "is kept by a simulation while it runs",
+    "read_vehicles": "needs a file of routes",
 }
 NO_WAY = ("centre_program", "covering_program", "greedy_capacitated", "greedy_centre", "greedy_cover")
 NO_WAY += ("median_program", "p_median")
