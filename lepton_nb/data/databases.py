@@ -404,6 +404,8 @@ class Taken:
     notes : list[dict]
     listed : bool, default True
         whether a configuration lists the tables
+    broken : bool, default False
+        whether the database went away before all was read
     """
 
     name: str
@@ -411,6 +413,7 @@ class Taken:
     faults: list[dict] = field(default_factory=list)
     notes: list[dict] = field(default_factory=list)
     listed: bool = True  # whether a configuration lists the tables
+    broken: bool = False  # whether the database went away before all was read
 
 
 def _names_in(connection: Any, name: str) -> list[str]:
@@ -476,7 +479,8 @@ def take(contract: Contract, place: str | Path) -> Taken:
                 taken.raws[table] = read_table(connection, configuration.url, asked, file)
             except Unreadable as error:
                 taken.raws[table] = Raw(file, {}, np.zeros(0, int), faults=[problem(file, "", None, *error.args)])
-                if isinstance(error, BrokenOff):
+                taken.broken = isinstance(error, BrokenOff)
+                if taken.broken:
                     break
                 connection.rollback()
     return taken
@@ -495,8 +499,7 @@ def understood(contract: Contract, taken: Taken, zone: str = "", coded: bool = F
         )
         return problem(f"{taken.name}, table {table}", "", None, "the table is missing", mend)
 
-    broken = any("broke off" in fault["found"] for raw in taken.raws.values() for fault in raw.faults)
-    if broken:  # what was not read yet is not missing
+    if taken.broken:  # what was not read yet is not missing
         raise DataError([fault for raw in taken.raws.values() for fault in raw.faults])
     return settled(contract, read, taken.faults, taken.notes, coded, missing)
 
@@ -534,7 +537,6 @@ def read_database(
 
 # %% ../../nbs/data/04_databases.ipynb #sql-025
 _WRITE = {
-    "": str,
     "t": str,
     "b": int,
     "i": str,
