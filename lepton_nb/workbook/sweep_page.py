@@ -126,13 +126,19 @@ def _share(y: np.ndarray, at: np.ndarray, balanced: bool) -> float:
     return float(max(0.0, between - (len(groups) - 1) * inside) / total)
 
 
+def _moves(done: pd.DataFrame, result: str) -> bool:
+    """Say whether a result differs between points; of one that does not a figure would say nothing."""
+    amounts = done[result].dropna().astype(float)
+    return np.ptp(amounts) > 1e-9 * amounts.abs().max()
+
+
 def _too_little(frame: pd.DataFrame, parameters: Sequence[str], result: str, whole: bool) -> str:
     """Say why nothing can be said of shares; empty where something can."""
     values = {name: frame[name].astype(str).nunique() for name in parameters}
     moved = [name for name, count in values.items() if count > 1]
     if len(moved) < 2:
         return "Fewer than two parameters took several values, so there is nothing to share out."
-    if np.ptp(frame[result]) <= 1e-9 * frame[result].abs().max():
+    if not _moves(frame, result):
         return f"{result} is the same at every point."
     most = max(values.values())
     if not whole and len(frame) < _LEAST * most:
@@ -205,8 +211,8 @@ def _headlines(swept: Swept, aims: Sequence[Aim], named: Sequence[str]) -> list[
     if named:
         return [read_aim(name, known).name for name in named]
     done = swept.points[swept.points["status"] == "done"]
-    moving = [name for name in known if np.ptp(done[name].dropna().astype(float)) > 0]
-    return list(dict.fromkeys([*(aim.name for aim in aims), *moving]))[:_SHOWN]
+    names = dict.fromkeys([*(aim.name for aim in aims), *known])
+    return [name for name in names if _moves(done, name)][:_SHOWN]
 
 
 def _axis(swept: Swept, name: str) -> str:
@@ -335,9 +341,12 @@ def _matters(swept: Swept, done: pd.DataFrame, results: Sequence[str]) -> tuple[
 def _best(swept: Swept, done: pd.DataFrame, aim: Aim) -> str:
     """Name the point that is best in an aim."""
     there = done[done[aim.name].notna()]
+    unit = swept.units.get(aim.name, "")
+    if not _moves(there, aim.name):
+        return f"**{aim.name}** is {number(there[aim.name].iloc[0])} {unit} at every point."
     row = there.loc[there[aim.name].idxmax() if aim.larger else there[aim.name].idxmin()]
     at = ", ".join(f"{name} {_written(row[name])}" for name in swept.sweep.swept)
-    unit, other = swept.units.get(aim.name, ""), there[aim.name].min() if aim.larger else there[aim.name].max()
+    other = there[aim.name].min() if aim.larger else there[aim.name].max()
     most = "highest" if aim.larger else "lowest"
     return (
         f"The {most} **{aim.name}** is {number(row[aim.name])} {unit} at {at} (point {int(row['point'])}); "
@@ -407,7 +416,7 @@ def _cells(swept: Swept, page: Path, runs: Path, front: Sequence[str], named: Se
         cells += [new_markdown_cell("## Results against each parameter")]
         cells += [_cell(*_multiples(swept, done, result)) for result in results]
         cells += [new_markdown_cell("## Two aims")]
-        cells += [_cell(*_front_html(swept, done, aims))] if len(aims) > 1 else [_no_aims(swept)]
+        cells += [_two_aims(swept, done, aims)]
         listed = "\n".join(f"- {literal(sentence)}" for sentence in told)
         cells += [new_markdown_cell(f"## Which parameter matters\n\n{listed}")]
         cells += [_cell(*blocks)] if blocks else []
@@ -415,11 +424,15 @@ def _cells(swept: Swept, page: Path, runs: Path, front: Sequence[str], named: Se
     return [*cells, new_markdown_cell("## Points in full"), _cell(_runs_html(swept, page, runs))]
 
 
-def _no_aims(swept: Swept) -> nbformat.NotebookNode:
-    """Say how to name the aims."""
+def _two_aims(swept: Swept, done: pd.DataFrame, aims: Sequence[Aim]) -> nbformat.NotebookNode:
+    """Weigh two aims; say where there is nothing to weigh, or how to name them."""
+    still = [aim.name for aim in aims[:2] if not _moves(done, aim.name)]
+    if len(aims) > 1 and not still:
+        return _cell(*_front_html(swept, done, aims))
+    told = f"{literal(' and '.join(still))}: the same at every point, so there is nothing to weigh. " * bool(still)
     some = ", ".join(f"`{name}`" for name in _numbers(swept)[:8])
     how = "Name two results that are weighed against each other, as in `--front 'max A' 'min B'`"
-    return new_markdown_cell(f"{how}. Known are {some}.")
+    return new_markdown_cell(f"{told}{how}. Known are {some}.")
 
 
 def write_sweep_page(
