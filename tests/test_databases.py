@@ -19,6 +19,7 @@ from lepton_nb.cases.retail.parameters import Parameters
 from lepton_nb.cases.retail.sources import SOURCES
 from lepton_nb.cases.retail.study.whole import study
 from lepton_nb.cases.retail.tables import CONTRACT
+from lepton_nb.data import databases
 from lepton_nb.data.databases import read_database, refusal_of
 from lepton_nb.data.findings import DataError
 from lepton_nb.data.reading import read_folder
@@ -26,6 +27,7 @@ from lepton_nb.workbook.case import cases, find_case
 from lepton_nb.workbook.cli import main
 from lepton_nb.workbook.parameters import UserError
 from lepton_nb.workbook.run import plan, run_case
+from lepton_nb.workbook.sweep import plan_sweep, run_sweep
 from lepton_nb.workbook.verify import read_results
 
 sa = pytest.importorskip("sqlalchemy")
@@ -501,6 +503,19 @@ def test_a_changed_cell_is_another_run_and_is_computed_again(stand):
     assert later.name == key() != first
     results = [read_results(folder)["results"]["gain"]["value"] for folder in (done, later)]
     assert results[0] != results[1] and len(list((stand / "cache").glob("*.joblib"))) == 2
+
+
+def test_a_sweep_reads_a_database_once_and_gives_what_runs_give(stand, monkeypatch):
+    taken = []
+    monkeypatch.setattr(databases, "take", lambda *given, take=databases.take: taken.append(given) or take(*given))
+    with plan_sweep("stand", ["price=5,6"], [("source", "own:mine.yaml")], **PLACE) as planned:
+        assert len(taken) == 1 and planned.own[0].place.is_dir()
+        swept = run_sweep(planned, "sweep", workers=1, progress=False)
+    assert not planned.own[0].place.exists() and set(swept.points["failure"]) == {""}
+    pairs = [("source", "own:mine.yaml"), ("price", "6")]
+    done = run_case("stand", pairs, out="runs", progress=False, threads=1, **PLACE)
+    found = {name: one["value"] for name, one in read_results(done)["results"].items()}
+    assert done.name == planned.keys[1] and swept.points.loc[1, list(found)].to_dict() == found
 
 
 def test_template_writes_a_configuration_that_runs_once_the_database_is_there(stand, capfd, monkeypatch):

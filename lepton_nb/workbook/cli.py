@@ -299,10 +299,10 @@ def _do_sweep(arguments: argparse.Namespace) -> int:
     from lepton_nb.workbook.sweep_page import write_sweep_page
 
     points = {"file": arguments.list, "sample": arguments.sample, "seed": arguments.seed}
-    planned = plan_sweep(arguments.case, arguments.grid, **_given(arguments), **points, **arguments.place)
     workers = {"scheduler": arguments.scheduler, "workers": arguments.workers}
     how = {"retry": arguments.retry, "progress": not arguments.quiet, "notify": _say}
-    swept = run_sweep(planned, arguments.out or Path("sweeps", arguments.case), **workers, **how)
+    with plan_sweep(arguments.case, arguments.grid, **_given(arguments), **points, **arguments.place) as planned:
+        swept = run_sweep(planned, arguments.out or Path("sweeps", arguments.case), **workers, **how)
     page = write_sweep_page(swept, front=arguments.front, results=arguments.result)
     failed = int((swept.points["status"] == "failed").sum())
     told = f"{len(swept.points)} points, {swept.reused} of them were there already, {failed} failed"

@@ -35,7 +35,7 @@ from tqdm import tqdm
 
 from .case import CASES, Case, find_case
 from .files import held, write_whole
-from .manifest import code_hashes, folder_sha256, own_folder, run_key, sha256
+from .manifest import code_hashes, run_key, sha256
 from lepton_nb.workbook.parameters import (
     OWN_PLACE,
     CaseParameters,
@@ -47,7 +47,7 @@ from lepton_nb.workbook.parameters import (
     shown_source,
     to_text,
 )
-from .run import plan, storage
+from .run import OwnData, environment, own_data, plan, storage, tell_nobody
 from .verify import plain_value
 
 # %% ../../nbs/workbook/18_sweep.ipynb #s-gridcode
@@ -269,8 +269,8 @@ class Sweep:
         parameters that are varied
     params : tuple[CaseParameters, ...]
         one a point, with the source as it may be published
-    places : tuple[str, ...]
-        where own data lie, a point; empty for others
+    own : tuple[OwnData, ...]
+        one a point
     keys : tuple[str, ...]
         name of the run with the same parameters
     whole : bool
@@ -283,10 +283,17 @@ class Sweep:
     module: str  # package whose folders are cases
     swept: tuple[str, ...]  # parameters that are varied
     params: tuple[CaseParameters, ...]  # one a point, with the source as it may be published
-    places: tuple[str, ...]  # where own data lie, a point; empty for others
+    own: tuple[OwnData, ...]  # one a point
     keys: tuple[str, ...]  # name of the run with the same parameters
     whole: bool  # whether every value meets every other
     command: str  # repeats it
+
+    def __enter__(self) -> "Sweep":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for data in self.own:
+            data.close()
 
 
 def _settings(
@@ -303,12 +310,6 @@ def _settings(
     values = read_grid(case.Parameters, grid)
     points = grid_points(values, sample, seed)
     return points, len(points) == math.prod(map(len, values.values()))
-
-
-def _place_of(source: str) -> tuple[str, str]:
-    """Return where own data lie and their hash; empty for other sources."""
-    own = own_folder(source)
-    return (str(own.resolve()), folder_sha256(own, ("*",))) if own else ("", "")
 
 
 def plan_sweep(
@@ -352,20 +353,21 @@ def plan_sweep(
     points, whole = _settings(case, grid, file, sample, seed)
     params = check_points(case.Parameters, points, pairs, base)
     first = plan(case, [*pairs, *points[0].items()], base, module)
-    places = {source: _place_of(source) for source in {p.source for p in params}}
-    for place, _ in places.values():
-        if place:
-            case.sources.check(place, getattr(params[0], "zone", ""))
+    found = {params[0].source: first.data}
+    found |= {source: own_data(case, source) for source in {p.source for p in params} - found.keys()}
+    for data in found.values():
+        if data.place:
+            case.sources.check(data.place, getattr(params[0], "zone", ""))
     shown = [p.model_copy(update={"source": shown_source(p.source)}) for p in params]
-    data = [places[p.source] for p in params]
-    keys = [run_key(name, first.notebook_hash, first.code, p, sha) for p, (_, sha) in zip(shown, data)]
+    own = tuple(found[p.source] for p in params)
+    keys = [run_key(name, first.notebook_hash, first.code, p, data.sha256) for p, data in zip(shown, own)]
     shared = {k: to_text(v) for k, v in changed_values(shown[0]).items() if k not in points[0]}
     words = [*(("-g", option) for option in grid), *(("-p", f"{k}={v}") for k, v in shared.items())]
     words += [("--list", str(file))] if file else []
     words += [] if sample is None else [("--sample", str(sample)), ("--seed", str(seed))]
     command = shlex.join(["lepton-nb", "sweep", name, *(word for pair in words for word in pair)])
     names = tuple(points[0])
-    return Sweep(case, module, names, tuple(shown), tuple(place for place, _ in data), tuple(keys), whole, command)
+    return Sweep(case, module, names, tuple(shown), own, tuple(keys), whole, command)
 
 # %% ../../nbs/workbook/18_sweep.ipynb #s-pointcode
 _ONE_AT_A_TIME = threading.Lock()  # a study sets variables of its process
@@ -406,18 +408,6 @@ def _results_of(study: Any, name: str) -> dict[str, dict]:
     }
 
 
-@contextmanager
-def _as_a_run(place: str) -> Iterator[None]:
-    """Work as a run does: one thread, own data where they lie, and no line on stderr."""
-    before = os.environ.get(OWN_PLACE)
-    os.environ[OWN_PLACE] = place
-    try:
-        with threadpool_limits(1), redirect_stderr(StringIO()):
-            yield
-    finally:
-        os.environ.pop(OWN_PLACE) if before is None else os.environ.update({OWN_PLACE: before})
-
-
 def work_out(
     name: str,
     module: str,
@@ -450,7 +440,7 @@ def work_out(
     >>> work_out("bakery", "corner_bakery", planned.params[0].model_dump(mode="json"))
     """
     began, results, failure = time.perf_counter(), {}, None
-    with _ONE_AT_A_TIME, _as_a_run(place):
+    with _ONE_AT_A_TIME, environment({OWN_PLACE: place}), threadpool_limits(1), redirect_stderr(StringIO()):
         try:
             if unlike := _unlike(expected) if expected else "":
                 raise ImportError(unlike)
@@ -612,7 +602,8 @@ class _Patience:
 def _send(client: Any, sweep: Sweep, at: int, done: queue.Queue) -> Any:
     """Send one point; its answer is put into the queue."""
     values = sweep.params[at].model_dump(mode="json")
-    given = (sweep.case.name, sweep.module, values, sweep.places[at], _versions())
+    place = sweep.own[at].place
+    given = (sweep.case.name, sweep.module, values, str(place.resolve()) if place else "", _versions())
     future = client.submit(_by_name("work_out"), *given, key=f"point-{os.urandom(8).hex()}", pure=False)
     future.add_done_callback(done.put)
     return future
@@ -672,10 +663,6 @@ def _table(sweep: Sweep, folder: Path, given: Mapping[int, dict], reused: int) -
     return Swept(sweep, folder, pd.DataFrame(rows), units, meanings, tuple(names), reused)
 
 
-def _nobody(_: str) -> None:
-    """Tell nobody."""
-
-
 _MARK = "sweep.json"  # says that a folder is one of ours
 
 
@@ -711,7 +698,7 @@ def run_sweep(
     retry: bool = False,
     progress: bool = True,
     patience: float = 60.0,
-    notify: Callable[[str], None] = _nobody,
+    notify: Callable[[str], None] = tell_nobody,
 ) -> Swept:
     """Work out the points of a sweep that are not on file yet, and write points.csv. Raises `UserError`.
 
@@ -732,7 +719,7 @@ def run_sweep(
         show a bar
     patience : float, default 60.0
         seconds to wait for a scheduler or a worker
-    notify : Callable[[str], None], default _nobody
+    notify : Callable[[str], None], default tell_nobody
         told what a user waiting would like to know
 
     Examples
