@@ -11,17 +11,43 @@ import sample_report
 
 from lepton_nb.workbook.run import run_case
 
+LONGEST = (
+    "test_retail.py",
+    "test_plant_study.py",
+    "test_city_study.py",
+    "test_plant_rolling.py",
+    "test_plant_bad_input.py",
+    "test_excel.py",
+    "test_plant_pages.py",
+    "test_privacy.py",
+    "test_plant_business.py",
+    "test_plant.py",
+)  # files that take longest begin first, or the machine waits for one of them at the end
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first and the published pages last."""
+    ranks = {name: at for at, name in enumerate(LONGEST)}
+
+    def rank(item) -> int:
+        return (
+            len(ranks) + 1 if item.name.startswith("test_published_pages_") else ranks.get(item.path.name, len(ranks))
+        )
+
+    items.sort(key=rank)
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Keep the tests of a file on one worker, for what they share; published pages go to whoever is free at the end."""
     from xdist.scheduler import LoadFileScheduling
 
-    class PagesLast(LoadFileScheduling):
+    class PagesApart(LoadFileScheduling):
         def _split_scope(self, nodeid):
             return nodeid if "::test_published_pages_" in nodeid else super()._split_scope(nodeid)
 
-    return PagesLast(config, log) if config.getvalue("dist") == "loadfile" else None
+    config.option.loadscopereorder = False
+    return PagesApart(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def execute(folder, fails: bool = False):
