@@ -9,6 +9,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from lepton_nb.business.returns import Investment, appraise, cash_flows
 from lepton_nb.workbook import blocks, controls, figures
 from lepton_nb.workbook.figures import Figure
+from lepton_nb.workbook.prose import number
 from lepton_nb.workbook.publish import render
 
 WIDTHS = [390, 768, 1280, 1920]
@@ -23,6 +24,18 @@ SLIDERS = [
     controls.Slider("reach", "share that follows", "", 0, 1, 0.01),
     controls.Slider("fade", "share lost a year", "", 0, 0.5, 0.01),
 ]
+
+TRIED = controls.Tried(
+    {"price": [2.0, 3.5, 2.0, 3.5, 1_000.0], "door": ["<open>", "<open>", "shut", "shut", "shut"]},
+    {"money": [40.25, 55.5, 0.125, None, -12_345.6], "dust": [1.0, 2.0, 3.0, 4.0, 5.0]},
+    {"price": "EUR", "money": "EUR/day"},
+    {"money": "taken in a day", "dust": ""},
+)
+
+
+def tried(price: int, door: int) -> tuple[float, str]:
+    """Return the values at two stops of the sliders."""
+    return [2.0, 3.5, 1_000.0][price], ["<open>", "shut"][door]
 
 
 def lines(count=193):
@@ -98,6 +111,7 @@ def all_blocks():
         controls.payback_sliders(
             NUMBERS, flows[["month", "cumulated"]], SLIDERS, "Pays back.", "EUR", "Does it pay?", "Money so far."
         ),
+        controls.swept_sliders(TRIED, "What if", "Every value was worked out.", first=1),
         blocks.tornado_bars(
             pd.DataFrame({"what": ["a long name of an assumption", "b"], "low": [-2e4, 1e4], "high": [5e4, 4e4]}),
             3e4,
@@ -326,6 +340,24 @@ def test_sliders_give_what_the_library_gives(visit, page_of_blocks, moved):
     said = box.locator(".verdict").inner_text()
     assert ("Does not pay back" in said) == np.isinf(when)
     assert np.isinf(when) or (f"month {int(np.ceil(when))};" if when > 0 else "Pays back at once;") in said
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("price", range(3))
+@pytest.mark.parametrize("door", range(2))
+def test_a_swept_parameter_moves_over_what_was_worked_out(visit, page_of_blocks, price, door):
+    page = visit(page_of_blocks)
+    box = page.locator("[data-swept]")
+    for name, value in (("price", price), ("door", door)):
+        box.locator(f"input[name={name}]").evaluate(
+            "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})); }", value
+        )
+    at = [i for i in range(5) if (TRIED.parameters["price"][i], TRIED.parameters["door"][i]) == tried(price, door)]
+    for name, values in TRIED.results.items():
+        assert box.locator(f"[data-result='{name}']").inner_text() == (number(values[at[0]]) if at else "n/a")
+    assert box.locator(".missing").inner_text() == ("" if at else "This setting was not worked out.")
+    shown = [text.inner_text() for text in box.locator("output").all()]
+    assert shown == [f"{number(tried(price, door)[0])} EUR", tried(price, door)[1]]
 
 
 @pytest.fixture(scope="module")

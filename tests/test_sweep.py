@@ -15,13 +15,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 from lepton_nb.workbook import sweep as sweep_module
 from lepton_nb.workbook.cli import main
 from lepton_nb.workbook.files import held
 from lepton_nb.workbook.parameters import UserError
+from lepton_nb.workbook.prose import number
 from lepton_nb.workbook.run import run_case
+from lepton_nb.workbook.site import publish
 from lepton_nb.workbook.sweep import plan_sweep, run_sweep, work_out
+from lepton_nb.workbook.sweep_page import write_sweep_page
 from lepton_nb.workbook.verify import read_results
 
 distributed = pytest.importorskip("distributed", reason="the extra `scale` is not installed")
@@ -275,6 +279,23 @@ def test_a_point_gives_what_results_json_of_a_run_holds(around, tmp_path):
     assert asked.keys[0] == folder.name
     point = work_out("stand", "toy_case", asked.params[0].model_dump(mode="json"))
     assert point["results"] == {n: {k: r[k] for k in ("value", "unit", "meaning")} for n, r in run["results"].items()}
+
+
+def test_the_published_page_of_a_point_has_what_was_swept_behind_sliders(around, cluster, tmp_path):
+    folder = run_case("stand", [("price", "7")], out=tmp_path, progress=False, threads=1, module="toy_case")
+    asked = plan_sweep("stand", ["price=7,8"], module="toy_case")
+    swept = run_sweep(asked, tmp_path / "swept", scheduler=cluster.address, progress=False)
+    write_sweep_page(swept)
+    page = publish(folder, tmp_path / "reports", tmp_path / "swept").read_text(encoding="utf-8")
+    told = json.loads(BeautifulSoup(page, "html.parser").select_one("article [data-swept]")["data-swept"])
+    assert told["stops"] == {"price": ["7", "8"]} and told["at"] == {"price": [0, 1]}
+    for name, shown in told["results"].items():
+        assert shown[0] == number(read_results(folder)["results"][name]["value"])
+    assert 'data-swept="' not in publish(folder, tmp_path / "reports").read_text(encoding="utf-8")
+    other = run_case("stand", [("price", "9")], out=tmp_path, progress=False, threads=1, module="toy_case")
+    told = refusal(publish, other, tmp_path / "reports", tmp_path / "swept")
+    assert "is no point of this sweep; add its own values of price to the grid" in told
+    assert "no sweep wrote it" in refusal(publish, folder, tmp_path / "reports", tmp_path)
 
 
 def refusal(call, *given, **named) -> str:

@@ -154,17 +154,17 @@ def _do_run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _publish(folder: Path, reports: str) -> Path:
+def _publish(folder: Path, reports: str, swept: str | None = None) -> Path:
     from lepton_nb.workbook.run import storage
     from lepton_nb.workbook.site import publish as publish_run
 
     with storage(reports):
-        return Path(publish_run(folder, reports))
+        return Path(publish_run(folder, reports, swept))
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-016
 def _do_publish(arguments: argparse.Namespace) -> int:
     """Copy the report of a run to the published ones."""
-    print(f"published: {_shown(_publish(Path(arguments.run), arguments.reports))}")
+    print(f"published: {_shown(_publish(Path(arguments.run), arguments.reports, arguments.sweep))}")
     return 0
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-017
@@ -475,6 +475,7 @@ def _add_check(command: argparse.ArgumentParser) -> None:
 def _add_publish(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", metavar="RUN", help="folder of a finished run, as `run` printed it")
     command.add_argument("--reports", default="reports", metavar="FOLDER", help="folder of the published reports")
+    command.add_argument("--sweep", metavar="FOLDER", help="of a sweep with this run: its values become sliders on it")
 
 
 def _add_verify(command: argparse.ArgumentParser) -> None:

@@ -38,6 +38,7 @@ from lepton_nb.workbook.publish import (
     words_only,
 )
 from .run import changed_files, run_pages
+from .sweep_page import run_sliders
 from .verify import read_results, report_name
 
 # %% ../../nbs/workbook/16_site.ipynb #cell-005
@@ -222,6 +223,9 @@ def _folder_of(card: dict) -> str:
 def publish(
     run_folder: str | Path,
     reports: str | Path = "reports",
+    swept: str
+    | Path
+    | None = None,
 ) -> Path:
     """Publish a finished run and make the front page again. Raises `UserError` for a folder that is none, or failed.
 
@@ -231,6 +235,8 @@ def publish(
         folder of a finished run: pages and results.json
     reports : str | Path, default 'reports'
         folder that is published
+    swept : str | Path | None, default None
+        folder of a sweep of which the run is a point: its sliders go onto the first page
 
     Returns
     -------
@@ -240,13 +246,15 @@ def publish(
     run_folder, reports = Path(run_folder), Path(reports)
     cards = _cards_of(run_folder)
     card = next(iter(cards.values()))
-    name = _folder_of(card)
+    name, first = _folder_of(card), f"{card['siblings'][0][0] if card['siblings'] else card['page']}.html"
+    sliders = run_sliders(swept, run_folder.resolve().name).html if swept else ""
     with _alone(reports):
         there = _site_pages(reports)
         known, old = _methods(there), {page for page in there if page.rpartition("/")[0] == name}
         terms, texts = _terms(there.get(TERMS, "")), {}
         for page in cards:
             text, address = (run_folder / page).read_text(encoding="utf-8").replace(*HOME, 1), f"{name}/{page}"
+            text = _with_sliders(text, sliders) if sliders and page == first else text
             texts[address] = _with_terms(_link_terms(text, address, known), address, terms)
         pages = {address: text for address, text in there.items() if address not in old} | texts
         results = _site_results(reports) | {name: read_results(run_folder)["results"]}
@@ -254,7 +262,19 @@ def publish(
         write_together(reports, texts | {"index.html": _front(pages, results)}, _is_ours)
         for address in old - texts.keys():
             (reports / address).unlink()
-    return reports / name / f"{card['siblings'][0][0] if card['siblings'] else card['page']}.html"
+    return reports / name / first
+
+
+_WHAT_IF = "what-would-change-the-answer"  # section of a page that decides, if it has one
+
+
+def _with_sliders(text: str, sliders: str) -> str:
+    """Put the sliders of a sweep where a page says what would change the answer, else at its end."""
+    head, _, rest = text.partition(f'id="{_WHAT_IF}">')
+    at = text.find("<h2", len(head)) if rest else -1
+    end = text.index("</article>")
+    at = at if 0 <= at < end else end
+    return text[:at] + sliders + "\n" + text[at:]
 
 # %% ../../nbs/workbook/16_site.ipynb #cell-013
 def publish_methods(

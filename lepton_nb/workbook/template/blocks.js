@@ -213,4 +213,30 @@
     inputs.forEach(function (input) { input.addEventListener("input", draw); });
     each(box, ".controls", show);
   });
+
+  /* What came out at the settings that were tried; one that was not is said to be missing. */
+  each(document, "[data-swept]", function (box) {
+    var spec = JSON.parse(box.dataset.swept), inputs = Array.prototype.slice.call(box.querySelectorAll("input[type=range]"));
+    var count = spec.at[inputs[0].name].length, cells = box.querySelectorAll("[data-result]");
+    function find() {
+      for (var i = 0; i < count; i += 1) {
+        if (inputs.every(function (input) { return spec.at[input.name][i] === Number(input.value); })) { return i; }
+      }
+      return -1;
+    }
+    function draw() {
+      inputs.forEach(function (input) {
+        var shown = (spec.stops[input.name][Number(input.value)] + " " + input.dataset.unit).trim();
+        input.parentNode.querySelector("output").textContent = shown;
+        input.setAttribute("aria-valuetext", shown);
+      });
+      var at = find();
+      box.querySelector(".missing").textContent = at < 0 ? "This setting was not worked out." : "";
+      Array.prototype.forEach.call(cells, function (cell) {
+        cell.firstChild.textContent = at < 0 ? "n/a" : spec.results[cell.dataset.result][at];
+      });
+    }
+    inputs.forEach(function (input) { input.addEventListener("input", draw); });
+    each(box, ".controls", show);
+  });
 })();
