@@ -82,7 +82,7 @@ def test_a_mistake_is_answered_with_a_sentence_and_2(say, words, says, tmp_path)
 
 def test_help_version_and_lists(say):
     code, out, _ = say("--help")
-    assert code == 0 and all(name in out for name in COMMANDS) and "exit codes" in out
+    assert code == 0 and all(name in out for name in COMMANDS) and "exit statuses" in out
     assert say() == (0, out, "")
     for name in COMMANDS:
         assert say(name, "--help")[0] == 0

@@ -447,10 +447,12 @@ def test_no_file_of_a_run_and_no_word_of_a_command_holds_the_secret(stand, capfd
 
 
 def test_a_failing_run_and_a_broken_database_hold_no_secret(stand, capfd, monkeypatch):
+    assert main(["run", "stand", "-p", "source", "own:mine.yaml", "-p", "cost", "9"], **PLACE) == 2  # in a cell
     with sqlite3.connect("weeks.db") as weeks:
         weeks.execute("UPDATE weeks SET units = -1 WHERE rowid = 3")
     weeks.close()
     assert main(["run", "stand", "-p", "source", "own:mine.yaml"], **PLACE) == 2
+    assert len([file for file in files_of(stand) if file.name == "failure.html"]) == 2
     Path("weeks.db").write_bytes(b"no database" * 100)
     assert main(["run", "stand", "-p", "source", "own:mine.yaml"], **PLACE) == 2
     assert main(["check", "stand", "mine.yaml"], **PLACE) == 2

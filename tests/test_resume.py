@@ -45,7 +45,7 @@ def study(params, data):
     return SimpleNamespace(flour=flour.value, bran=bran.value, money=money.value)
 
 
-SOURCES = SimpleNamespace(check=lambda folder, zone: None)
+SOURCES = SimpleNamespace(check=lambda folder, zone: {})
 CASE = Case("mill", "A mill", Parameters, contract={}, sources=SOURCES, study=study, pages=("report",))
 """
 GRINDING = """

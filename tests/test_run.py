@@ -115,7 +115,8 @@ def test_a_page_that_cannot_be_made_keeps_the_notebook(place, tmp_path, monkeypa
         and (folder / "report.ipynb").exists()
         and not (folder / "results.json").exists()
     )
-    assert "no template &lt;here&gt;" in (folder / "report.html").read_text()
+    assert not (folder / "report.html").exists()
+    assert "no template &lt;here&gt;" in (folder / "failure.html").read_text(), "a bare page, where there is no other"
 
 
 def test_a_success_takes_the_failed_folder_of_its_key_away(place, tmp_path):

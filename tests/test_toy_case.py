@@ -8,8 +8,7 @@ import pytest
 from toy_case.stand import CASE, Parameters, study
 
 from lepton_nb.workbook.cli import main
-from lepton_nb.workbook.parameters import UserError
-from lepton_nb.workbook.run import run_case, run_pages
+from lepton_nb.workbook.run import RunFailed, run_case, run_pages
 from lepton_nb.workbook.site import broken_links
 from lepton_nb.workbook.verify import read_results
 
@@ -67,5 +66,5 @@ def test_own_data_are_written_checked_and_run(tmp_path, capsys):
         main(["check", "stand", "mine"], **PLACE) == 2
         and "column units, row 2: -3 is below 0" in capsys.readouterr().err
     )
-    with pytest.raises(UserError, match="-3 is below 0"):
+    with pytest.raises(RunFailed, match="-3 is below 0"):
         run_case("stand", [("source", "own:mine")], out="runs", progress=False, threads=1, **PLACE)

@@ -40,7 +40,7 @@ class Parameters(CaseParameters):
     trace: str = param("", meaning="file to which every run adds a line")
 
 
-SOURCES = SimpleNamespace(check=lambda folder, zone: None, is_database=lambda place: False)
+SOURCES = SimpleNamespace(check=lambda folder, zone: {}, is_database=lambda place: False)
 CASE = Case("shop", "A small shop", Parameters, contract={}, sources=SOURCES, study=print, pages=("report",))
 """
 ASSIGNED = (

@@ -307,6 +307,11 @@ class Failure:
     by_user: bool  # whether the user can mend it (a UserError)
     traceback: tuple[str, ...] = ()
 
+    @property
+    def exit_status(self) -> int:
+        """Return what the command ends with."""
+        return 2 if self.by_user else 1
+
     def __str__(self) -> str:
         where = f" in cell {self.cell}" if self.cell else ""
         where += f" (section “{self.section}”)" if self.section else ""

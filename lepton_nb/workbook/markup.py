@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CODE', 'PIECES', 'mathml', 'set_aside', 'markdown_html', 'picture', 'page_address', 'scrollable', 'summary_line',
-           'signatures', 'highlighted', 'fold', 'ansi_free', 'data_html', 'output_html']
+           'signatures', 'highlighted', 'fold', 'ansi_free', 'data_html', 'trace_html', 'output_html']
 
 # %% ../../nbs/workbook/09_markup.ipynb #cell-003
 import ast
@@ -24,6 +24,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 # %% ../../nbs/workbook/09_markup.ipynb #cell-005
+from .parameters import TO_MEND
 from .prose import MATH, escape
 
 # %% ../../nbs/workbook/09_markup.ipynb #cell-007
@@ -314,19 +315,7 @@ _MACHINE_PATH = re.compile(
 
 
 def data_html(data: dict, alt: str) -> str:
-    """Choose the richest form of an output that needs no script.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"units": [3, 4]}, index=["mon", "tue"])
-    >>> written = data_html({"text/html": frame._repr_html_(), "text/plain": "…"}, alt="")
-    >>> assert '<th scope="row">mon' in written and "<style" not in written and 'tabindex="0"' in written
-    >>> assert 'alt="drawn by x"' in data_html({"image/png": "AAAA"}, alt="drawn by x")
-    >>> assert "Messages" in output_html({"output_type": "stream", "name": "stderr", "text": "careful"}, "")
-    >>> said = "/mnt/mine/site-packages/x/y.py:4: careful"
-    >>> warned = output_html({"output_type": "stream", "name": "stderr", "text": said}, "")
-    >>> assert "<pre>site-packages/x/y.py:4: careful" in warned
-    """
+    """Choose the richest form of an output that needs no script."""
     if "text/html" in data:
         return _frame_markup(_joined(data["text/html"]))
     if "text/markdown" in data:
@@ -347,26 +336,22 @@ def data_html(data: dict, alt: str) -> str:
     )
 
 
-def output_html(output: dict, alt: str) -> str:
-    """Write one output of a cell.
+def trace_html(lines: list[str]) -> str:
+    """Fold away what the program said when it failed; a message that is meant for its user has nothing behind it."""
+    said = _MACHINE_PATH.sub("", ansi_free("\n".join(lines)))
+    if not said or said.startswith(TO_MEND):
+        return ""
+    return f"<details><summary>What the program said</summary><pre>{escape(said)}</pre></details>"
 
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"units": [3, 4]}, index=["mon", "tue"])
-    >>> written = data_html({"text/html": frame._repr_html_(), "text/plain": "…"}, alt="")
-    >>> assert '<th scope="row">mon' in written and "<style" not in written and 'tabindex="0"' in written
-    >>> assert 'alt="drawn by x"' in data_html({"image/png": "AAAA"}, alt="drawn by x")
-    >>> assert "Messages" in output_html({"output_type": "stream", "name": "stderr", "text": "careful"}, "")
-    >>> said = "/mnt/mine/site-packages/x/y.py:4: careful"
-    >>> warned = output_html({"output_type": "stream", "name": "stderr", "text": said}, "")
-    >>> assert "<pre>site-packages/x/y.py:4: careful" in warned
-    """
+
+def output_html(output: dict, alt: str) -> str:
+    """Write one output of a cell."""
     kind = output["output_type"]
     if kind == "error":
-        trace = escape(ansi_free("\n".join(output.get("traceback", []))))
-        said = escape(ansi_free(f"{output.get('ename')}: {output.get('evalue')}"))
-        told = f"<details><summary>What the program said</summary><pre>{trace}</pre></details>"
-        return f'<pre class="out">{said}</pre>{told}'
+        trace = output.get("traceback", [])
+        by_user = trace and ansi_free(trace[0]).startswith(TO_MEND)
+        said = output.get("evalue") if by_user else f"{output.get('ename')}: {output.get('evalue')}"
+        return f'<pre class="out">{escape(ansi_free(said))}</pre>{trace_html(trace)}'
     if kind == "stream":
         said = escape(
             ansi_free(output["text"] if isinstance(output["text"], str) else "".join(output["text"]))

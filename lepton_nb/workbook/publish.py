@@ -304,14 +304,26 @@ def failure_of(notebook: dict, manifest: dict) -> dict | None:
         return None
     known = known if isinstance(known, dict) else {"message": str(known or "The run failed; nothing more is known.")}
     section = f" (section “{known['section']}”)" if known.get("section") else ""
-    where = f"Cell {known['cell']}{section} could not be completed." if known.get("cell") else "No cell is to blame."
+    page = manifest.get("failed_page") if manifest.get("page") != manifest.get("failed_page") else ""
+    of = f" of the page {page}" if page else ""
+    where = (
+        f"Cell {known['cell']}{of}{section} could not be completed." if known.get("cell") else "No cell is to blame."
+    )
+    if known.get("section") and not known.get("cell"):
+        where = f"The {known['section']} found what has to be mended."
     message = (
         str(known.get("message", ""))
         if known.get("by_user")
         else ": ".join(str(known[k]) for k in ("error", "message") if known.get(k))
     )
-    usual = "What stands above that cell is valid. Mend what the message names, then run the command below again."
-    return {"where": where, "message": message, "mend": known.get("mend") or usual, "cell": known.get("cell")}
+    usual = "Mend what the message names, then run the command below again; what was finished is not done twice."
+    there = f"{page}.html#failed-cell" if page else "#failed-cell"
+    return {
+        "where": where,
+        "message": message,
+        "mend": known.get("mend") or usual,
+        "at": there if known.get("cell") else "",
+    }
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-024
 def recorded(notebook: dict) -> dict[str, dict]:
@@ -714,7 +726,7 @@ def _describe(notebook: dict, manifest: dict, case: str, folder: Path | None) ->
 
 
 def render(
-    notebook: str | Path,
+    notebook: str | Path | dict,
     html: str | Path,
     manifest: dict | None = None,
 ) -> Path:
@@ -722,8 +734,8 @@ def render(
 
     Parameters
     ----------
-    notebook : str | Path
-        executed notebook
+    notebook : str | Path | dict
+        executed notebook, or where it is
     html : str | Path
         page to write
     manifest : dict | None, default None
@@ -735,8 +747,10 @@ def render(
         the page
     """
     manifest = dict(manifest or {})
-    executed = nbformat.read(str(notebook), as_version=4)
-    page = _describe(executed, manifest, str(manifest.get("case") or Path(notebook).stem), Path(notebook).parent)
+    at_hand = isinstance(notebook, dict)
+    executed = notebook if at_hand else nbformat.read(str(notebook), as_version=4)
+    case = str(manifest.get("case") or Path(html if at_hand else notebook).stem)
+    page = _describe(executed, manifest, case, None if at_hand else Path(notebook).parent)
     return write_whole(Path(html), fill_template("report.html.j2", page))
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-031

@@ -8,7 +8,6 @@ __all__ = ['Aim', 'read_aim', 'pareto_front', 'first_order_shares', 'run_sliders
 # %% ../../nbs/workbook/18_sweep_page.ipynb #p-imports
 import json
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -518,10 +517,6 @@ def write_sweep_page(
     words = swept.sweep.command
     told = {"case": swept.sweep.case.name, "title": swept.sweep.case.title, "page": "sweep", "command": words}
     told |= {"made": "The page compares the points of a sweep. This command gives the same points:"}
-    with tempfile.TemporaryDirectory() as folder:
-        source, made = Path(folder) / "sweep.ipynb", Path(folder) / "sweep.html"
-        nbformat.write(notebook, source)
-        text = render(source, made, told).read_text(encoding="utf-8")
     settings = _settings_of(swept, _headlines(swept, _aims(swept, front), results))
     about = {
         "case": swept.sweep.case.name,
@@ -530,4 +525,4 @@ def write_sweep_page(
     }
     with storage(swept.folder):
         write_whole(swept.folder / _SETTINGS, json.dumps(about, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-        return write_whole(page, text)
+        return render(notebook, page, told)
