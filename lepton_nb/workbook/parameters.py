@@ -4,27 +4,40 @@
 
 # %% auto #0
 __all__ = ['TO_MEND', 'OWN_PLACE', 'without_passwords', 'UserError', 'ParameterError', 'param', 'CaseParameters', 'shown_source',
-           'own_place', 'allowed', 'to_text', 'from_text', 'nearest', 'default_values', 'parse_pairs',
-           'read_parameter_file', 'from_namespace', 'parameter_table', 'json_schema', 'changed_values', 'command',
-           'default_problems']
+           'own_place', 'allowed', 'secret_names', 'map_texts', 'without_secrets', 'to_text', 'from_text', 'nearest',
+           'default_values', 'parse_pairs', 'read_parameter_file', 'from_namespace', 'parameter_table', 'json_schema',
+           'changed_values', 'command', 'default_problems']
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-003
 import ast
 import difflib
+import html
+import json
 import os
 import re
 import shlex
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from urllib.parse import quote, quote_plus
 
 import numpy as np
 import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-005
@@ -141,6 +154,22 @@ class CaseParameters(BaseModel):
             raise ValueError("write the name in plain characters")
         return source
 
+    @model_serializer(mode="wrap")
+    def _without_secrets(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        secret = secret_names(type(self))
+        return {name: value for name, value in write(self).items() if name not in secret}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is kept of it on disk, or sent to another process: everything but the secrets."""
+        state, secret = super().__getstate__(), secret_names(type(self))
+        return state | {"__dict__": {name: value for name, value in state["__dict__"].items() if name not in secret}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the secrets from the variables of the process that reads it."""
+        fields = type(self).model_fields
+        found = {name: _read_secret(name) or fields[name].default for name in secret_names(type(self))}
+        super().__setstate__(state | {"__dict__": state["__dict__"] | found})
+
 # %% ../../nbs/workbook/01_parameters.ipynb #4b437c1a
 OWN_PLACE = "LEPTON_NB_OWN_PLACE"  # environment variable by which a run tells its pages where own data lie
 
@@ -189,6 +218,7 @@ def _kind_words(kind: Any) -> str:
         float: "a number",
         str: "text",
         date: "a date such as 2026-11-30",
+        SecretStr: "a secret",
     }
     if get_origin(kind) is Literal:
         words = "one of " + ", ".join(map(str, get_args(kind)))
@@ -236,6 +266,82 @@ def allowed(
         words.append(f"from {bounds.pop('ge')} to {bounds.pop('le')}")
     words += [_BOUND_WORDS[k].format(v) for k, v in bounds.items()]
     return ", ".join(words)
+
+# %% ../../nbs/workbook/01_parameters.ipynb #secret-1
+def secret_names(model: type[BaseModel]) -> list[str]:
+    """Name the parameters that are secrets."""
+    return [name for name, field in model.model_fields.items() if _inner(field.annotation)[0] is SecretStr]
+
+
+def _variable(name: str) -> str:
+    return f"LEPTON_NB_SECRET_{name.upper()}"
+
+
+def _where_secret(name: str) -> str:
+    return f"from the variable {_variable(name)} of the environment, or a file that {_variable(name)}_FILE names"
+
+
+def _secret_refusal(name: str) -> str:
+    return f"{name}: is a secret and is not taken from here; it comes {_where_secret(name)}"
+
+
+def _read_secret(name: str) -> SecretStr | None:
+    """Read a secret; None where there is none."""
+    given, file = os.environ.get(_variable(name)), os.environ.get(f"{_variable(name)}_FILE", "")
+    if given is not None or not file:
+        return None if given is None else SecretStr(given)
+    try:
+        return SecretStr(Path(file).expanduser().read_text(encoding="utf-8").strip())
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is not text"
+        raise ParameterError([f"{name}: the file that {_variable(name)}_FILE names cannot be read ({why})"]) from None
+
+# %% ../../nbs/workbook/01_parameters.ipynb #secret-2
+def map_texts(
+    part: Any,
+    change: Callable[[str], str],
+) -> Any:
+    """Change every text that is nested in something.
+
+    Parameters
+    ----------
+    part : Any
+        nested lists, tuples and dictionaries
+    change : Callable[[str], str]
+        of every text in it
+    """
+    if isinstance(part, str):
+        return change(part)
+    if isinstance(part, dict):
+        return {key: map_texts(value, change) for key, value in part.items()}
+    return type(part)(map_texts(value, change) for value in part) if isinstance(part, (list, tuple)) else part
+
+
+def _spellings(secret: str) -> set[str]:
+    """Write a secret as addresses, pages and programs do."""
+    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), html.escape(secret)}
+    for _ in range(2):  # a message that quotes a message
+        forms |= {written(form)[1:-1] for form in forms for written in (repr, json.dumps)}
+        forms |= {form.replace("'", "\\'") for form in forms}  # as repr does where a text has both quotes
+    return {form for form in forms if len(form) > 3}
+
+
+def without_secrets(
+    part: Any,
+    params: CaseParameters,
+) -> Any:
+    """Put *** in the place of the secrets of a case, in every text that is nested in something.
+
+    Parameters
+    ----------
+    part : Any
+        nested lists, tuples and dictionaries
+    params : CaseParameters
+    """
+    secrets = [value.get_secret_value() for name in secret_names(type(params)) if (value := getattr(params, name))]
+    forms = sorted((form for secret in secrets for form in _spellings(secret)), key=len, reverse=True)
+    named = re.compile("|".join(map(re.escape, forms)))
+    return map_texts(part, lambda text: named.sub("***", text)) if forms else part
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-019
 def to_text(value: Any) -> str:
@@ -382,8 +488,11 @@ def _build(
     read,  # from_text or from_value
     problems: list[str],  # what is known to be wrong so far
 ) -> CaseParameters:
-    values = {}
+    values, secret = {}, secret_names(model)
     for name, found in given.items():
+        if name in secret:
+            problems.append(_secret_refusal(name))
+            continue
         if unclear := _two_readings(_inner(model.model_fields[name].annotation)[0], found):
             problems.append(f"{name}: found {found!r}{unclear}")
             continue
@@ -392,7 +501,7 @@ def _build(
         except ValidationError as error:
             problems.append(_refusal(name, model.model_fields[name], found, error))
     try:
-        built = model(**values)
+        built = model(**values, **{name: found for name in secret if (found := _read_secret(name)) is not None})
     except ValidationError as error:
         problems += _rule_problems(error, {**default_values(model), **values}, whole=not problems)
     if problems:
@@ -441,7 +550,7 @@ def parse_pairs(
         for name in dict.fromkeys(names):
             if name not in model.model_fields:
                 problems.append(_unknown(name, model))
-            elif names.count(name) > 1:
+            elif names.count(name) > 1 and name not in secret_names(model):
                 found = ", ".join(repr(text) for other, text in source if other == name)
                 problems.append(f"{name}: given {names.count(name)} times ({found}); give it once")
         given |= {name: text for name, text in source if name in model.model_fields}
@@ -566,14 +675,17 @@ def parameter_table(
     model = params if isinstance(params, type) else type(params)
     defaults = default_values(model)
     values = defaults if isinstance(params, type) else dict(params)
+    secret = secret_names(model)
+    values |= {name: "given" if values[name] else "" for name in secret}
+    defaults |= dict.fromkeys(secret, "")
     rows = [
         {
             "name": name,
             "value": values[name],
             "default": defaults[name],
-            "changed": values[name] != defaults[name],
+            "changed": values[name] != defaults[name] and name not in secret,
             "unit": (field.json_schema_extra or {}).get("unit", ""),
-            "range": allowed(field),
+            "range": f"a secret: {_where_secret(name)}" if name in secret else allowed(field),
             "meaning": field.description or "",
         }
         for name, field in model.model_fields.items()
@@ -602,9 +714,9 @@ def json_schema(
 
 # %% ../../nbs/workbook/01_parameters.ipynb #cell-053
 def changed_values(params: CaseParameters) -> dict[str, Any]:
-    """Give the parameters that differ from their defaults."""
-    defaults = default_values(type(params))
-    return {name: value for name, value in params if value != defaults[name]}
+    """Give the parameters that differ from their defaults; secrets are none of them."""
+    defaults, secret = default_values(type(params)), secret_names(type(params))
+    return {name: value for name, value in params if value != defaults[name] and name not in secret}
 
 
 def command(
@@ -651,7 +763,8 @@ def default_problems(
     >>> cell = 'source = "embedded"\nseed = 7\nservice_level = 0.9\nhorizont = 28  # days'
     >>> print("\n".join(default_problems(cell, Shop)))
     """
-    written, defaults, problems = {}, default_values(model), []
+    secret, written, problems = secret_names(model), {}, []
+    defaults = {name: value for name, value in default_values(model).items() if name not in secret}
     for line in ast.parse(source).body:
         targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
         plain = isinstance(line, (ast.Assign, ast.AnnAssign)) and line.value is not None
@@ -662,7 +775,9 @@ def default_problems(
             written[targets[0].id] = ast.literal_eval(line.value)
         except ValueError:
             problems.append(f"{targets[0].id}: the parameters cell must give a plain value")
-    problems += [_unknown(name, model) for name in written if name not in defaults]
+    problems += [
+        _secret_refusal(name) if name in secret else _unknown(name, model) for name in written if name not in defaults
+    ]
     problems += [f"{name}: missing in the parameters cell" for name in defaults if name not in written]
     return problems + [
         f"{name}: {value!r} in the parameters cell, {defaults[name]!r} in the model"

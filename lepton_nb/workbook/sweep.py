@@ -44,8 +44,10 @@ from lepton_nb.workbook.parameters import (
     changed_values,
     from_namespace,
     parse_pairs,
+    secret_names,
     shown_source,
     to_text,
+    without_secrets,
 )
 from .run import OwnData, environment, own_data, plan, storage, tell_nobody
 from .verify import plain_value
@@ -107,8 +109,8 @@ def read_grid(
         if not equals or not name.strip():
             raise ParameterError([f"-g {option}: write -g NAME=from:to:count or -g NAME=a,b,c"])
         name = name.strip()
-        if name not in model.model_fields:
-            parse_pairs(model, [(name, text)])  # names the nearest
+        if name not in model.model_fields or name in secret_names(model):
+            parse_pairs(model, [(name, text)])  # refuses it, and names the nearest, or where a secret comes from
         if name in grid:
             raise ParameterError([f"-g {name}: given twice; put all its values into one -g"])
         kind = model.model_fields[name].annotation
@@ -399,10 +401,14 @@ def _told(error: Exception) -> dict[str, Any]:
     return {"message": message, "by_user": by_user, "stays": not isinstance(error, (OSError, MemoryError, ImportError))}
 
 
-def _results_of(study: Any, name: str) -> dict[str, dict]:
+def _results_of(study: Any, case: Case) -> dict[str, dict]:
     """Return the results of a study as a run keeps them."""
     if not isinstance(getattr(study, "results", None), (list, tuple)):
-        raise UserError(f"case {name}: its study has no list `results` (name, value, unit, meaning) to be collected")
+        told = "its study has no list `results` (name, value, unit, meaning) to be collected"
+        raise UserError(f"case {case.name}: {told}")
+    for r in study.results:
+        if r.name in case.Parameters.model_fields:
+            raise UserError(f"case {case.name}: {r.name} names a parameter and a result; give the result another name")
     return {
         r.name: {"value": plain_value(r.name, r.value), "unit": r.unit, "meaning": r.meaning} for r in study.results
     }
@@ -439,15 +445,16 @@ def work_out(
     --------
     >>> work_out("bakery", "corner_bakery", planned.params[0].model_dump(mode="json"))
     """
-    began, results, failure = time.perf_counter(), {}, None
+    began, results, failure, params = time.perf_counter(), {}, None, CaseParameters()
     with _ONE_AT_A_TIME, environment({OWN_PLACE: place}), threadpool_limits(1), redirect_stderr(StringIO()):
         try:
             if unlike := _unlike(expected) if expected else "":
                 raise ImportError(unlike)
             case = find_case(name, module)
-            results = _results_of(case.study(from_namespace(case.Parameters, values)), name)
+            params = from_namespace(case.Parameters, values)
+            results = without_secrets(_results_of(case.study(params), case), params)
         except Exception as error:
-            failure = _told(error)
+            failure = without_secrets(_told(error), params)
     return {"results": results, "failure": failure, "seconds": round(time.perf_counter() - began, 3)}
 
 # %% ../../nbs/workbook/18_sweep.ipynb #s-recordcode
