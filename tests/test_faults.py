@@ -3,6 +3,8 @@
 Nothing half-written and no kernel is left.
 """
 
+import errno
+import os
 import signal
 
 import pytest
@@ -68,6 +70,22 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_left(place, tmp_path):
     _, said = process.communicate(timeout=120)
     assert process.returncode == 2 and "the file would be too large" in said and "Traceback" not in said
     assert left_in(tmp_path / "runs") == []
+
+
+@pytest.mark.parametrize(
+    "number, says", [(errno.EROFS, "the disk is read-only"), (errno.EACCES, "you may not write there")]
+)
+def test_a_folder_that_is_read_only_is_told_before_a_kernel_starts(place, tmp_path, monkeypatch, number, says):
+    done = run(place, tmp_path / "runs")
+
+    def closed(*_, **given):
+        raise OSError(number, os.strerror(number), str(given.get("dir")))
+
+    monkeypatch.setattr("lepton_nb.workbook.run.tempfile.mkdtemp", closed)  # rights do not bind the administrator
+    monkeypatch.setattr("lepton_nb.workbook.run.execute", lambda *_: pytest.fail("a kernel was started"))
+    with pytest.raises(UserError, match=f"{says} .*choose another folder"):
+        run(place, tmp_path / "runs", ("units", "3"))
+    assert left_in(tmp_path / "runs") == [done.name] and is_complete(done)
 
 
 def test_a_file_where_the_folder_should_be(place, tmp_path):
