@@ -388,6 +388,31 @@ MANIFEST = {
     "command": "lepton-nb run bakery -p horizon 28",
 }
 
+FAILED = MANIFEST | {  # a run of it that stopped, as the runner tells of one
+    "status": "failed",
+    "page": "failure",
+    "pages": ["failure", "decide"],
+    "asked_pages": ["decide", "method", "people"],
+    "siblings": [("failure", "What stopped the run"), ("decide", "How much bread to bake")],
+    "failed_page": "decide",
+    "omitted": {"people": "nobody is known"},
+    "own": {"name": "own:mine", "sha256": "ab" * 32},
+    "rows": {"sales": 4_812, "items": 31},
+    "steps": [{"step": "known", "reused": True, "seconds": 0.3}],
+    "begun": "forecast",
+    "processor_seconds": 38.1,
+    "machine_memory": 16e9,
+    "failure": {
+        "section": "The plan",
+        "cell": 12,
+        "error": "KeyError",
+        "message": "'oven'",
+        "mend": "This is a fault of the case: see cell 12 of the executed notebook.",
+        "by_user": False,
+        "traceback": ["Traceback (most recent call last)", "KeyError: 'oven'"],
+    },
+}
+
 
 def notebook(fails: bool = False) -> nbformat.NotebookNode:
     """Write the sample notebook, with a cell that fails in its middle where asked for."""

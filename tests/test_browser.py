@@ -7,6 +7,8 @@ import nbformat
 import pytest
 import sample_report
 
+from lepton_nb.workbook.failure import failure_notebook
+from lepton_nb.workbook.parameters import CaseParameters, parameter_table
 from lepton_nb.workbook.publish import recorded, render
 from lepton_nb.workbook.site import publish
 
@@ -25,7 +27,9 @@ def pages(executed, executed_failing, tmp_path_factory):
     )
     report = publish(sample_report.seal(run), reports)
     failed = render(executed_failing, run / "failed.html", sample_report.MANIFEST | {"status": "failed"})
-    return {"report": report, "failed": failed, "front": reports / "index.html"}
+    told = sample_report.FAILED
+    failure = render(failure_notebook(told, parameter_table(CaseParameters)), run / "failure.html", told)
+    return {"report": report, "failed": failed, "failure": failure, "front": reports / "index.html"}
 
 
 # A page has hundreds of words of one look in its code and tables: of each look the contrast of three is measured.
@@ -126,14 +130,15 @@ def svg_text_sizes(page):
 
 @pytest.mark.parametrize(
     "name, width, scheme",
-    [("report", *view) for view in VIEWS] + [(n, *v) for n in ("failed", "front") for v in VIEWS[::3]],
+    [("report", *view) for view in VIEWS] + [(n, *v) for n in ("failed", "failure", "front") for v in VIEWS[::3]],
 )
 def test_pages_are_readable_quiet_and_accessible(pages, visit, axe, name, width, scheme):
     page = visit(pages[name], width, scheme, bypass_csp=True)
     check(page, pages[name])
     assert violations(page, axe) == []
     sizes = svg_text_sizes(page)
-    assert sizes and min(sizes) > 9.5, f"smallest text in a drawing: {min(sizes):.1f} px"
+    assert bool(sizes) is (name != "failure"), "that page alone has no drawing"
+    assert all(size > 9.5 for size in sizes), f"smallest text in a drawing: {min(sizes):.1f} px"
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0] < 80")
     assert dark == (scheme == "dark")
     assert pages[name].stat().st_size < 1_500_000

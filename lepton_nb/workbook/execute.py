@@ -314,7 +314,8 @@ class Failure:
 
     def __str__(self) -> str:
         where = f" in cell {self.cell}" if self.cell else ""
-        where += f" (section “{self.section}”)" if self.section else ""
+        if self.section:
+            where += f" (section “{self.section}”)" if self.cell else f" in the {self.section}"
         what = self.message if self.by_user else f"{self.error}: {self.message}"
         return f"failed{where}: {what}" + (f"\n{self.mend}" if self.mend else "")
 
