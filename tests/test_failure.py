@@ -135,7 +135,7 @@ def test_it_names_the_step_that_was_under_way_and_the_rows_that_were_checked(her
     assert status == 2 and "stockout_cost is 0.0; it must be above 0" in words
     reached = rows(soup, "How far the run came")
     assert reached[0][:2] == ["check of the data", "own:mine: nothing to mend (sold 40 rows)"]
-    assert reached[1][:2] == ["step worked_out", "begun and not finished"]
+    assert reached[1][:2] == ["step worked out", "begun and not finished"]
     assert reached[2][1].startswith("stopped in cell ")
 
 

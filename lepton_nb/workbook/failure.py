@@ -16,6 +16,7 @@ from .figures import table_html
 from .markup import trace_html
 from .parameters import to_text
 from .prose import literal, number, plural
+from .publish import step_name
 
 # %% ../../nbs/workbook/10_failure.ipynb #f-005
 _Row = tuple[str, str, float | None, bool]  # what, what became of it, seconds, whether it is where the run stopped
@@ -47,10 +48,15 @@ def _page_row(m: dict[str, Any], name: str) -> _Row:
 def _reached(m: dict[str, Any]) -> str:
     """Write the table of what was done before the run stopped."""
     steps = [
-        (f"step {one['step']}", "taken from an earlier run" if one["reused"] else "worked out", one["seconds"], False)
+        (
+            f"step {step_name(one['step'])}",
+            "taken from an earlier run" if one["reused"] else "worked out",
+            one["seconds"],
+            False,
+        )
         for one in m["steps"]
     ]
-    steps += [(f"step {m['begun']}", "begun and not finished", None, True)] if m["begun"] else []
+    steps += [(f"step {step_name(m['begun'])}", "begun and not finished", None, True)] if m["begun"] else []
     rows = [_check_row(m), *steps, *(_page_row(m, name) for name in m["asked_pages"])]
     table = pd.DataFrame([row[:3] for row in rows], columns=["part of the run", "what became of it", "seconds"])
     table["seconds"] = ["" if pd.isna(value) else number(value, 1) for value in table["seconds"]]
@@ -98,7 +104,7 @@ def failure_notebook(
     lede = f"No number of this run is a result. {status}"
     trace = trace_html(failure["traceback"])
     cells = [
-        new_markdown_cell(f"# {literal(m['title'])}: the run stopped\n\n> {lede}"),
+        new_markdown_cell(f"# The run of {literal(m['case'])} stopped\n\n> {lede}"),
         new_markdown_cell("## How far it came"),
         _shown(_reached(m)),
         new_markdown_cell(f"## What it took\n\n{_took(m)}"),

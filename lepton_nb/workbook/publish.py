@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['WORDS_A_MINUTE', 'GLANCE', 'Part', 'is_hidden', 'page_parts', 'answer_first', 'slug', 'outline', 'distinct',
-           'spell_date', 'made_of', 'facts', 'failure_of', 'recorded', 'value_text', 'download', 'attribute_of',
-           'page_answer', 'answer_words', 'page_manifest', 'published_page', 'strip_html', 'words_only',
+           'spell_date', 'step_name', 'made_of', 'facts', 'failure_of', 'recorded', 'value_text', 'download',
+           'attribute_of', 'page_answer', 'answer_words', 'page_manifest', 'published_page', 'strip_html', 'words_only',
            'reading_minutes', 'reading_time', 'as_json', 'fill_template', 'common', 'link_pages', 'render',
            'describe_method']
 
@@ -223,14 +223,14 @@ def _spell_time(seconds: float) -> str:
     return f"{number(seconds, 0)} seconds" if seconds < 120 else f"{number(seconds / 60, 1)} minutes"
 
 
-def _step_name(name: str) -> str:
+def step_name(name: str) -> str:
     """Write the name of a step for people: `_known_without_data` as known without data, `forecast_of` as forecast."""
     return re.sub(r"_(of|part)$", "", name.strip("_")).replace("_", " ")
 
 
 def _spell_steps(steps: list[dict]) -> str:
     """Say how many steps the study took, and which of them an earlier run had worked out."""
-    reused = [_step_name(one["step"]) for one in steps if one["reused"]]
+    reused = [step_name(one["step"]) for one in steps if one["reused"]]
     if not steps:
         return ""
     if len(reused) in (0, len(steps)):
@@ -250,7 +250,7 @@ def made_of(manifest: dict) -> list[tuple[str, str]]:
     data = [*listed, *([manifest["own"]] if manifest.get("own") else [])]
     code, values = manifest.get("code") or {}, manifest.get("parameters") or {}
     steps = [
-        f"{_step_name(one['step'])} {one['seconds']:.1f} s" + (" (from an earlier run)" if one["reused"] else "")
+        f"{step_name(one['step'])} {one['seconds']:.1f} s" + (" (from an earlier run)" if one["reused"] else "")
         for one in manifest.get("steps") or []
     ]
     lines = [

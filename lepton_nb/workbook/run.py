@@ -595,15 +595,18 @@ def _write_page(folder: Path, name: str, m: dict[str, Any], siblings: list[tuple
             (folder / "results.json").unlink()
 
 
-def _write_failure(folder: Path, m: dict[str, Any], params: CaseParameters, siblings: list[tuple[str, str]]) -> None:
+def _write_failure(
+    folder: Path, plan: Plan, outcome: _Outcome, m: dict[str, Any], siblings: list[tuple[str, str]]
+) -> None:
     """Write the page on a run that failed."""
     from lepton_nb.workbook.failure import failure_notebook
     from lepton_nb.workbook.publish import render
 
     page, made = folder / f"{_FAILURE}.html", "When that is mended, this command runs it again:"
-    told = {**m, "page": _FAILURE, "siblings": siblings, "made": made}
+    told = {**m, "page": _FAILURE, "siblings": siblings, "made": made, "asked_pages": list(plan.pages)}
+    told |= {"rows": outcome.rows, "begun": outcome.begun, "machine_memory": psutil.virtual_memory().total}
     try:
-        render(failure_notebook(told, parameter_table(params)), page, told)
+        render(failure_notebook(told, parameter_table(plan.params)), page, told)
     except OSError:
         raise
     except Exception:
@@ -677,17 +680,18 @@ def _title(notebook: nbformat.NotebookNode, usual: str) -> str:
     return next((line.lstrip("# ").strip() for line in lines if line.startswith("# ")), usual)
 
 
-def _write_pages(folder: Path, executions: dict[str, Execution], m: dict[str, Any], params: CaseParameters) -> None:
+def _write_pages(folder: Path, plan: Plan, outcome: _Outcome, m: dict[str, Any]) -> None:
     """Write the executed notebooks, then their pages, each with links to the others; one more where the run failed."""
     what = [(_FAILURE, "What stopped the run, and what to do")]
-    pages = [(name, _title(one.notebook, name)) for name, one in executions.items()]
-    for name, one in executions.items():
+    pages = [(name, _title(one.notebook, name)) for name, one in outcome.pages.items()]
+    for name, one in outcome.pages.items():
         nbformat.write(one.notebook, folder / f"{name}.ipynb")
-    for name in executions:
+    for name in outcome.pages:
         _write_page(folder, name, m, what * bool(m["failure"]) + pages)
     if m["failure"]:
         m["pages"] = [_FAILURE, *m["pages"]]
-        _write_failure(folder, m, params, [*what, *(one for one in pages if (folder / f"{one[0]}.html").exists())])
+        there = [one for one in pages if (folder / f"{one[0]}.html").exists()]
+        _write_failure(folder, plan, outcome, m, what + there)
 
 
 def _write(
@@ -703,8 +707,7 @@ def _write(
     named, code = plan.notebook_hash, plan.code
     m = manifest(plan.case.name, plan.key, plan.params, execution, named, code, data, results, threads)
     m |= {"title": plan.case.title, "pages": list(outcome.pages), "omitted": outcome.omitted, "verified": None}
-    m |= {"asked_pages": list(plan.pages), "rows": outcome.rows, "steps": outcome.steps, "begun": outcome.begun}
-    m["machine_memory"] = psutil.virtual_memory().total
+    m["steps"] = outcome.steps
     m["own"] = {"name": plan.params.source, "sha256": plan.data.sha256} if plan.own else None
     m["failed_page"] = list(outcome.pages)[-1] if m["failure"] and outcome.pages else None
     published, whole = _published(m, reference), execution.failure is None
@@ -713,7 +716,7 @@ def _write(
         m["verified"] = _verified(published, folder)
     m["files"] = plan.data.files
     m["against_default"] = _against_default(plan.params, published, folder if whole else None)
-    _write_pages(folder, outcome.pages, m, plan.params)
+    _write_pages(folder, plan, outcome, m)
     text = json.dumps(crate(m, folder), indent=1, ensure_ascii=False, allow_nan=False)
     write_whole(folder / MANIFEST, text + "\n")
     return m
