@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from bs4 import BeautifulSoup
 from test_publish import Page
 
 from lepton_nb.workbook.cli import EXITS, main
+from lepton_nb.workbook.execute import Execution, Failure
 
 HERE = Path(__file__).parent
 TOY = {"module": "toy_case"}
@@ -137,6 +140,33 @@ def test_it_names_the_step_that_was_under_way_and_the_rows_that_were_checked(her
     assert reached[0][:2] == ["check of the data", "own:mine: nothing to mend (sold 40 rows)"]
     assert reached[1][:2] == ["step worked out", "begun and not finished"]
     assert reached[2][1].startswith("stopped in cell ")
+
+
+def test_a_kernel_that_dies_leaves_the_step_it_was_at(here, capsys, monkeypatch):
+    """As where memory runs out: nothing in the kernel can tell any more."""
+    package = here / "code" / "toy_case"
+    shutil.copytree(HERE / "toy_case", package)
+    init = package / "stand" / "__init__.py"
+    init.write_text(
+        init.read_text().replace("    stand = Week(params,", "    __import__('os')._exit(9)\n    stand = Week(params,")
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(here / "code"), os.environ["PYTHONPATH"]]))
+    status, said, page = failed(["stand"], TOY, capsys)
+    words, soup = read(page)
+    assert status == 1 and "DeadKernelError" in said and "mostly for want of memory" in words
+    assert ["step worked out", "begun and not finished"] in [row[:2] for row in rows(soup, "How far the run came")]
+
+
+def test_a_run_for_which_no_page_can_be_made_leaves_it(tiny, here, capsys, monkeypatch):
+    def nothing(notebook, *_):
+        now = datetime.now(timezone.utc)
+        return Execution(notebook, now, now, 0.1, 1, Failure("", 0, "PageOmitted", "nobody is known", "", True))
+
+    monkeypatch.setattr("lepton_nb.workbook.run.execute", nothing)
+    status, said, page = failed(["shop"], tiny, capsys)
+    words, soup = read(page)
+    assert status == 2 and "no page of the case can be made from these data (report: nobody is known)" in words
+    assert rows(soup, "How far the run came")[-1][:2] == ["page report", "left out: nobody is known"]
 
 
 # ---- exit statuses
