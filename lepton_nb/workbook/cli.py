@@ -383,7 +383,7 @@ def _do_compare(arguments: argparse.Namespace) -> int:
 # %% ../../nbs/workbook/11_cli.ipynb #cell-026
 EXITS = {
     0: "done; of verify, every result is within its tolerance; of compare, nothing differs",
-    1: "the case failed (of sweep, at every point; of site, a notebook or a link), or verify or compare found a difference",
+    1: "the case failed (of sweep, at every point; of site, a notebook or a link), or two results differ",
     2: "something for you to mend: a parameter, a file, a name, a full disk",
     3: "a fault of lepton_nb itself",
     130: "stopped with Ctrl-C; nothing half-written is left",
