@@ -575,6 +575,69 @@ def _beside(readings: pd.DataFrame, failures: pd.DataFrame) -> tuple[np.ndarray,
     soon[following["place"]] = (following["start"] - following["time"] < pd.Timedelta(days=1)).to_numpy()
     return during, soon
 
+# %% ../../../nbs/cases/manufacturing/02_checks.ipynb #cell-servingfaults
+def _serving_faults(tables: Tables) -> list[dict]:
+    """List regions that no centre serves, ways that lead nowhere, and centres with less room than is ordered."""
+    if "serving" not in tables:
+        return []
+    serving, demand = tables["serving"], tables["demand"]
+    bare = demand["region"][~demand["region"].isin(serving["region"])].drop_duplicates()
+    file = tables.file_of("serving")
+    mend = f"Add a row to {file} with the centre that serves it and the cost of a car."
+    faults = _at(tables, "demand", "region", bare.index, f"is served by no centre of {file}", mend)
+    return faults + _todays_centers(tables) + _lost_ways(tables) + _no_room(tables)
+
+
+def _todays_centers(tables: Tables) -> list[dict]:
+    """List regions that are served today from none or from several centres."""
+    serving = tables["serving"]
+    if "today" not in serving:
+        return []
+    often = serving["today"].astype(float).groupby(serving["region"]).transform("sum")
+    off = serving["region"][often != 1].drop_duplicates()
+    mend = "Write yes for the one centre that serves it today, or remove the column."
+    return _at(tables, "serving", "region", off.index, "does not have exactly one centre with yes in today", mend)
+
+
+def _lost_ways(tables: Tables) -> list[dict]:
+    """List centres that are no site, and regions of which no centre is reached from every plant."""
+    serving, faults = tables["serving"], []
+    if "sites" in tables:
+        lost = serving["center"][~serving["center"].isin(tables["sites"]["site"])].drop_duplicates()
+        mend = f"Add it to {tables.file_of('sites')}, or correct it here."
+        faults += _at(tables, "serving", "center", lost.index, f"is no site of {tables.file_of('sites')}", mend)
+    if "lanes" not in tables or faults:
+        return faults
+    lanes, plants = tables["lanes"], set(tables["lines"]["plant"])
+    from_plants = lanes[lanes["origin"].isin(plants)].groupby("destination")["origin"].nunique()
+    reached = serving["center"].map(from_plants).fillna(0) >= len(plants)
+    cut = serving["region"][~reached.groupby(serving["region"]).transform("any")].drop_duplicates()
+    found = f"has no centre that {tables.file_of('lanes')} leads to from every plant ({', '.join(sorted(plants))})"
+    mend = f"Add the lanes, or take {tables.file_of('lanes')} out: the way from the plants is then left out."
+    return faults + _at(tables, "serving", "region", cut.index, found, mend)
+
+
+def _no_room(tables: Tables) -> list[dict]:
+    """Find regions that order more than any of their centres has room for, and centres with too little room in all."""
+    if "centers" not in tables or "capacity" not in tables["centers"]:
+        return []
+    serving, demand, file = tables["serving"], tables["demand"], tables.file_of("centers")
+    room = tables["centers"].fillna({"capacity": np.inf}).groupby("center")["capacity"].max()
+    weeks = np.sort(demand["week"].dropna().unique())[-(12 if is_monthly(demand) else _LOOKED_AT) :]
+    recent = demand[demand["week"].isin(weeks)].groupby("region")["orders"].sum() / len(weeks)
+    weekly = recent / (4.35 if is_monthly(demand) else 1.0)
+    had = room.reindex(serving["center"].unique()).sum()
+    if weekly.sum() > had:
+        found = f"centres have room for {had:,.0f} cars a week, and {weekly.sum():,.0f} are ordered"
+        mend = "Correct capacities, or add a size or a centre."
+        return [_one(tables, "centers", "capacity", 0, found, mend)]
+    most = serving["center"].map(room).groupby(serving["region"]).transform("max")
+    ordered = serving["region"].map(weekly)
+    small = serving["region"][ordered > most].drop_duplicates()
+    found = f"orders more cars a week than any centre that serves it has room for in {file}"
+    mend = "Correct capacities, add a size or a centre, or split the region in demand and serving."
+    return _at(tables, "serving", "region", small.index, found, mend)
+
 # %% ../../../nbs/cases/manufacturing/02_checks.ipynb #cell-022
 _LOOKED_AT = 52  # last weeks that are looked at
 _ALL_LINES = "all lines together"
@@ -635,6 +698,7 @@ FAULTS: tuple[Callable[[Tables], list[dict]], ...] = (
     _bill_faults,
     _routing_faults,
     _supply_faults,
+    _serving_faults,
     _demand_faults,
     _machine_faults,
 )

@@ -426,12 +426,15 @@ _INSPECTIONS_TABLE = {
     ),
 }
 _SITES_TABLE = {
-    "site": column("text", "plant or distribution centre", example=("Milltown", "North")),
+    "site": column("text", "plant or distribution centre", example=("Milltown", "North", "South")),
     "kind": column(
-        "text", "plant or distribution centre", default="distribution centre", example=("plant", "distribution centre")
+        "text",
+        "plant or distribution centre",
+        default="distribution centre",
+        example=("plant", "distribution centre", "distribution centre"),
     ),
-    "x": column("number", "place to the east", "hundred km", optional=True, nullable=True, example=(3, 5)),
-    "y": column("number", "place to the north", "hundred km", optional=True, nullable=True, example=(2, 6)),
+    "x": column("number", "place to the east", "hundred km", optional=True, nullable=True, example=(3, 5, 4)),
+    "y": column("number", "place to the north", "hundred km", optional=True, nullable=True, example=(2, 6, 0)),
 }
 _PURCHASES_TABLE = {
     "buyer": column("text", "number of the buyer instead of a name", example=("B1", "B1", "F1"), in_cells=False),
@@ -455,13 +458,51 @@ _PURCHASES_TABLE = {
     ),
 }
 _LANES_TABLE = {
-    "origin": column("text", "site", example=("Milltown",)),
-    "destination": column("text", "site", example=("North",)),
+    "origin": column("text", "site", example=("Milltown", "Milltown")),
+    "destination": column("text", "site", example=("North", "South")),
     "cost": column(
-        "number", "cost of a car on the lane", "money/car", example=(35,), check=at_least(0), mend=NOT_NEGATIVE
+        "number", "cost of a car on the lane", "money/car", example=(35, 22), check=at_least(0), mend=NOT_NEGATIVE
     ),
     "days": column(
-        "number", "days on the way", "days", default=1.0, example=(2,), check=at_least(0), mend=NOT_NEGATIVE
+        "number", "days on the way", "days", default=1.0, example=(2, 1), check=at_least(0), mend=NOT_NEGATIVE
+    ),
+}
+_SERVING_TABLE = {
+    "center": column("text", "distribution centre", example=("North", "South")),
+    "region": column("text", "region of the table of demand that it may serve", example=("all", "all")),
+    "cost": column(
+        "number",
+        "cost of a car from the centre to the region",
+        "money/car",
+        example=(18, 40),
+        check=at_least(0),
+        mend="Write what a car costs, 0 or more, or remove the row where the centre cannot serve the region.",
+    ),
+    "days": column(
+        "number", "days on the way", "days", default=1.0, example=(1, 2), check=at_least(0), mend=NOT_NEGATIVE
+    ),
+    "today": column("yes/no", "whether the region is served from there today", optional=True, example=("yes", "no")),
+}
+_CENTERS_TABLE = {
+    "center": column("text", "distribution centre; its first row: as it stands", example=("North", "South", "South")),
+    "capacity": column(
+        "number",
+        "cars a week that it has room for; empty: no limit",
+        "cars/week",
+        optional=True,
+        nullable=True,
+        example=(250, 150, 220),
+        check=above(0),
+        mend=POSITIVE,
+    ),
+    "fixed_cost": column(
+        "number",
+        "cost of keeping it open in this size",
+        "money/week",
+        default=0.0,
+        example=(900, 700, 850),
+        check=at_least(0),
+        mend=NOT_NEGATIVE,
     ),
 }
 
@@ -493,6 +534,8 @@ _PLANT_SYNONYMS = {
     "yield": "gutteilquote first_pass_yield",
     "stand_cost": "downtime_cost stillstandskosten cost_of_standstill",
     "hours": "stunden shift_hours heures horas",
+    "center": "centre distribution_centre distribution_center verteilzentrum",
+    "centers": "centres distribution_centres distribution_centers verteilzentren",
     "supplier": "vendor lieferant fournisseur proveedor",
     "lead_time": "leadtime lieferzeit delivery_time wiederbeschaffungszeit delai lead_days",
     "order": "order_number po po_number bestellung bestellnummer purchase_order",
@@ -535,6 +578,8 @@ CONTRACT = Contract(
         "inspections": _INSPECTIONS_TABLE,
         "sites": _SITES_TABLE,
         "lanes": _LANES_TABLE,
+        "serving": _SERVING_TABLE,
+        "centers": _CENTERS_TABLE,
         "drivers": _DRIVERS_TABLE,
         "purchases": _PURCHASES_TABLE,
     },
@@ -554,6 +599,8 @@ CONTRACT = Contract(
         "inspections": ["lot", "time"],
         "sites": ["site"],
         "lanes": ["origin", "destination"],
+        "serving": ["center", "region"],
+        "centers": ["center", "capacity"],
         "drivers": ["week"],
         "purchases": ["buyer", "day"],
     },
@@ -566,6 +613,8 @@ CONTRACT = Contract(
         ("supply", "supplier", "suppliers"),
         ("deliveries", "part", "parts"),
         ("deliveries", "supplier", "suppliers"),
+        ("serving", "center", "centers"),
+        ("serving", "region", "demand"),
     ),
     required=("demand", "models", "bom", "parts", "routings", "lines"),
     described=(
@@ -579,9 +628,11 @@ CONTRACT = Contract(
         "deliveries",
         "sites",
         "lanes",
+        "serving",
+        "centers",
         "drivers",
     ),
     personal={"purchases": frozenset(["buyer"])},
     synonyms=_PLANT_SYNONYMS,
-    names=("model", "part", "line", "supplier", "machine", "region", "site"),
+    names=("model", "part", "line", "supplier", "machine", "region", "site", "center"),
 )

@@ -107,6 +107,37 @@ def _sites() -> tuple[pd.DataFrame, pd.DataFrame]:
     return sites, pd.DataFrame(lanes, columns=["origin", "destination", "cost", "days"])
 
 
+_OFF_CENTRE = 2.0  # hundred km from a centre to the middle of its region's customers, standard deviation
+_LAST_LEG, _LAST_KM = 20.0, 45.0  # money a car, and a car and hundred km: smaller lots than on a lane
+_ROOM = (1.1, 1.4)  # cars a week that a centre has room for, over a quarter of all: none was built for its region alone
+_STEPS = (1.0, 0.6, 1.4)  # as it stands, and what it could be made, over how it stands
+_KEEPING, _KEEPING_CAR = 5_000.0, 15.0  # money a week, and a week and car of room
+
+
+def _last_legs(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write what a car costs from each centre to each region, and the sizes that a centre has and could have."""
+    names, place = list(DEPOTS), np.array(list(DEPOTS.values()), float)
+    middle = place + rng.normal(0, _OFF_CENTRE, place.shape)
+    on_sale = CAR_MODELS["last"] >= WORLD_WEEKS
+    room = CAR_MODELS.loc[on_sale, "weekly"].sum() / len(names) * rng.uniform(*_ROOM, len(names))
+    way = np.hypot(*(place[:, None] - middle).transpose(2, 0, 1))
+    center, region = (axis.ravel() for axis in np.indices(way.shape))
+    serving = {
+        "center": np.array(names, object)[center],
+        "region": np.array(names, object)[region],
+        "cost": np.round(_LAST_LEG + _LAST_KM * way.ravel(), 2),
+        "days": 1.0 + np.floor(way.ravel() / 3),
+        "today": center == region,
+    }
+    sizes = 50 * np.ceil(np.outer(room, _STEPS).ravel() / 50)
+    centers = {
+        "center": np.repeat(names, len(_STEPS)),
+        "capacity": sizes,
+        "fixed_cost": _KEEPING + _KEEPING_CAR * sizes,
+    }
+    return pd.DataFrame(serving), pd.DataFrame(centers).astype({"center": object})
+
+
 def _master_tables(sources: pd.DataFrame, weeks: int = WORLD_WEEKS) -> dict[str, pd.DataFrame]:
     """Write what stands firm: models, bill, parts, routings, lines, shifts, suppliers, supply, sites, lanes."""
     sites, lanes = _sites()
@@ -155,7 +186,7 @@ class World:
     machines: MachineTruth
 
 
-_PARTS = ("sources", "market", "supply", "machines", "records")
+_PARTS = ("sources", "market", "supply", "machines", "records", "serving")
 
 
 def draw_world(
@@ -377,7 +408,8 @@ def car_maker(seed: int = 7) -> tuple[dict[str, pd.DataFrame], World, PlantHisto
     ... )
     """
     world = draw_world(seed)
-    plant, rng = world_plant(world), generators(seed, _PARTS)["records"]
+    rngs = generators(seed, _PARTS)
+    plant, rng = world_plant(world), rngs["records"]
     course = world_course([world])
     history = _play_history(plant, course)
     failures = machine_failures(world.machines, rng)
@@ -387,6 +419,7 @@ def car_maker(seed: int = 7) -> tuple[dict[str, pd.DataFrame], World, PlantHisto
     tables["parts"] = tables["parts"].assign(stock=end.stock[0], in_transit=coming)
     tables["lines"] = _measured_lines(tables["lines"], failures)
     fuel = pd.DataFrame({"week": week_dates(), "fuel_price": world.market.fuel})
+    tables["serving"], tables["centers"] = _last_legs(rngs["serving"])
     tables |= {
         "demand": _demand(world, history),
         "drivers": fuel,
@@ -452,7 +485,7 @@ def reality(tables: dict[str, pd.DataFrame], world: World, history: PlantHistory
     return pd.DataFrame(rows, columns=["what", "value", "least", "most", "unit"])
 
 # %% ../../../../nbs/cases/manufacturing/world/05_simulate.ipynb #cell-027
-CONTENT_OF_WORLD = "3473a3e61d7c42c377bc5ed41aebf559e12d223aaf670e519173f2609a37977f"
+CONTENT_OF_WORLD = "b5720bc3bcc7a025ddedc67c4412fe9e5c90b6413b4b72104857a5dd2a3d1cb7"
 
 
 def _made() -> dict[str, pd.DataFrame]:
