@@ -6,7 +6,8 @@
 __all__ = ['week_errors', 'week_errors_figure', 'model_errors', 'in_phase', 'phase_errors', 'drivers_table', 'drivers_outside',
            'modes_lines', 'modes_ways', 'modes_ways_read', 'modes_told', 'patience_bars', 'elasticities_of',
            'incentives_told', 'frontier_lines', 'scheme_moves', 'scheme_cars', 'sourcing_lines', 'sourcing_ways',
-           'sourcing_told', 'need_buyers', 'ages_figure', 'write_to', 'due_lines', 'fleet_rates', 'private_told']
+           'sourcing_told', 'serving_lines', 'serving_ways', 'rooms_figure', 'serving_told', 'need_buyers',
+           'ages_figure', 'write_to', 'due_lines', 'fleet_rates', 'private_told']
 
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-002
 from typing import Any
@@ -16,6 +17,7 @@ import pandas as pd
 
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-003
 from ...allocation.build_mode import FINISHED_LATE, TO_ORDER, TO_STOCK
+from .study.serving import BY_PLANT, NO_SERVING, TOGETHER
 from .study.sourcing import ALONE, NO_SOURCING
 from .study.whole import Study
 from ...workbook.blocks import Block, bars
@@ -53,6 +55,7 @@ def week_errors_figure(s: Study) -> None:
     Examples
     --------
     >>> week_errors_figure(s)
+    >>> rooms_figure(s)
     >>> ages_figure(s)
     >>> patience_bars(s)
     """
@@ -223,6 +226,7 @@ def patience_bars(s: Study) -> Block:
     Examples
     --------
     >>> week_errors_figure(s)
+    >>> rooms_figure(s)
     >>> ages_figure(s)
     >>> patience_bars(s)
     """
@@ -365,6 +369,133 @@ def sourcing_told(s: Study) -> dict[str, Any]:
         "left_out": ", ".join(found.left_out),
     }
 
+# %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-servingpages
+def _served_reason(row: Any, together: bool, currency: str) -> str:
+    """Say why a region is served from a centre, and what the next one would cost."""
+    if not row.next:
+        return "no other centre may serve it"
+    off = money(abs(row.next_cost - row.cost), currency)
+    if row.next_cost >= row.cost:
+        return f"no centre costs less: {money(row.cost, currency)} a car; {row.next} would cost {off} more"
+    why = "has no room left" if row.next_open else "is closed: keeping it costs more than it saves"
+    return f"{row.next} would cost {off} a car less" + (f", but {why}" if together else "")
+
+
+def _room(cars: float) -> str:
+    """Say how much room a centre has."""
+    return "closed" if cars == 0 else "no limit" if np.isinf(cars) else f"room for {cars:,.0f}"
+
+
+def _room_reason(row: Any, currency: str) -> str:
+    """Say why a centre has its size."""
+    if row.room == 0:
+        return (
+            f"its regions are served for less from elsewhere; not keeping it saves {money(-row.more, currency)} a week"
+        )
+    busiest = f"{row.busiest:,.0f} cars in its busiest week of the year before"
+    cost = "as it stands"
+    if row.room != row.stands:
+        cost = f"keeping it costs {money(abs(row.more), currency)} a week {'more' if row.more > 0 else 'less'}"
+    return f"{busiest}; {cost}"
+
+
+def serving_lines(s: Study) -> pd.DataFrame:
+    """Lay out who serves each region and which size each centre has, with a reason each."""
+    found, currency = s.serving, s.known.data.currency
+    rows = [
+        (f"region {row.region}", f"from {row.center}", f"from {row.before}", row.cars,
+         _served_reason(row, found.taken == TOGETHER, currency))
+        for row in found.lines.itertuples()
+    ] + [
+        (f"centre {row.center}", _room(row.room), _room(row.stands), row.cars, _room_reason(row, currency))
+        for row in found.sizes.itertuples()
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["what", "do", "before", "cars", "reason"])
+
+
+def serving_ways(s: Study) -> pd.DataFrame:
+    """Lay out what each way of choosing centres costs and gains in the judged weeks, thousand a week."""
+    found = s.serving
+    told = found.figures[["cost a week", "shipping", "keeping", "waiting"]] / 1e3
+    gains = {
+        way: (gain.mean / 1e3, gain.low / 1e3, gain.high / 1e3)
+        for way in told.index
+        for gain in [found.gains.get(way)]
+        if gain is not None
+    }
+    gained = pd.DataFrame(gains, index=["gain", "low", "high"]).T.reindex(told.index).fillna(0.0)
+    told = told.assign(days=found.figures["days"], practised=found.practised / 1e3).join(gained)
+    return told.rename(columns={"cost a week": "cost"}).rename_axis("way").reset_index()
+
+
+def rooms_figure(s: Study) -> None:
+    """Draw what goes through each centre against its room, as it stands and as chosen.
+
+    Examples
+    --------
+    >>> week_errors_figure(s)
+    >>> rooms_figure(s)
+    >>> ages_figure(s)
+    >>> patience_bars(s)
+    """
+    told = s.serving.sizes
+    tight = told.loc[told["busiest"] > told["stands"], "center"].tolist()
+    with Figure(
+        title="What goes through each centre, and its room",
+        x="Centre",
+        y="Cars a week",
+        data=told[["center", "cars", "busiest", "stands", "room"]],
+        height=260,
+        alt="Mean and busiest week of each centre beside its room. "
+        + (f"More than there is room for: {', '.join(tight)}." if tight else "Every busiest week has room."),
+        caption="Bars: a mean week of the year before the judged weeks, regions as chosen; dots: its busiest week; "
+        "dashes: room as it stands; triangles: room as chosen.",
+    ) as ax:
+        ax.bar(told["center"], told["cars"], color=PALETTE[0], width=0.5)
+        ax.plot(told["center"], told["busiest"], "o", color=PALETTE[2], label="busiest week")
+        for name, mark, colour in (("stands", "_", PALETTE[5]), ("room", "^", PALETTE[1])):
+            known = told[np.isfinite(told[name])]
+            label = "room as it stands" if name == "stands" else "room as chosen"
+            ax.plot(known["center"], known[name], mark, color=colour, ms=14 if mark == "_" else 7, label=label)
+        ax.set_ylim(0)
+        ax.legend(loc="upper right", ncols=3)
+
+
+def serving_told(s: Study) -> dict[str, Any]:
+    """Return what the page says of centres: who moves, which sizes change, and what that saves."""
+    found = s.serving
+    if found is None:
+        return {"none": NO_SERVING}
+    lines, sizes = found.lines, found.sizes
+    way = found.taken if found.taken != found.zero else next((way for way in found.gains if way != BY_PLANT), None)
+    cost, gain = found.figures["cost a week"], found.gains.get(way)
+    moved = lines[lines["center"] != lines["before"]]
+    resized = sizes[sizes["room"] != sizes["stands"]]
+    return {
+        "none": "",
+        "regions": len(lines),
+        "centers": len(sizes),
+        "moved": ", ".join(f"{row.region} from {row.center}" for row in moved.itertuples()),
+        "resized": ", ".join(f"{row.center} {_room(row.room)}" for row in resized.itertuples()),
+        "zero": found.zero,
+        "taken": found.taken,
+        "same": found.taken == found.zero,
+        "way": way,
+        "fits": TOGETHER in cost,
+        "gain": None if gain is None else gain.mean,
+        "low": None if gain is None else gain.low,
+        "high": None if gain is None else gain.high,
+        "weeks": None if gain is None else len(gain.each),
+        "share": None if gain is None else gain.mean / cost[found.zero],
+        "practised": None if gain is None else found.practised[found.zero] - found.practised[way],
+        "worlds": found.in_worlds,
+        "bound": found.bound,
+        "above": cost[found.taken] / found.bound - 1,
+        "apart": cost[TOGETHER] - cost[BY_PLANT] if {TOGETHER, BY_PLANT} <= set(cost.index) else None,
+        "proven": found.gap < 1e-5,
+        "margin": found.figures.at[found.taken, "margin"],
+    }
+
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-009
 def need_buyers(s: Study) -> None:
     """Leave the page out where nothing is known of who bought, and say what would be needed."""
@@ -378,6 +509,7 @@ def ages_figure(s: Study) -> None:
     Examples
     --------
     >>> week_errors_figure(s)
+    >>> rooms_figure(s)
     >>> ages_figure(s)
     >>> patience_bars(s)
     """

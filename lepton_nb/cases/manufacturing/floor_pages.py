@@ -313,6 +313,8 @@ _TELLS = {
     "drivers": "what moves demand",
     "sites": "plants and distribution centres",
     "lanes": "ways between them",
+    "serving": "which centre may serve which region",
+    "centers": "room and cost of distribution centres",
 }
 
 

@@ -18,7 +18,9 @@ import pandas as pd
 from ....allocation.location import Facilities, locate
 from ....allocation.policy import Gain, mean_interval
 from ..parameters import Parameters
+from .decision import drawn_worlds
 from .known import Known
+from ..world.market import REGIONS
 from ....workbook.parameters import UserError
 
 # %% ../../../../nbs/cases/manufacturing/study/04_serving.ipynb #cell-007
@@ -101,14 +103,28 @@ def center_network(
     )
 
 
+def _homes(known: Known) -> np.ndarray:
+    """Return the plant of the line that builds each model quickest (M)."""
+    stands = known.data.tables["lines"].set_index("line")["plant"].reindex(list(known.plant.lines))
+    return stands.to_numpy(object)[np.argmin(known.plant.car_hours, 0)]
+
+
 def _orders(known: Known, net: CenterNetwork) -> np.ndarray:
-    """Return the cars ordered by region, plant that builds them quickest, and week (R, P, T)."""
-    demand, plant = known.data.tables["demand"], known.plant
-    stands = known.data.tables["lines"].set_index("line")["plant"].reindex(list(plant.lines)).to_numpy(object)
-    home = dict(zip(plant.models, stands[np.argmin(plant.car_hours, 0)]))
-    sums = demand["orders"].groupby([demand["region"], demand["model"].map(home), demand["week"]]).sum()
+    """Return the cars ordered by region, plant and week (R, P, T)."""
+    demand, home = known.data.tables["demand"], dict(zip(known.plant.models, _homes(known)))
+    plant = demand["model"].astype(object).map(home)
+    sums = demand["orders"].groupby([demand["region"].astype(object), plant, demand["week"]]).sum()
     every = pd.MultiIndex.from_product([net.regions, net.plants, known.weeks])
     return sums.reindex(every, fill_value=0.0).to_numpy(float).reshape(len(net.regions), len(net.plants), -1)
+
+
+def _orders_of_worlds(params: Parameters, known: Known, net: CenterNetwork) -> list[np.ndarray]:
+    """Return the same for other worlds, where they can be drawn."""
+    if known.kind != "simulated":
+        return []
+    home, at = _homes(known), [list(REGIONS).index(region) for region in net.regions]
+    drawn = [world.market.orders[:, at].astype(float) for world in drawn_worlds(params)]
+    return [np.stack([orders[home == plant].sum(0) for plant in net.plants], 1) for orders in drawn]
 
 # %% ../../../../nbs/cases/manufacturing/study/04_serving.ipynb #cell-009
 @dataclass(frozen=True)
@@ -290,13 +306,15 @@ class RegionServing:
     Attributes
     ----------
     lines : pd.DataFrame
-        region, center, before, cars, cost, next, next_cost (money a car), cheaper, cheaper_cost
+        region, center, before, cars a week, cost and next_cost (money a car), next, next_open
     sizes : pd.DataFrame
-        center, stands, room, cars: cars a week, as it stands, in the choice, through it
+        center, stands, room, cars, busiest (cars a week), more (money a week to keep it)
     figures : pd.DataFrame
         way -> cost a week, shipping, keeping, waiting, days, margin
     gains : dict[str, Gain]
         way -> over where it begins, money a week, by judged week
+    in_worlds : Gain | None
+        of the plan over the same, money a week, by world; None: no other can be drawn
     practised : pd.Series
         way -> cost of the practice weeks, money a week
     taken : str
@@ -309,10 +327,11 @@ class RegionServing:
         share of the planned cost that is not proven
     """
 
-    lines: pd.DataFrame  # region, center, before, cars, cost, next, next_cost (money a car), cheaper, cheaper_cost
-    sizes: pd.DataFrame  # center, stands, room, cars: cars a week, as it stands, in the choice, through it
+    lines: pd.DataFrame  # region, center, before, cars a week, cost and next_cost (money a car), next, next_open
+    sizes: pd.DataFrame  # center, stands, room, cars, busiest (cars a week), more (money a week to keep it)
     figures: pd.DataFrame  # way -> cost a week, shipping, keeping, waiting, days, margin
     gains: dict[str, Gain]  # way -> over where it begins, money a week, by judged week
+    in_worlds: Gain | None  # of the plan over the same, money a week, by world; None: no other can be drawn
     practised: pd.Series  # way -> cost of the practice weeks, money a week
     taken: str  # way that did best there, of those with one centre a region
     zero: str  # way from which gains are measured
@@ -332,34 +351,75 @@ def _year_before(orders: np.ndarray, week: int) -> np.ndarray:
     return orders[..., max(week - _YEAR_WEEKS, 0) : week].mean(2)
 
 
-def _choices(net: CenterNetwork, weekly: np.ndarray, margins: dict[str, float]) -> dict[str, CenterChoice]:
+_MAKERS = {
+    NEAREST_CENTER: nearest_centers,
+    TOGETHER: choose_centers,
+    BY_PLANT: lambda net, weekly, margin: choose_centers(net, weekly, margin, by_plant=True),
+}
+
+
+def _made(net: CenterNetwork, weekly: np.ndarray, margins: Mapping[str, float]) -> dict[str, CenterChoice]:
     """Return what each way chooses from the orders of a year, as far as its margin leaves a choice."""
-    made = {
-        NEAREST_CENTER: nearest_centers,
-        TOGETHER: choose_centers,
-        BY_PLANT: lambda *told: choose_centers(*told, by_plant=True),
-    }
     found = {} if net.today is None else {TODAYS_CENTERS: _as_they_stand(net, net.today)}
     for way, margin in margins.items():
         try:
-            found[way] = made[way](net, weekly, margin)
+            found[way] = _MAKERS[way](net, weekly, margin)
         except UserError:  # no centre has that much room to leave free
             continue
     return found
 
 
-def _tuned_margins(net: CenterNetwork, known: Known, orders: np.ndarray, late_cost: float) -> tuple[dict, pd.Series]:
-    """Return the margin of each way that costs least on the practice weeks, and what every way costs there."""
-    weekly, weeks = _year_before(orders, known.practice), orders[..., known.practice : known.judged]
-    ways = (NEAREST_CENTER, TOGETHER) + ((BY_PLANT,) if len(net.plants) > 1 else ())
-    best, margins = {}, {}
-    for margin in _MARGINS:
-        for way, choice in _choices(net, weekly, dict.fromkeys(ways, margin)).items():
-            cost = float(_cost(play_centers(net, weeks, choice, late_cost)).mean())
-            if cost < best.get(way, np.inf):
-                best[way], margins[way] = cost, margin
-    margins.pop(TODAYS_CENTERS, None)
-    return margins, pd.Series(best)
+@dataclass(frozen=True)
+class _Trial:
+    """Hold weeks to practise on and to judge, and what a waiting car costs.
+
+    Attributes
+    ----------
+    net : CenterNetwork
+    orders : np.ndarray
+        cars a week (R, P, T)
+    practice : int
+        first week to practise on
+    judged : int
+        first week that is judged
+    late_cost : float
+        money a car and week
+    """
+
+    net: CenterNetwork
+    orders: np.ndarray  # cars a week (R, P, T)
+    practice: int  # first week to practise on
+    judged: int  # first week that is judged
+    late_cost: float  # money a car and week
+
+    def tuned(self, ways: tuple[str, ...]) -> tuple[dict[str, float], pd.Series]:
+        """Return the margin of each way that costs least in practice, and what every way costs there, money a week."""
+        weekly, weeks = _year_before(self.orders, self.practice), self.orders[..., self.practice : self.judged]
+        best, margins = {}, {}
+        for margin in _MARGINS:
+            for way, choice in _made(self.net, weekly, dict.fromkeys(ways, margin)).items():
+                cost = float(_cost(play_centers(self.net, weeks, choice, self.late_cost)).mean())
+                if cost < best.get(way, np.inf):
+                    best[way], margins[way] = cost, margin
+        return {way: margin for way, margin in margins.items() if way in ways}, pd.Series(best)
+
+    def played(self, margins: Mapping[str, float]) -> tuple[dict[str, CenterChoice], dict[str, pd.DataFrame]]:
+        """Return what each way chooses before the judged weeks, and what it does in them."""
+        choices = _made(self.net, _year_before(self.orders, self.judged), margins)
+        weeks = self.orders[..., self.judged :]
+        return choices, {way: play_centers(self.net, weeks, one, self.late_cost) for way, one in choices.items()}
+
+
+def _in_worlds(params: Parameters, known: Known, trial: _Trial, zero: str) -> Gain | None:
+    """Return what the plan gains in other worlds, tuned anew in each; None where none can be drawn."""
+    gains = []
+    for orders in _orders_of_worlds(params, known, trial.net):
+        other = replace(trial, orders=orders)
+        margins, _ = other.tuned((NEAREST_CENTER, TOGETHER))
+        _, played = other.played(margins)
+        if TOGETHER in played:
+            gains.append(_cost(played[zero]).mean() - _cost(played[TOGETHER]).mean())
+    return Gain(np.array(gains), *mean_interval(np.array(gains))) if len(gains) > 1 else None
 
 
 def _lines(net: CenterNetwork, weekly: np.ndarray, choice: CenterChoice, before: CenterChoice) -> pd.DataFrame:
@@ -379,11 +439,21 @@ def _lines(net: CenterNetwork, weekly: np.ndarray, choice: CenterChoice, before:
     return pd.DataFrame(rows, columns=["region", "center", "before", "cars", "cost", "next", "next_cost", "next_open"])
 
 
-def _sizes_told(net: CenterNetwork, weekly: np.ndarray, choice: CenterChoice) -> pd.DataFrame:
-    """Lay out the room of each centre, as it stands and as chosen, and what goes through it."""
-    through = np.bincount(choice.center.ravel(), weekly.ravel(), len(net.centers))
-    room = np.where(choice.size >= 0, net.capacity[np.arange(len(net.centers)), choice.size], 0.0)
-    return pd.DataFrame({"center": net.centers, "stands": net.capacity[:, 0], "room": room, "cars": through})
+def _sizes_told(net: CenterNetwork, year: np.ndarray, choice: CenterChoice) -> pd.DataFrame:
+    """Lay out the room of each centre, as it stands and as chosen, and what goes through it in a year of orders."""
+    through, is_open = np.zeros((len(net.centers), year.shape[2])), choice.size >= 0
+    np.add.at(through, choice.center.ravel(), year.reshape(-1, year.shape[2]))
+    at = np.arange(len(net.centers)), choice.size
+    return pd.DataFrame(
+        {
+            "center": net.centers,
+            "stands": net.capacity[:, 0],
+            "room": np.where(is_open, net.capacity[at], 0.0),
+            "cars": through.mean(1),
+            "busiest": through.max(1),
+            "more": np.where(is_open, net.fixed[at], 0.0) - net.fixed[:, 0],
+        }
+    )
 
 
 def serving_of(params: Parameters, known: Known) -> RegionServing | None:
@@ -402,10 +472,11 @@ def serving_of(params: Parameters, known: Known) -> RegionServing | None:
     if (np.isfinite(net.cost).all(1).sum(1) <= 1).all():
         return None
     orders, late = _orders(known, net), params.late_cost
-    margins, practised = _tuned_margins(net, known, orders, late)
+    trial = _Trial(net, orders, known.practice, known.judged, late)
+    margins, practised = trial.tuned(tuple(_MAKERS) if len(net.plants) > 1 else (NEAREST_CENTER, TOGETHER))
+    choices, played = trial.played(margins)
     weekly, weeks = _year_before(orders, known.judged), orders[..., known.judged :]
-    choices = _choices(net, weekly, margins)
-    played = {way: play_centers(net, weeks, choice, late) for way, choice in choices.items()}
+    year = orders[..., max(known.judged - _YEAR_WEEKS, 0) : known.judged]
     zero = TODAYS_CENTERS if TODAYS_CENTERS in played else NEAREST_CENTER
     costs = {way: _cost(one) for way, one in played.items()}
     bound = center_bound(net, weeks, late)
@@ -421,9 +492,10 @@ def serving_of(params: Parameters, known: Known) -> RegionServing | None:
     each = {way: costs[zero] - cost for way, cost in costs.items() if way != zero}
     return RegionServing(
         lines=_lines(net, weekly, choices[taken], choices[zero]),
-        sizes=_sizes_told(net, weekly, choices[taken]),
+        sizes=_sizes_told(net, year, choices[taken]),
         figures=pd.DataFrame(figures).T,
         gains={way: Gain(gain, *mean_interval(gain)) for way, gain in each.items()},
+        in_worlds=_in_worlds(params, known, trial, zero),
         practised=practised,
         taken=taken,
         zero=zero,

@@ -21,6 +21,7 @@ from .forecast import NAIVE, Forecast, forecast_of
 from .known import Known, data_of, known_of
 from .quality import AS_RECORDED, BY_AGE, BY_RISK, Quality, quality_of
 from .returns import Return, return_of
+from .serving import TOGETHER, RegionServing, serving_of
 from .shopfloor import Shopfloor, shopfloor_of
 from .sourcing import ALONE, PartSourcing, sourcing_of
 from ..tables import CONTRACT
@@ -166,6 +167,30 @@ def _sourcing_results(currency: str, sourcing: PartSourcing | None) -> list[Resu
     return told
 
 
+def _serving_results(currency: str, serving: RegionServing | None) -> list[Result]:
+    """Return what choosing centres, sizes and who serves whom together gains, where a table says who may."""
+    if serving is None:
+        return []
+    week, moved = f"{currency}/week", int((serving.lines["center"] != serving.lines["before"]).sum())
+    told = [
+        Result("serving.taken", serving.taken, "", "way of choosing centres that did best on the practice weeks"),
+        Result("serving.moved", moved, "regions", "served from another centre than where gains are measured from"),
+        Result("serving.bound", serving.bound, week, "no choice of centres and sizes costs less in the judged weeks"),
+    ]
+    over = f"centres, sizes and regions {TOGETHER}, over {serving.zero}"
+    for name, gain, of in (
+        ("", serving.gains.get(TOGETHER), "judged weeks"),
+        (".worlds", serving.in_worlds, "judged weeks of other worlds"),
+    ):
+        if gain is not None:
+            told += [
+                Result(f"serving.gain_per_week{name}", gain.mean, week, f"{over}, {of}"),
+                Result(f"serving.low{name}", gain.low, week, "lower end of its 95% interval"),
+                Result(f"serving.high{name}", gain.high, week, "upper end"),
+            ]
+    return told
+
+
 def _business_results(currency: str, business: Business, buyers: Buyers) -> list[Result]:
     """Return the results of ways of doing business and of buyers."""
     modes, sold, week = business.modes, business.incentives, f"{currency}/week"
@@ -218,6 +243,8 @@ class Study:
     buyers : Buyers
     sourcing : PartSourcing | None
         None: every part has one supplier
+    serving : RegionServing | None
+        None: no table says which centres may serve a region, or there is no choice
     """
 
     params: Parameters
@@ -230,6 +257,7 @@ class Study:
     business: Business
     buyers: Buyers
     sourcing: PartSourcing | None  # None: every part has one supplier
+    serving: RegionServing | None  # None: no table says which centres may serve a region, or there is no choice
 
     @property
     def results(self) -> list[Result]:
@@ -243,6 +271,7 @@ class Study:
             *_quality_results(currency, self.quality),
             *_business_results(currency, self.business, self.buyers),
             *_sourcing_results(currency, self.sourcing),
+            *_serving_results(currency, self.serving),
         ]
 
 # %% ../../../../nbs/cases/manufacturing/study/05_whole.ipynb #cell-007
@@ -305,6 +334,7 @@ def study_of(params: Parameters, data: Dataset) -> Study:
     business = remembered(business_of, _without(params, *discounted, *_USED_BY_QUALITY), known, forecast)
     buyers = remembered(buyers_of, early, known)
     sourcing = remembered(sourcing_of, early, known, forecast, decision)
+    serving = remembered(serving_of, early, known)
     returns = remembered(return_of, _without(params, *_USED_BY_QUALITY, *_USED_BESIDE), decision)
     return Study(
         params=params,
@@ -317,6 +347,7 @@ def study_of(params: Parameters, data: Dataset) -> Study:
         business=business.value,
         buyers=buyers.value,
         sourcing=sourcing.value,
+        serving=serving.value,
     )
 
 
