@@ -291,7 +291,8 @@ def test_every_side_of_the_business_page(small, bare):
     scheme = changed(small.business.subscription, pays=0.4)
     modes = changed(small.business.modes, choice=changed(small.business.modes.choice, stations=2))
     lines = sold.plan.lines.assign(share=0.02)
-    offers = names["offers"]
+    offers, centers = names["offers"], names["centers"]
+    none = dict.fromkeys(("way", "gain", "low", "high", "weeks", "share", "practised", "worlds", "apart"))
     said = read_on(
         "business",
         sides(
@@ -321,8 +322,15 @@ def test_every_side_of_the_business_page(small, bare):
                 | {"parts": 1, "split": 1, "alone": False, "gain": 5e3, "low": -1.0, "high": 1e4, "near_off": -0.02}
             },
             {"offers": offers | {"proven": False, "barred": "belt", "left_out": "tyre", "low": 1.0, "high": 9e3}},
+            {"centers": centers | {"moved": "South from East", "resized": "", "low": -9.0, "apart": 70.0}},
+            {"centers": centers | none | {"same": True, "fits": False, "zero": "nearest centre with room"}},
+            {"centers": centers | {"proven": False, "apart": 0.0, "worlds": None}},
         ),
     )
+    assert "Serve South from East.**" in said[13] and "saves €70.00 a week against one centre a region" in said[13]
+    assert "Leave it with nearest centre with room" in said[14] and "No choice gives every region one" in said[14]
+    assert "column `today` of `serving`" in said[14] and "not proven to be the best for the year" in said[15]
+    assert "Leave every region where it is, and change sizes (" in said[0] and "needs the table `serving`" in said[1]
     assert "Stay with the cheapest offers" in said[0] and "name one supplier for each part" in said[1]
     assert "1 part has more than one offer" in said[11] and "That cannot be told from nothing" in said[11]
     assert "may not deliver all of belt" in said[12] and "no choice for tyre" in said[12]

@@ -437,10 +437,12 @@ def test_every_side_of_the_data_page_makes_sense(small, bare):
             names_of("data", replace(small, known=replace(small.known, data=mended))),
             names,
             names | {"apart": two},
+            names_of("data", replace(small, serving=None)),
         ],
     )
-    assert "Which distribution centre" in said[0] and "Which distribution centre" not in said[1]
-    assert "16 tables came in." in said[0] and "Totals agree." in said[0] and "No row had to be changed" in said[0]
+    assert "Which distribution centre" in said[5] and "(table `serving`;" in said[5]
+    assert "Which distribution centre" not in said[0] + said[1]
+    assert "18 tables came in." in said[0] and "Totals agree." in said[0] and "No row had to be changed" in said[0]
     assert "that may be given did not" in said[1] and "table of readings" in said[1] and "mtbf and mttr" in said[1]
     assert "1 rule changed rows" in said[2]
     assert "1 total does not agree" in said[3] and "off by 400" in said[3] and "2 totals do not agree" in said[4]

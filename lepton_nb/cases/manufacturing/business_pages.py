@@ -457,7 +457,8 @@ def rooms_figure(s: Study) -> None:
             known = told[np.isfinite(told[name])]
             label = "room as it stands" if name == "stands" else "room as chosen"
             ax.plot(known["center"], known[name], mark, color=colour, ms=14 if mark == "_" else 7, label=label)
-        ax.set_ylim(0)
+        heights = told[["cars", "busiest", "stands", "room"]].to_numpy(float)
+        ax.set_ylim(0, 1.35 * max(heights[np.isfinite(heights)].max(), 1.0))
         ax.legend(loc="upper right", ncols=3)
 
 
@@ -476,7 +477,7 @@ def serving_told(s: Study) -> dict[str, Any]:
         "regions": len(lines),
         "centers": len(sizes),
         "moved": ", ".join(f"{row.region} from {row.center}" for row in moved.itertuples()),
-        "resized": ", ".join(f"{row.center} {_room(row.room)}" for row in resized.itertuples()),
+        "resized": ", ".join(f"{row.center}: {_room(row.room)}" for row in resized.itertuples()),
         "zero": found.zero,
         "taken": found.taken,
         "same": found.taken == found.zero,

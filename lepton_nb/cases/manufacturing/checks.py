@@ -628,7 +628,9 @@ def _no_room(tables: Tables) -> list[dict]:
     weekly = recent / (4.35 if is_monthly(demand) else 1.0)
     had = room.reindex(serving["center"].unique()).sum()
     if weekly.sum() > had:
-        found = f"centres have room for {had:,.0f} cars a week, and {weekly.sum():,.0f} are ordered"
+        found = (
+            f"centres have room for {had:,.0f} cars a week, and {weekly.sum():,.0f} are ordered in the last year's mean"
+        )
         mend = "Correct capacities, or add a size or a centre."
         return [_one(tables, "centers", "capacity", 0, found, mend)]
     most = serving["center"].map(room).groupby(serving["region"]).transform("max")

@@ -296,7 +296,7 @@ def center_bound(
 _YEAR_WEEKS = 52  # weeks whose mean a choice rests on
 _MARGINS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)  # room left free, as a share of the orders
 TODAYS_CENTERS, NEAREST_CENTER = "today's centres", "nearest centre with room"
-TOGETHER, BY_PLANT = "chosen together", "a centre for each plant's cars"
+TOGETHER, BY_PLANT = "joint choice", "a centre for each plant's cars"
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,7 @@ def _serving_results(currency: str, serving: RegionServing | None) -> list[Resul
         Result("serving.moved", moved, "regions", "served from another centre than where gains are measured from"),
         Result("serving.bound", serving.bound, week, "no choice of centres and sizes costs less in the judged weeks"),
     ]
-    over = f"centres, sizes and regions {TOGETHER}, over {serving.zero}"
+    over = f"{TOGETHER} of centres, sizes and regions over {serving.zero}"
     for name, gain, of in (
         ("", serving.gains.get(TOGETHER), "judged weeks"),
         (".worlds", serving.in_worlds, "judged weeks of other worlds"),
