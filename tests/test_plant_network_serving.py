@@ -110,6 +110,7 @@ def test_every_car_is_served_once_and_no_choice_beats_the_bound(seed):
 
 def test_the_bound_is_reached_where_nothing_scatters_and_nothing_need_be_split():
     net, weekly = some(3)
+    assert center_bound(net, 9 * weekly[..., None], 9.0) > 0, "more than all centres have room for"
     roomy = replace(net, capacity=net.capacity + 1e4)
     orders = np.repeat(weekly[..., None], 5, 2)
     plan = choose_centers(roomy, weekly, by_plant=True)
@@ -184,7 +185,7 @@ def test_a_dear_centre_is_closed_and_one_that_is_too_small_moves_a_region(small)
     assert lines.at["centre South", "do"] == "closed" and lines.at["region South", "do"] != "from South"
     assert "is closed: keeping it costs more than it saves" in lines.at["region South", "reason"]
     assert lines["reason"].str.len().gt(10).all() and not lines["reason"].str.contains("nan|inf").any()
-    tight = pd.DataFrame({"center": ["North", "West", "East", "South"], "capacity": [2_000, 550, 2_000, 2_000.0]})
+    tight = pd.DataFrame({"center": ["North", "West", "East", "South"], "capacity": [2_000, 300, 2_000, 2_000.0]})
     moved = serving_of(SMALL, with_tables(small, centers=tight.assign(fixed_cost=0.0)))
     row = business_pages.serving_lines(replace(small, serving=moved)).set_index("what").loc["region West"]
     assert row["do"] == "from North" and "West would cost" in row["reason"] and "has no room left" in row["reason"]

@@ -370,15 +370,15 @@ def sourcing_told(s: Study) -> dict[str, Any]:
     }
 
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-servingpages
-def _served_reason(row: Any, together: bool, currency: str) -> str:
+def _served_reason(row: Any, currency: str) -> str:
     """Say why a region is served from a centre, and what the next one would cost."""
     if not row.next:
         return "no other centre may serve it"
     off = money(abs(row.next_cost - row.cost), currency)
     if row.next_cost >= row.cost:
         return f"no centre costs less: {money(row.cost, currency)} a car; {row.next} would cost {off} more"
-    why = "has no room left" if row.next_open else "is closed: keeping it costs more than it saves"
-    return f"{row.next} would cost {off} a car less" + (f", but {why}" if together else "")
+    bars = {"closed": ", but is closed: keeping it costs more than it saves", "full": ", but has no room left"}
+    return f"{row.next} would cost {off} a car less" + bars.get(row.next_bar, "")
 
 
 def _room(cars: float) -> str:
@@ -404,7 +404,7 @@ def serving_lines(s: Study) -> pd.DataFrame:
     found, currency = s.serving, s.known.data.currency
     rows = [
         (f"region {row.region}", f"from {row.center}", f"from {row.before}", row.cars,
-         _served_reason(row, found.taken == TOGETHER, currency))
+         _served_reason(row, currency))
         for row in found.lines.itertuples()
     ] + [
         (f"centre {row.center}", _room(row.room), _room(row.stands), row.cars, _room_reason(row, currency))

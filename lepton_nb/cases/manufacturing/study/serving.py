@@ -280,17 +280,16 @@ def center_bound(
     float
         money a week
     """
-    weeks = orders.shape[2]
-    long = replace(net, capacity=weeks * net.capacity, fixed=weeks * net.fixed)
-    f = _facilities(long, orders.sum(2), 0.0, True)
-    over = f.serving.min(1) + late_cost * f.demand
-    later = Facilities(
-        f.demand,
-        np.vstack([f.capacity, np.full(f.capacity.shape[1], f.demand.sum() + 1)]),
-        np.vstack([f.opening, np.zeros(f.opening.shape[1])]),
-        np.column_stack([f.serving, over]),
+    weeks, cars = orders.shape[2], orders.sum(2)
+    over, sizes = net.cost.min(2, keepdims=True) + late_cost, net.fixed.shape[1]
+    long = replace(
+        net,
+        centers=(*net.centers, "too late"),
+        cost=np.concatenate([net.cost, over], 2),
+        capacity=np.vstack([weeks * net.capacity, np.full(sizes, np.inf)]),
+        fixed=np.vstack([weeks * net.fixed, np.zeros(sizes)]),
     )
-    return locate(later).bound / weeks
+    return locate(_facilities(long, cars, 0.0, True)).bound / weeks
 
 # %% ../../../../nbs/cases/manufacturing/study/04_serving.ipynb #cell-019
 _YEAR_WEEKS = 52  # weeks whose mean a choice rests on
@@ -306,7 +305,7 @@ class RegionServing:
     Attributes
     ----------
     lines : pd.DataFrame
-        region, center, before, cars a week, cost and next_cost (money a car), next, next_open
+        region, center, before, cars a week, cost and next_cost (money a car), next, next_bar (closed, full)
     sizes : pd.DataFrame
         center, stands, room, cars, busiest (cars a week), more (money a week to keep it)
     figures : pd.DataFrame
@@ -327,7 +326,9 @@ class RegionServing:
         share of the planned cost that is not proven
     """
 
-    lines: pd.DataFrame  # region, center, before, cars a week, cost and next_cost (money a car), next, next_open
+    lines: (
+        pd.DataFrame
+    )  # region, center, before, cars a week, cost and next_cost (money a car), next, next_bar (closed, full)
     sizes: pd.DataFrame  # center, stands, room, cars, busiest (cars a week), more (money a week to keep it)
     figures: pd.DataFrame  # way -> cost a week, shipping, keeping, waiting, days, margin
     gains: dict[str, Gain]  # way -> over where it begins, money a week, by judged week
@@ -422,21 +423,26 @@ def _in_worlds(params: Parameters, known: Known, trial: _Trial, zero: str) -> Ga
     return Gain(np.array(gains), *mean_interval(np.array(gains))) if len(gains) > 1 else None
 
 
+def _rooms(net: CenterNetwork, choice: CenterChoice) -> np.ndarray:
+    """Return the room of each centre in the size chosen, cars a week (I)."""
+    return np.where(choice.size >= 0, net.capacity[np.arange(len(net.centers)), choice.size], 0.0)
+
+
 def _lines(net: CenterNetwork, weekly: np.ndarray, choice: CenterChoice, before: CenterChoice) -> pd.DataFrame:
-    """Lay out who serves each region, what that costs, and who else could."""
-    there, cars = np.isfinite(net.cost), np.maximum(weekly, 1e-9)
-    whole = np.where(there, net.cost, 0.0) * cars[..., None]
-    each = np.where(there.all(1), whole.sum(1) / cars.sum(1)[:, None], np.inf)
+    """Lay out who serves each region, what that costs, and what the next one would cost."""
+    there, share = np.isfinite(net.cost), np.maximum(weekly, 1e-9) / np.maximum(weekly, 1e-9).sum(1, keepdims=True)
+    each = (np.where(there, net.cost, 0.0) * share[..., None]).sum(1)
+    each, cars = np.where(there.all(1), each, np.inf), weekly.sum(1)
+    free = _rooms(net, choice) - np.bincount(choice.center.ravel(), weekly.ravel(), len(net.centers))
     rows = []
-    for region, name in enumerate(net.regions):
-        own, ranked = int(choice.center[region, 0]), np.argsort(each[region], kind="stable")
-        other = [int(k) for k in ranked if k != own and np.isfinite(each[region, k])]
-        cost, first = each[region, own], other[0] if other else None
-        told = (name, net.centers[own], net.centers[int(before.center[region, 0])], weekly[region].sum(), cost)
-        next_one = ("", np.nan, False) if first is None else (
-            net.centers[first], each[region, first], bool(choice.size[first] >= 0))  # fmt: skip
-        rows.append((*told, *next_one))
-    return pd.DataFrame(rows, columns=["region", "center", "before", "cars", "cost", "next", "next_cost", "next_open"])
+    for region, own in enumerate(choice.center[:, 0]):
+        others = np.where(np.arange(len(net.centers)) == own, np.inf, each[region])
+        near, known = int(others.argmin()), np.isfinite(others.min())
+        bar = "closed" if choice.size[near] < 0 else "full" if free[near] < cars[region] else ""
+        near_told = (net.centers[near], others[near], bar) if known else ("", np.nan, "")
+        told = net.regions[region], net.centers[own], net.centers[before.center[region, 0]]
+        rows.append((*told, cars[region], each[region, own], *near_told))
+    return pd.DataFrame(rows, columns=["region", "center", "before", "cars", "cost", "next", "next_cost", "next_bar"])
 
 
 def _sizes_told(net: CenterNetwork, year: np.ndarray, choice: CenterChoice) -> pd.DataFrame:
@@ -448,7 +454,7 @@ def _sizes_told(net: CenterNetwork, year: np.ndarray, choice: CenterChoice) -> p
         {
             "center": net.centers,
             "stands": net.capacity[:, 0],
-            "room": np.where(is_open, net.capacity[at], 0.0),
+            "room": _rooms(net, choice),
             "cars": through.mean(1),
             "busiest": through.max(1),
             "more": np.where(is_open, net.fixed[at], 0.0) - net.fixed[:, 0],
