@@ -17,7 +17,7 @@ import pandas as pd
 
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-003
 from ...allocation.build_mode import FINISHED_LATE, TO_ORDER, TO_STOCK
-from .study.serving import BY_PLANT, NO_SERVING, TOGETHER
+from .study.serving import BY_PLANT, NO_SERVING, TODAYS_CENTERS, TOGETHER
 from .study.sourcing import ALONE, NO_SOURCING
 from .study.whole import Study
 from ...workbook.blocks import Block, bars
@@ -479,7 +479,7 @@ def serving_told(s: Study) -> dict[str, Any]:
         "moved": ", ".join(f"{row.region} from {row.center}" for row in moved.itertuples()),
         "resized": ", ".join(f"{row.center}: {_room(row.room)}" for row in resized.itertuples()),
         "zero": found.zero,
-        "taken": found.taken,
+        "recorded": found.zero == TODAYS_CENTERS,
         "same": found.taken == found.zero,
         "way": way,
         "fits": TOGETHER in cost,
