@@ -14,9 +14,9 @@ from lepton_nb.cases.manufacturing.sources import SOURCES
 from lepton_nb.cases.manufacturing.study.known import known_of
 from lepton_nb.cases.manufacturing.study.serving import (
     BY_PLANT,
+    JOINT_CHOICE,
     NEAREST_CENTER,
     TODAYS_CENTERS,
-    TOGETHER,
     CenterChoice,
     CenterNetwork,
     center_bound,
@@ -131,7 +131,7 @@ def test_the_rule_goes_to_the_nearest_with_room_and_never_where_no_way_leads():
 def test_what_is_told_adds_up(small):
     found, net = small.serving, center_network(small.known.data.tables)
     cost = found.figures["cost a week"]
-    assert found.zero == TODAYS_CENTERS and {NEAREST_CENTER, TOGETHER, BY_PLANT} == set(found.gains)
+    assert found.zero == TODAYS_CENTERS and {NEAREST_CENTER, JOINT_CHOICE, BY_PLANT} == set(found.gains)
     for way, gain in found.gains.items():
         assert gain.mean == pytest.approx(cost[found.zero] - cost[way])
     assert (cost >= found.bound - 1e-6).all() and found.gap < 1e-5
@@ -196,7 +196,9 @@ def test_regions_that_fit_only_in_halves_have_no_choice_and_the_page_says_so(sma
     rooms = pd.DataFrame({"center": ["North", "West", "East", "South"], "capacity": [830.0, 830.0, 830.0, 10.0]})
     found = serving_of(SMALL, with_tables(small, centers=rooms.assign(fixed_cost=0.0)))
     told = business_pages.serving_told(replace(small, serving=found))
-    assert TOGETHER not in found.figures.index and not told["fits"] and found.taken in (TODAYS_CENTERS, NEAREST_CENTER)
+    assert (
+        JOINT_CHOICE not in found.figures.index and not told["fits"] and found.taken in (TODAYS_CENTERS, NEAREST_CENTER)
+    )
 
 
 # ---- a planner's own tables
@@ -286,7 +288,7 @@ def test_own_tables_are_decided_on(mine):  # noqa: F811
         "North": 250,
         "South": 0,
     }
-    assert found.gains[TOGETHER].mean == pytest.approx(700)
+    assert found.gains[JOINT_CHOICE].mean == pytest.approx(700)
 
 
 def test_the_world_draws_centres_apart_from_everything_else(small):

@@ -17,7 +17,7 @@ import pandas as pd
 
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-003
 from ...allocation.build_mode import FINISHED_LATE, TO_ORDER, TO_STOCK
-from .study.serving import BY_PLANT, NO_SERVING, TODAYS_CENTERS, TOGETHER
+from .study.serving import BY_PLANT, JOINT_CHOICE, NO_SERVING, TODAYS_CENTERS
 from .study.sourcing import ALONE, NO_SOURCING
 from .study.whole import Study
 from ...workbook.blocks import Block, bars
@@ -482,7 +482,7 @@ def serving_told(s: Study) -> dict[str, Any]:
         "recorded": found.zero == TODAYS_CENTERS,
         "same": found.taken == found.zero,
         "way": way,
-        "fits": TOGETHER in cost,
+        "fits": JOINT_CHOICE in cost,
         "gain": None if gain is None else gain.mean,
         "low": None if gain is None else gain.low,
         "high": None if gain is None else gain.high,
@@ -492,7 +492,7 @@ def serving_told(s: Study) -> dict[str, Any]:
         "worlds": found.in_worlds,
         "bound": found.bound,
         "above": cost[found.taken] / found.bound - 1,
-        "apart": cost[TOGETHER] - cost[BY_PLANT] if {TOGETHER, BY_PLANT} <= set(cost.index) else None,
+        "apart": cost[JOINT_CHOICE] - cost[BY_PLANT] if {JOINT_CHOICE, BY_PLANT} <= set(cost.index) else None,
         "proven": found.gap < 1e-5,
         "margin": found.figures.at[found.taken, "margin"],
     }

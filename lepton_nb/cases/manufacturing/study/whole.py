@@ -21,7 +21,7 @@ from .forecast import NAIVE, Forecast, forecast_of
 from .known import Known, data_of, known_of
 from .quality import AS_RECORDED, BY_AGE, BY_RISK, Quality, quality_of
 from .returns import Return, return_of
-from .serving import TOGETHER, RegionServing, serving_of
+from .serving import JOINT_CHOICE, RegionServing, serving_of
 from .shopfloor import Shopfloor, shopfloor_of
 from .sourcing import ALONE, PartSourcing, sourcing_of
 from ..tables import CONTRACT
@@ -177,9 +177,9 @@ def _serving_results(currency: str, serving: RegionServing | None) -> list[Resul
         Result("serving.moved", moved, "regions", "served from another centre than where gains are measured from"),
         Result("serving.bound", serving.bound, week, "no choice of centres and sizes costs less in the judged weeks"),
     ]
-    over = f"{TOGETHER} of centres, sizes and regions over {serving.zero}"
+    over = f"{JOINT_CHOICE} of centres, sizes and regions over {serving.zero}"
     for name, gain, of in (
-        ("", serving.gains.get(TOGETHER), "judged weeks"),
+        ("", serving.gains.get(JOINT_CHOICE), "judged weeks"),
         (".worlds", serving.in_worlds, "judged weeks of other worlds"),
     ):
         if gain is not None:
