@@ -324,12 +324,13 @@ def test_every_side_of_the_business_page(small, bare):
             {"offers": offers | {"proven": False, "barred": "belt", "left_out": "tyre", "low": 1.0, "high": 9e3}},
             {"centers": centers | {"moved": "South from East", "resized": "", "low": -9.0, "apart": 70.0}},
             {"centers": centers | none | {"same": True, "fits": False, "recorded": False}},
-            {"centers": centers | {"proven": False, "apart": 0.0, "worlds": None}},
+            {"centers": centers | {"proven": False, "apart": 0.0, "worlds": None, "little": True}},
         ),
     )
     assert "Serve South from East.**" in said[13] and "saves €70.00 a week against one centre a region" in said[13]
     assert "Leave it with today's centres" in said[14] and "No choice gives every region one" in said[14]
     assert "column `today` of `serving`" in said[14] and "not proven to be the best for the year" in said[15]
+    assert "That is little" in said[15] and "That is little" not in said[0]
     assert "Leave every region where it is, and change sizes (" in said[0] and "needs the table `serving`" in said[1]
     assert "Stay with the cheapest offers" in said[0] and "name one supplier for each part" in said[1]
     assert "1 part has more than one offer" in said[11] and "That cannot be told from nothing" in said[11]

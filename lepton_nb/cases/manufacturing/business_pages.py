@@ -17,7 +17,7 @@ import pandas as pd
 
 # %% ../../../nbs/cases/manufacturing/08_business_pages.ipynb #cell-003
 from ...allocation.build_mode import FINISHED_LATE, TO_ORDER, TO_STOCK
-from .study.serving import BY_PLANT, JOINT_CHOICE, NO_SERVING, TODAYS_CENTERS
+from .study.serving import BY_PLANT, JOINT_CHOICE, NO_SERVING
 from .study.sourcing import ALONE, NO_SOURCING
 from .study.whole import Study
 from ...workbook.blocks import Block, bars
@@ -462,6 +462,9 @@ def rooms_figure(s: Study) -> None:
         ax.legend(loc="upper right", ncols=3)
 
 
+_LITTLE = 0.005  # share of what shipping and centres cost, below which a gain is called little
+
+
 def serving_told(s: Study) -> dict[str, Any]:
     """Return what the page says of centres: who moves, which sizes change, and what that saves."""
     found = s.serving
@@ -479,7 +482,7 @@ def serving_told(s: Study) -> dict[str, Any]:
         "moved": ", ".join(f"{row.region} from {row.center}" for row in moved.itertuples()),
         "resized": ", ".join(f"{row.center}: {_room(row.room)}" for row in resized.itertuples()),
         "zero": found.zero,
-        "recorded": found.zero == TODAYS_CENTERS,
+        "recorded": found.recorded,
         "same": found.taken == found.zero,
         "way": way,
         "fits": JOINT_CHOICE in cost,
@@ -488,6 +491,7 @@ def serving_told(s: Study) -> dict[str, Any]:
         "high": None if gain is None else gain.high,
         "weeks": None if gain is None else len(gain.each),
         "share": None if gain is None else gain.mean / cost[found.zero],
+        "little": gain is not None and found.recorded and gain.mean < _LITTLE * cost[found.zero],
         "practised": None if gain is None else found.practised[found.zero] - found.practised[way],
         "worlds": found.in_worlds,
         "bound": found.bound,

@@ -339,6 +339,11 @@ class RegionServing:
     bound: float  # no choice costs less in the judged weeks, money a week
     gap: float  # share of the planned cost that is not proven
 
+    @property
+    def recorded(self) -> bool:
+        """Whether it is told who serves whom today."""
+        return self.zero == TODAYS_CENTERS
+
 
 NO_SERVING = (
     "Which distribution centre should serve which region needs the table `serving`, with center, region and cost of "
