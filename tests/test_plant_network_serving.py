@@ -6,6 +6,15 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from lepton_nb.cases.manufacturing.plant.centers import (
+    CenterChoice,
+    CenterNetwork,
+    center_bound,
+    center_network,
+    choose_centers,
+    nearest_centers,
+    play_centers,
+)
 from test_plant_study import SMALL
 from test_plant_tables import cell, change, column, mine, more, only, times  # noqa: F401 (mine is a fixture)
 
@@ -17,13 +26,6 @@ from lepton_nb.cases.manufacturing.study.serving import (
     JOINT_CHOICE,
     NEAREST_CENTER,
     TODAYS_CENTERS,
-    CenterChoice,
-    CenterNetwork,
-    center_bound,
-    center_network,
-    choose_centers,
-    nearest_centers,
-    play_centers,
     serving_of,
 )
 from lepton_nb.cases.manufacturing.study.whole import study_of
@@ -63,7 +65,7 @@ def some(seed: int) -> tuple[CenterNetwork, np.ndarray]:
 
 
 def cost_of(net: CenterNetwork, orders: np.ndarray, choice: CenterChoice, late: float = 9.0) -> float:
-    return float(play_centers(net, orders, choice, late)[["shipping", "keeping", "waiting"]].sum(axis=1).mean())
+    return float(play_centers(net, orders, choice, late)["cost"].mean())
 
 
 def every_choice(by_plant: bool):
