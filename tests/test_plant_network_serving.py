@@ -6,6 +6,10 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from test_plant_study import SMALL
+from test_plant_tables import cell, change, column, mine, more, only, times  # noqa: F401 (mine is a fixture)
+
+from lepton_nb.cases.manufacturing import business_pages, study
 from lepton_nb.cases.manufacturing.plant.centers import (
     CenterChoice,
     CenterNetwork,
@@ -15,10 +19,6 @@ from lepton_nb.cases.manufacturing.plant.centers import (
     nearest_centers,
     play_centers,
 )
-from test_plant_study import SMALL
-from test_plant_tables import cell, change, column, mine, more, only, times  # noqa: F401 (mine is a fixture)
-
-from lepton_nb.cases.manufacturing import business_pages, study
 from lepton_nb.cases.manufacturing.sources import SOURCES
 from lepton_nb.cases.manufacturing.study.known import known_of
 from lepton_nb.cases.manufacturing.study.serving import (

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 # %% ../../../../nbs/cases/manufacturing/study/04_serving.ipynb #cell-004
+from ....allocation.policy import Gain, mean_interval
+from ..parameters import Parameters
 from lepton_nb.cases.manufacturing.plant.centers import (
     CenterChoice,
     CenterNetwork,
@@ -23,9 +25,6 @@ from lepton_nb.cases.manufacturing.plant.centers import (
     nearest_centers,
     play_centers,
 )
-
-from ....allocation.policy import Gain, mean_interval
-from ..parameters import Parameters
 from .decision import drawn_worlds
 from .known import Known
 from ..world.market import REGIONS
