@@ -559,7 +559,7 @@ def _swept_row(name: str, values: Sequence[float | None], first: int, settings: 
     meaning = settings.meanings.get(name) or name
     return (
         f'<tr><th scope="row">{escape(meaning[0].upper() + meaning[1:])} <span class="unit">{escape(unit)}</span></th>'
-        f'<td class="num">{here}</td><td class="num" data-result="{escape(name)}"><strong>{here}</strong></td>'
+        f'<td class="num" data-result="{escape(name)}"><strong>{here}</strong></td><td class="num">{here}</td>'
         f'<td class="num">{ends}</td></tr>'
     )
 
@@ -603,7 +603,7 @@ def swept_sliders(
     shown = {name: [number(v) for v in values] for name, values in settings.results.items()}
     spec = {"stops": labels, "at": at, "results": shown}
     rows = "".join(_swept_row(name, values, first, settings) for name, values in settings.results.items())
-    heads = "".join(f'<th scope="col" class="num">{t}</th>' for t in (escape(here), "at the sliders", "all settings"))
+    heads = "".join(f'<th scope="col" class="num">{t}</th>' for t in ("at the sliders", escape(here), "all settings"))
     body = (
         f'<div class="controls sliders" hidden>{sliders}</div><p class="missing" aria-live="polite"></p>'
         f'<div class="lnb-scroll" role="region" tabindex="0" aria-label="{escape(title)}"><table><thead><tr>'

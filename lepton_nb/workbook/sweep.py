@@ -649,16 +649,23 @@ def _cell(value: Any) -> bool | int | float | str:
     return value if isinstance(value, (bool, int, float, str)) else to_text(value)
 
 
+def _shared_meaning(name: str, points: Iterable[dict]) -> str:
+    """Return what a result means at every point: a rule named by one of them may be another one elsewhere."""
+    told = {point["results"][name]["meaning"] for point in points if name in point["results"]}
+    whole = os.path.commonprefix(sorted(told))
+    return whole if len(told) == 1 else whole.rpartition(" ")[0].rstrip(" ,;:(") or name
+
+
 def _table(sweep: Sweep, folder: Path, given: Mapping[int, dict], reused: int) -> Swept:
     """Set up the table of all points."""
     rows, units, meanings = [], {}, {}
     for name, about in sweep.case.Parameters.model_fields.items():
         units[name], meanings[name] = (about.json_schema_extra or {}).get("unit", ""), about.description or ""
     names = dict.fromkeys(name for at in sorted(given) for name in given[at]["results"])
+    meanings |= {name: _shared_meaning(name, given.values()) for name in names}
     for at, params in enumerate(sweep.params):
         point = given[at]
         units |= {name: result["unit"] for name, result in point["results"].items()}
-        meanings |= {name: result["meaning"] for name, result in point["results"].items()}
         failure = point["failure"] or {"message": ""}
         rows.append(
             {"point": at + 1}
