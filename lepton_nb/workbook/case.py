@@ -123,9 +123,9 @@ def find_case(
     """
     known = cases(module)
     if name not in known:
-        near = nearest(name, known)
+        near, where = nearest(name, known), "" if known and module == CASES else f" in {module}"
         hint = f"did you mean {near}? " if near else ""
-        raise UserError(f"{name}: no such case; {hint}Known: {', '.join(known) or 'none in ' + module}")
+        raise UserError(f"{name}: no such case; {hint}Known: {', '.join(known) or 'none'}{where}")
     case = importlib.import_module(f"{module}.{name}").CASE
     if not isinstance(case, Case):
         raise UserError(f"case {name}: the CASE of {module}.{name} is none; see workbook.case.Case")

@@ -7,6 +7,7 @@ __all__ = ['EXITS', 'COMMANDS', 'take_parameters', 'parser', 'main']
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-003
 import argparse
+import importlib
 import json
 import os
 import re
@@ -15,8 +16,8 @@ import signal
 import sys
 import textwrap
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,7 +26,9 @@ from tabulate import tabulate
 
 import lepton_nb
 from lepton_nb.workbook.parameters import (
+    OWN_CASES,
     UserError,
+    cases_option,
     json_schema,
     nearest,
     parameter_table,
@@ -115,6 +118,51 @@ def _summary(folder: Path) -> str:
     kept = sum("earlier" in step for step in steps)
     told = f", {kept} of {len(steps)} steps taken from earlier runs" if steps else ""
     return f"{took['seconds']:.0f} s, {took['peak_memory'] / 1e6:.0f} MB at most{told}"
+
+# %% ../../nbs/workbook/11_cli.ipynb #own-cases-import
+def _import_cases(package: str) -> None:
+    """Import a package of cases. Raises `UserError` where there is none, or it has a fault."""
+    from lepton_nb.workbook.case import cases as names
+
+    try:
+        if not hasattr(importlib.import_module(package), "__path__"):
+            raise UserError(f"--cases {package}: is one file; give the folder that has a folder for each case")
+        names(package)
+    except UserError:
+        raise
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and f"{package}.".startswith(f"{error.name}."):
+            mend = f"run this in the folder that holds {package.partition('.')[0]}/, or put that folder on PYTHONPATH"
+            raise UserError(f"--cases {package}: no such package here; {mend}") from None
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        file, line = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (at.filename, at.lineno)
+        told = f"{type(error).__name__}: {getattr(error, 'msg', error)} ({Path(file or package).name}, line {line})"
+        raise UserError(f"--cases {package}: cannot be imported. {told}") from None
+
+# %% ../../nbs/workbook/11_cli.ipynb #own-cases-env
+@contextmanager
+def _own_cases(package: str) -> Iterator[dict[str, str]]:
+    """Let a package of cases be imported, here and in the processes started meanwhile; give what names it."""
+    if not package:
+        yield {}
+        return
+    here, before = os.getcwd(), {name: os.environ.get(name) for name in ("PYTHONPATH", OWN_CASES)}
+    path = list(sys.path)
+    sys.path.insert(0, here)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, before["PYTHONPATH"]]))
+    os.environ[OWN_CASES] = package
+    try:
+        _import_cases(package)
+        yield {"module": package}
+    finally:
+        sys.path[:] = path
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _then(command: str, case: str) -> str:
+    """Write the beginning of a command that comes next."""
+    return " ".join(["lepton-nb", command, case, *cases_option()])
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-014
 def _tell(quiet: bool) -> Callable[[str], None]:
@@ -220,7 +268,7 @@ def _do_template(arguments: argparse.Namespace) -> int:
         with storage(arguments.folder):
             file = case.sources.write_configuration(arguments.folder)
         print(f"written: {_shown(file)}")
-        print(f"say in it where the database is, write your queries, then: lepton-nb check {case.name} {_shown(file)}")
+        print(f"say in it where the database is, write your queries, then: {_then('check', case.name)} {_shown(file)}")
         return 0
     with storage(arguments.folder):
         files = case.contract.write_templates(arguments.folder)
@@ -237,7 +285,7 @@ def _do_check(arguments: argparse.Namespace) -> int:
     tables = case.sources.check(arguments.folder)
     rows = [{"table": name, "rows": len(frame), "columns": ", ".join(frame.columns)} for name, frame in tables.items()]
     print(_set_table(pd.DataFrame(rows)))
-    print(f"nothing to mend; run it with: lepton-nb run {case.name} -p source own:{arguments.folder}")
+    print(f"nothing to mend; run it with: {_then('run', case.name)} -p source own:{arguments.folder}")
     return 0
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-021
@@ -407,6 +455,7 @@ examples:
   lepton-nb run retail -p source own:my_shop.yaml
   lepton-nb verify retail
   lepton-nb sweep retail -g order_line_cost=0.1:1:10 -g goodwill=0,2
+  lepton-nb run bakery --cases my_cases
 """
 )
 
@@ -482,6 +531,11 @@ def _add_template(command: argparse.ArgumentParser) -> None:
 def _add_check(command: argparse.ArgumentParser) -> None:
     _add_case(command)
     command.add_argument("folder", metavar="FOLDER", help="folder of your tables: Excel, CSV or Parquet; or a database")
+
+
+def _add_cases(command: argparse.ArgumentParser, default: str) -> None:
+    told = f"package of your own cases, in this folder or on PYTHONPATH (default: {OWN_CASES}, else the library's)"
+    command.add_argument("--cases", metavar="PACKAGE", default=default, help=told)
 
 
 def _add_publish(command: argparse.ArgumentParser) -> None:
@@ -566,6 +620,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"lepton-nb {lepton_nb.__version__}")
+    _add_cases(top, os.environ.get(OWN_CASES, ""))
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser, required=True)
     for name, (function, about, add) in COMMANDS.items():
         command = commands.add_parser(
@@ -577,6 +632,7 @@ def parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         command.set_defaults(function=function)
+        _add_cases(command, argparse.SUPPRESS)
         if add:
             add(command)
     return top
@@ -661,8 +717,9 @@ def _dispatch(
     arguments = parser().parse_args(rest or ["--help"])
     if pairs and not hasattr(arguments, "parameter"):
         raise UserError(f"-p: {arguments.command} takes no parameters; they belong to run, sweep and params")
-    arguments.pairs, arguments.place = pairs, place
-    return arguments.function(arguments)
+    with _own_cases(arguments.cases) as own:
+        arguments.pairs, arguments.place = pairs, own | place
+        return arguments.function(arguments)
 
 # %% ../../nbs/workbook/11_cli.ipynb #cell-032
 def _catch_signals() -> dict[str, Any]:

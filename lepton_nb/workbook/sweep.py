@@ -41,6 +41,7 @@ from lepton_nb.workbook.parameters import (
     CaseParameters,
     ParameterError,
     UserError,
+    cases_option,
     changed_values,
     from_namespace,
     parse_pairs,
@@ -367,7 +368,7 @@ def plan_sweep(
     words = [*(("-g", option) for option in grid), *(("-p", f"{k}={v}") for k, v in shared.items())]
     words += [("--list", str(file))] if file else []
     words += [] if sample is None else [("--sample", str(sample)), ("--seed", str(seed))]
-    command = shlex.join(["lepton-nb", "sweep", name, *(word for pair in words for word in pair)])
+    command = shlex.join(["lepton-nb", "sweep", name, *cases_option(), *(word for pair in words for word in pair)])
     names = tuple(points[0])
     return Sweep(case, module, names, tuple(shown), own, tuple(keys), whole, command)
 
