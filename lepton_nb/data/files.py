@@ -9,6 +9,7 @@ __all__ = ['PIECE', 'Unreadable', 'limit_mb', 'opened', 'too_large', 'look_over'
 import codecs
 import gzip
 import os
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -82,12 +83,14 @@ _USUAL = [
     "big5",
     "euc_kr",
 ]
+_EURO = re.compile(rb"(?<=[0-9 ])\x80|(?<=[\s;,|\"'])\x80(?= ?[0-9])")  # a euro sign of Windows beside a number
 
 
 def _guessed(path: Path) -> str:
     """Name the encoding of a text that is not Unicode; raise Unreadable where no usual one reads all of it."""
-    sample = b"".join(islice(pieces(path), 4))
-    likely = [found.encoding for found in charset_normalizer.from_bytes(sample, cp_isolation=_USUAL)]
+    sample = _EURO.sub(b"EUR", b"".join(islice(pieces(path), 4)))  # prices by the thousand look like no text
+    matches = charset_normalizer.from_bytes(sample, cp_isolation=_USUAL)
+    likely = [name for match in matches for name in match.could_be_from_charset]  # it tells equal texts only once
     likely.sort(key=lambda name: name != "cp1252")  # the most frequent by far, so taken wherever it makes sense
     for name in dict.fromkeys([*likely, "cp1252"]):
         decoder = codecs.getincrementaldecoder(name)()
