@@ -384,7 +384,7 @@ def _run_all(arguments: argparse.Namespace) -> int:
 
 def _do_site(arguments: argparse.Namespace) -> int:
     """Execute every method notebook and publish the site."""
-    from lepton_nb.workbook.methods import execute_methods
+    from lepton_nb.workbook.methods import execute_methods, with_new_results
     from lepton_nb.workbook.run import storage
     from lepton_nb.workbook.site import broken_links, publish_methods, write_front
 
@@ -396,12 +396,15 @@ def _do_site(arguments: argparse.Namespace) -> int:
         return 1 if failed else 0
     with storage(arguments.reports):
         publish_methods(done, arguments.reports, root)
-        if arguments.run and (code := _run_all(arguments)):
-            return code
+        if arguments.run:
+            if code := _run_all(arguments):
+                return code
+            done = with_new_results(done, root, arguments.processes, _told)
+            publish_methods(done, arguments.reports, root)
         front = write_front(arguments.reports)
     faults = broken_links(arguments.reports)
     print("\n".join([*faults, f"published: {_shown(front)}"]))
-    return 1 if faults else 0
+    return 1 if faults or any(one.fault for one in done) else 0
 
 # %% ../../nbs/workbook/11_cli.ipynb #dfea17ed
 _LINES = 15  # of a table that a terminal shows
