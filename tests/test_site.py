@@ -1,5 +1,6 @@
 """The site in a real Chromium: method pages at four widths, terms that lead to their page, a search, two clicks."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -66,6 +67,16 @@ def test_terms_lead_to_their_page(reports):
     assert '<td><a class="term" href="../allocation/inventory.html">newsvendor</a>' in terms
     own = (reports / "allocation" / "inventory.html").read_text(encoding="utf-8")
     assert 'href="inventory.html"' not in own, "no page leads to itself"
+
+
+def test_terms_stand_in_order_and_lead_to_a_notebook_each():
+    notebook = nbformat.read(ROOT / "nbs" / "guide" / "02_terms.ipynb", 4)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    rows = re.findall(r"^\| \[([^\]]+)\]\(\.\./([^)]+)\) \| (.+) \|$", text, re.M)
+    terms = [term for term, _, _ in rows]
+    assert len(rows) > 60 and terms == sorted(set(terms), key=str.lower)
+    assert [path for _, path, _ in rows if not (ROOT / "nbs" / path).is_file()] == []
+    assert [term for term, _, meaning in rows if len(meaning.split()) > 25 or meaning.endswith(".")] == []
 
 
 def test_a_notebook_that_fails_is_told_with_its_cell_and_not_kept(tmp_path, monkeypatch):
