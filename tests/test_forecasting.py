@@ -1,6 +1,7 @@
 """The one call from a table to a forecast: any frequency, short and odd series, errors in a user's words."""
 
 import time
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -171,3 +172,15 @@ def test_a_series_of_which_nothing_is_known_is_told():
 
 def test_the_same_call_gives_the_same_forecast():
     assert forecast(table(), 7).equals(forecast(table(), 7))
+
+
+def test_series_of_their_own_place_each_take_a_tenth_of_a_megabyte():
+    days, rng, n = pd.date_range("2024-01-01", periods=200), np.random.default_rng(1), 800
+    y, names = rng.poisson(rng.gamma(2, 5, n)[:, None] * np.ones(200)), np.repeat([f"s{i:04d}" for i in range(n)], 200)
+    past = pd.DataFrame({"unique_id": names, "ds": np.tile(days, n), "y": y.ravel()})
+    tracemalloc.start()
+    try:
+        forecast(past, h=14, freq="D", model="fast")
+        assert tracemalloc.get_traced_memory()[1] < 150_000 * n  # a table of series by places took 750,000
+    finally:
+        tracemalloc.stop()

@@ -496,8 +496,9 @@ def _correlated(cal: Calibrated, rows: Outcomes, recent: int, most: int = 150_00
     for values in (seen, power):
         blocks = []
         for key in keys:
-            block = np.zeros((int(key.max()) + 1, H))
-            np.add.at(block, (key, rows.step), values)
+            _, row = np.unique(key, return_inverse=True)  # most keys have no row where each series is its own place
+            block = np.zeros((int(row.max()) + 1, H))
+            np.add.at(block, (row, rows.step), values)
             blocks.append(_lag_sums(block))
         sums.append((blocks[0], blocks[1] - blocks[0], blocks[2] - blocks[1]))
     total, place, far = (_shares(*pair, len(mornings)) for pair in zip(*sums))
