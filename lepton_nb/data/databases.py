@@ -28,7 +28,7 @@ import pyarrow.parquet
 import yaml
 
 from .contract import Contract, template
-from .files import Unreadable, limit_mb
+from .files import Unreadable, limit_mb, megabytes
 from .findings import DataError, note, problem
 from .reading import Cells, Raw, Tables, Unusable, nearest, raw_of_cells, settled, table_named, taken_up
 from ..workbook.parameters import UserError, without_passwords
@@ -358,7 +358,7 @@ def _fetched(result: Any, url: Any) -> tuple[list[str], list[_Column], int]:
             count += len(rows)
             size += sum(column.add(cells) for column, cells in zip(columns, zip(*rows)))
             if size > limit * 1e6:
-                read = f"{size / 1e6:,.3g} MB in the first {count:,} rows, limit {limit:,.3g} MB"
+                read = f"{megabytes(size)} in the first {count:,} rows, limit {megabytes(limit * 1e6)}"
                 found = f"is larger than the limit ({read})"
                 mend = "Ask for fewer columns or years in the query, or raise the limit: LEPTON_NB_MAX_MB=4000."
                 raise Unreadable(found, mend)
