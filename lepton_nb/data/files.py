@@ -65,7 +65,7 @@ def megabytes(
     size : float
         bytes
     """
-    return f"{size / 1e6:,.0f} MB" if size >= 1e7 else f"{size / 1e6:.2g} MB"
+    return f"{size / 1e6:,.0f} MB" if size >= 1e7 else f"{size / 1e6:.3g} MB"
 
 
 def too_large(size: float) -> Unreadable:
