@@ -5,8 +5,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from test_browser import violations
 
+from lepton_nb.workbook.markup import page_address
 from lepton_nb.workbook.methods import Executed, execute_methods, method_notebooks
 from lepton_nb.workbook.site import TERMS, broken_links, publish_methods, write_front
 
@@ -67,6 +69,35 @@ def test_terms_lead_to_their_page(reports):
     assert '<td><a class="term" href="../allocation/inventory.html">newsvendor</a>' in terms
     own = (reports / "allocation" / "inventory.html").read_text(encoding="utf-8")
     assert 'href="inventory.html"' not in own, "no page leads to itself"
+
+
+def _targets(path: Path) -> set[str]:
+    """Return the addresses in the site of what the prose cells of a notebook name, outside its own folder."""
+    cells = [cell.source for cell in nbformat.read(path, 4).cells if cell.source.startswith("%%prose")]
+    named = [name for text in cells for name in re.findall(r"\]\((\.\./[^)#\s]+)", text)]
+    return {page_address((path.parent / name).resolve().relative_to(ROOT / "nbs").as_posix()) for name in named}
+
+
+def test_prose_of_published_pages_leads_to_the_methods_it_names():
+    pages = [*(ROOT / "nbs" / "cases").glob("*/*.ipynb"), *(ROOT / "nbs" / "guide").glob("*.ipynb")]
+    named = {path: _targets(path) for path in pages}
+    named = {path: targets for path, targets in named.items() if targets}
+    for path, targets in named.items():
+        page = ROOT / "reports" / page_address(path.relative_to(ROOT / "nbs").as_posix().removeprefix("cases/"))
+        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+        links = {link["href"].partition("#")[0] for link in soup.select("article a.term")}
+        found = {(page.parent / href).resolve().relative_to(ROOT / "reports").as_posix() for href in links}
+        assert targets & found, f"{path.name}: none of {targets} is linked"
+    assert len(named) > 5
+    claims = BeautifulSoup((ROOT / "reports/guide/claims.html").read_text(encoding="utf-8"), "html.parser")
+    assert len(claims.select("article td a.term")) > 30
+
+
+def test_only_a_module_is_said_to_be_in_the_library(reports):
+    said = {
+        page: "In the library" in (reports / page).read_text(encoding="utf-8") for page in ("demand/rules.html", TERMS)
+    }
+    assert said == {"demand/rules.html": True, TERMS: False}
 
 
 def test_terms_stand_in_order_and_lead_to_a_notebook_each():

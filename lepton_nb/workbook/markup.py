@@ -314,12 +314,12 @@ _MACHINE_PATH = re.compile(
 )
 
 
-def data_html(data: dict, alt: str) -> str:
+def data_html(data: dict, alt: str, base: str = "") -> str:
     """Choose the richest form of an output that needs no script."""
     if "text/html" in data:
         return _frame_markup(_joined(data["text/html"]))
     if "text/markdown" in data:
-        return markdown_html(_joined(data["text/markdown"]), trusted=False)
+        return markdown_html(_joined(data["text/markdown"]), trusted=False, base=base)
     if "text/latex" in data:
         return mathml(_joined(data["text/latex"]).strip().strip("$"), block=True)
     for kind in ("image/png", "image/jpeg"):
@@ -344,8 +344,8 @@ def trace_html(lines: list[str]) -> str:
     return f"<details><summary>What the program said</summary><pre>{escape(said)}</pre></details>"
 
 
-def output_html(output: dict, alt: str) -> str:
-    """Write one output of a cell."""
+def output_html(output: dict, alt: str, base: str = "") -> str:
+    """Write one output of a cell of a notebook in the folder `base` below nbs/."""
     kind = output["output_type"]
     if kind == "error":
         trace = output.get("traceback", [])
@@ -365,4 +365,4 @@ def output_html(output: dict, alt: str) -> str:
                 else ""
             )
         return f'<pre class="out">{said}</pre>' if said else ""
-    return data_html(output.get("data", {}), output.get("metadata", {}).get("alt", alt))
+    return data_html(output.get("data", {}), output.get("metadata", {}).get("alt", alt), base)

@@ -93,7 +93,7 @@ def _cell_parts(cell: dict, folder: Path | None, base: str = "", teach: bool = F
     label = next((_LABELS[tag] for tag in _LABELS if tag in tags), "")
     shown = ["" if is_hidden(cell, "hide_input") else (_open_code if teach else fold)(cell["source"], label)]
     alt = f"Picture without a description of its own; code: {summary_line(cell['source'])}"
-    shown += [output_html(output, alt) for output in cell.get("outputs", [])]
+    shown += [output_html(output, alt, base) for output in cell.get("outputs", [])]
     failed = any(output["output_type"] == "error" for output in cell.get("outputs", []))
     if failed:
         shown[0] = shown[0].replace("<details", "<details open", 1)
@@ -754,6 +754,12 @@ def render(
     return write_whole(Path(html), fill_template("report.html.j2", page))
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-031
+def _module_of(notebook: dict) -> str:
+    """Name the module that a notebook exports; empty where it exports none, as a guide."""
+    found = re.search(r"^#\| default_exp (\S+)", "\n".join(cell["source"] for cell in notebook["cells"]), re.M)
+    return found[1] if found else ""
+
+
 def describe_method(
     notebook: dict,
     address: str,
@@ -790,7 +796,7 @@ def describe_method(
         "contents": [entry for entry in contents if entry["level"] <= 3],
         "kicker": base.replace("/", " · ").capitalize(),
         "minutes": reading_minutes(parts),
-        "module": base.replace("/", ".") + "." + Path(address).stem,
+        "module": _module_of(notebook),
         "home": "../" * address.count("/") + "index.html",
         "before": before,
         "after": after,
