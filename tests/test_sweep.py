@@ -390,6 +390,9 @@ def test_two_sweeps_do_not_write_to_one_folder_and_foreign_files_stay(around, tm
     (tmp_path / "points.csv").write_text("mine")
     assert "was not written by a sweep" in refusal(run_sweep, planned("price=1,2"), tmp_path, progress=False)
     assert (tmp_path / "points.csv").read_text() == "mine"
+    (tmp_path / "points.csv").rename(tmp_path / "settings.json")
+    assert "settings.json: is there already" in refusal(run_sweep, planned("price=1,2"), tmp_path, progress=False)
+    assert (tmp_path / "settings.json").read_text() == "mine"
 
 
 def test_a_full_disk_keeps_what_was_written(around, cluster, tmp_path, monkeypatch):

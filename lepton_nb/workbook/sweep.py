@@ -684,7 +684,7 @@ _MARK = "sweep.json"  # says that a folder is one of ours
 def _open_folder(folder: Path, sweep: Sweep) -> None:
     """Make the folder ready, or refuse one in which somebody else's files would be replaced."""
     (folder / "points").mkdir(parents=True, exist_ok=True)
-    for name in ("points.csv", "sweep.html"):
+    for name in ("points.csv", "sweep.html", "settings.json"):
         if (folder / name).exists() and not (folder / _MARK).exists():
             raise UserError(f"{folder / name}: is there already and was not written by a sweep; choose another --out")
     for left in (folder / "points").glob(".*.part"):
