@@ -186,9 +186,14 @@ def first_order_shares(
 _SHOWN = 4  # results drawn, unless named
 
 
+def _done(swept: Swept) -> pd.DataFrame:
+    """Return the finished points."""
+    return swept.points[swept.points["status"] == "done"]
+
+
 def _numbers(swept: Swept) -> list[str]:
     """Name the results that are numbers."""
-    done = swept.points[swept.points["status"] == "done"]
+    done = _done(swept)
     return [n for n in swept.results if done[n].notna().any() and all(_is_number(v) for v in done[n].dropna())]
 
 
@@ -210,7 +215,7 @@ def _headlines(swept: Swept, aims: Sequence[Aim], named: Sequence[str]) -> list[
     known = _numbers(swept)
     if named:
         return [read_aim(name, known).name for name in named]
-    done = swept.points[swept.points["status"] == "done"]
+    done = _done(swept)
     names = dict.fromkeys([*(aim.name for aim in aims), *known])
     return [name for name in names if _moves(done, name)][:_SHOWN]
 
@@ -389,11 +394,6 @@ _SETTINGS, _BEHIND = "settings.json", 8  # results behind the sliders
 _TRIED = "The sliders stop at the values that were tried; every number was worked out by the whole study."
 
 
-def _done(swept: Swept) -> pd.DataFrame:
-    """Return the finished points."""
-    return swept.points[swept.points["status"] == "done"]
-
-
 def _settings_of(swept: Swept, first: Sequence[str]) -> Tried | None:
     """Collect what came out at each finished point; None where nothing moved."""
     done = _done(swept)
@@ -442,7 +442,7 @@ def _cell(*html: str) -> nbformat.NotebookNode:
 def _cells(swept: Swept, page: Path, runs: Path, front: Sequence[str], named: Sequence[str]) -> list:
     """Write the cells of the page."""
     points, sweep = swept.points, swept.sweep
-    done, failed = points[points["status"] == "done"], points[points["status"] == "failed"]
+    done, failed = _done(swept), points[points["status"] == "failed"]
     aims = _aims(swept, front)
     results = _headlines(swept, aims, named)
     blocks, told = _matters(swept, done, results) if len(done) else ([], [])
