@@ -399,8 +399,9 @@ def _do_site(arguments: argparse.Namespace) -> int:
         if arguments.run:
             if code := _run_all(arguments):
                 return code
-            done = with_new_results(done, root, arguments.processes, _told)
-            publish_methods(done, arguments.reports, root)
+            before, done = done, with_new_results(done, root, arguments.processes, _told)
+            if done != before:
+                publish_methods(done, arguments.reports, root)
         front = write_front(arguments.reports)
     faults = broken_links(arguments.reports)
     print("\n".join([*faults, f"published: {_shown(front)}"]))
