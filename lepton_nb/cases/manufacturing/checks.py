@@ -210,7 +210,7 @@ def _minutes_for_hours(tables: Tables, hours: pd.Series) -> list[dict]:
     demand, routings = tables["demand"], tables["routings"]
     weekly = demand.groupby(["model", "week"])["orders"].sum().groupby("model").mean()
     if is_monthly(demand):
-        weekly = weekly / 4.35
+        weekly = weekly / _MONTH_WEEKS
     quickest = routings.groupby("model")["unit_time"].min()
     need, room = (quickest * weekly).sum(), hours.groupby(routings["line"]).first().sum()
     if room <= 0 or need <= _MOST_LOAD * room:
@@ -625,7 +625,7 @@ def _no_room(tables: Tables) -> list[dict]:
     room = tables["centers"].fillna({"capacity": np.inf}).groupby("center")["capacity"].max()
     weeks = np.sort(demand["week"].dropna().unique())[-(12 if is_monthly(demand) else _LOOKED_AT) :]
     recent = demand[demand["week"].isin(weeks)].groupby("region")["orders"].sum() / len(weeks)
-    weekly = recent / (4.35 if is_monthly(demand) else 1.0)
+    weekly = recent / (_MONTH_WEEKS if is_monthly(demand) else 1.0)
     had = room.reindex(serving["center"].unique()).sum()
     if weekly.sum() > had:
         found = (
@@ -642,6 +642,7 @@ def _no_room(tables: Tables) -> list[dict]:
 
 # %% ../../../nbs/cases/manufacturing/02_checks.ipynb #cell-022
 _LOOKED_AT = 52  # last weeks that are looked at
+_MONTH_WEEKS = 4.35  # weeks of a month
 _ALL_LINES = "all lines together"
 
 
