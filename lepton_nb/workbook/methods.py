@@ -24,7 +24,7 @@ import nbformat
 
 from .cache import modules_behind, remembered
 from .case import is_page
-from .execute import ONE_THREAD, THREAD_VARIABLES, directives
+from .execute import ONE_THREAD, THREAD_VARIABLES, directives, exported_module
 from .manifest import file_sha256, folder_sha256, sha256
 from .parameters import UserError
 
@@ -127,8 +127,7 @@ def _imports(notebook: nbformat.NotebookNode) -> set[str]:
 
 def _reads_results(notebook: nbformat.NotebookNode) -> bool:
     """Say whether a notebook shows published results: it asks where they are, and is no module of the library."""
-    makes = any(cell.source.startswith("#| default_exp") for cell in notebook.cells)
-    return not makes and "lepton_nb.workbook.verify.published_results" in _imports(notebook)
+    return not exported_module(notebook) and "lepton_nb.workbook.verify.published_results" in _imports(notebook)
 
 
 def _behind(notebook: nbformat.NotebookNode, ground: str, root: Path = Path(".")) -> str:

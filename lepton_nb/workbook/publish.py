@@ -30,6 +30,7 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-005
+from .execute import exported_module
 from .figures import table_html
 from .files import write_whole
 from .markup import ansi_free, fold, highlighted, markdown_html, output_html, signatures, summary_line
@@ -754,12 +755,6 @@ def render(
     return write_whole(Path(html), fill_template("report.html.j2", page))
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-031
-def _module_of(notebook: dict) -> str:
-    """Name the module that a notebook exports; empty where it exports none, as a guide."""
-    found = re.search(r"^#\| default_exp (\S+)", "\n".join(cell["source"] for cell in notebook["cells"]), re.M)
-    return found[1] if found else ""
-
-
 def describe_method(
     notebook: dict,
     address: str,
@@ -796,7 +791,7 @@ def describe_method(
         "contents": [entry for entry in contents if entry["level"] <= 3],
         "kicker": base.replace("/", " · ").capitalize(),
         "minutes": reading_minutes(parts),
-        "module": _module_of(notebook),
+        "module": exported_module(notebook),
         "home": "../" * address.count("/") + "index.html",
         "before": before,
         "after": after,
