@@ -57,6 +57,18 @@ def test_a_broken_file_gives_tables_or_a_sentence(tmp_path, seed):
         ("cp1251", "Молоко пастеризованное цельное"),
         ("cp1250", "Mléko čerstvé, žluté, řepa, šťáva"),
         ("cp1252", "crème brûlée"),
+        ("cp1250", "Mléko Děčín Plzeň Sýr Łosoś Żółty"),
+        ("cp1252", "crème Müsli jalapeño São smørrebrød 250 m³ 4 × ½"),
+        ("cp1253", "Ψωμί Γάλα Θεσσαλονίκη Τυρί"),
+        ("cp1254", "Ekmek Yoğurt Balık Kadıköy Beşiktaş"),
+        ("cp1255", "חלב תל אביב לחם ירושלים גבינה חיפה"),
+        ("cp1256", "حليب خبز القاهرة جبن"),
+        ("cp1257", "Duona Pienas Sūris Panevėžys Šiauliai"),
+        ("cp874", "ขนมปัง นม กรุงเทพ เชียงใหม่"),
+        ("shift_jis", "牛乳 東京 パン 大阪 バター 名古屋 チーズ 札幌"),
+        ("gb18030", "牛奶 面包 上海 黄油"),
+        ("big5", "牛奶 麵包 高雄 奶油"),
+        ("euc_kr", "우유 서울 부산 버터"),
         ("utf-16", "crème brûlée"),
         ("utf-32", "crème brûlée"),
     ],
@@ -64,6 +76,20 @@ def test_a_broken_file_gives_tables_or_a_sentence(tmp_path, seed):
 def test_the_usual_encodings_are_told_apart(tmp_path, encoding, words):
     (tmp_path / "a.csv").write_bytes(("date;item;units\n" + f"2025-01-01;{words};3\n" * 20).encode(encoding))
     assert look_over(tmp_path / "a.csv")[0] == encoding
+
+
+def test_an_encoding_that_is_named_is_taken_and_one_that_does_not_fit_is_refused(tmp_path, monkeypatch):
+    file = tmp_path / "sales.csv"
+    file.write_bytes(("date;item;units;price\n" + "2025-01-01;Молоко;3;2.50\n" * 20).encode("koi8_r"))
+    monkeypatch.setenv("LEPTON_NB_ENCODING", "KOI8-R")
+    assert look_over(file)[0] == "koi8-r"
+    assert set(SOURCES.load(f"own:{tmp_path}").tables["sales"].item) == {"Молоко"}
+    monkeypatch.setenv("LEPTON_NB_ENCODING", "ascii")
+    with pytest.raises(UserError, match="sales.csv.* is not all ascii, which LEPTON_NB_ENCODING names"):
+        SOURCES.load(f"own:{tmp_path}")
+    monkeypatch.setenv("LEPTON_NB_ENCODING", "klingon")
+    with pytest.raises(UserError, match="LEPTON_NB_ENCODING is 'klingon'"):
+        SOURCES.load(f"own:{tmp_path}")
 
 
 def test_what_is_no_plain_file_is_named_and_does_not_hang(tmp_path):

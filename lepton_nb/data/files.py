@@ -88,6 +88,10 @@ _USUAL = [
     "cp1251",
     "cp1253",
     "cp1254",
+    "cp1255",
+    "cp1256",
+    "cp1257",
+    "cp874",
     "cp850",
     "cp852",
     "cp866",
@@ -99,15 +103,34 @@ _USUAL = [
 _EURO = re.compile(rb"(?<=[0-9 ])\x80|(?<=[\s;,|\"'])\x80(?= ?[0-9])")  # a euro sign of Windows beside a number
 
 
+def _told() -> str:
+    """Name the encoding that LEPTON_NB_ENCODING asks for, or nothing."""
+    told = os.environ.get("LEPTON_NB_ENCODING", "").strip()
+    try:
+        return codecs.lookup(told).name if told else ""
+    except LookupError:
+        raise UserError(f"LEPTON_NB_ENCODING is {told!r}. Write the name of an encoding, such as cp1250.") from None
+
+
+def _reads(path: Path, name: str) -> bool:
+    """Tell whether all of a file is valid in an encoding."""
+    decoder = codecs.getincrementaldecoder(name)()
+    return all(_decodes(decoder, piece) for piece in pieces(path)) and _decodes(decoder, b"", final=True)
+
+
 def _guessed(path: Path) -> str:
     """Name the encoding of a text that is not Unicode; raise Unreadable where no usual one reads all of it."""
+    if told := _told():
+        if not _reads(path, told):
+            raise Unreadable(f"is not all {told}, which LEPTON_NB_ENCODING names", "Save it as CSV (UTF-8).")
+        return told
     sample = _EURO.sub(b"EUR", b"".join(islice(pieces(path), 4)))  # prices by the thousand look like no text
     matches = charset_normalizer.from_bytes(sample, cp_isolation=_USUAL)
     likely = [name for match in matches for name in match.could_be_from_charset]  # it tells equal texts only once
-    likely.sort(key=lambda name: name != "cp1252")  # the most frequent by far, so taken wherever it makes sense
+    if "cp1252" in likely:
+        likely = [*_latin(sample), *likely]
     for name in dict.fromkeys([*likely, "cp1252"]):
-        decoder = codecs.getincrementaldecoder(name)()
-        if all(_decodes(decoder, piece) for piece in pieces(path)) and _decodes(decoder, b"", final=True):
+        if _reads(path, name):
             return name
     raise Unreadable("holds bytes that are no text in any usual encoding", "Save it as CSV (UTF-8).")
 
@@ -163,3 +186,38 @@ def _decodes(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = Fal
     except UnicodeDecodeError:
         return False
     return True
+
+# %% ../../nbs/data/02_files.ipynb #latin-code
+_LETTERS = {  # beyond a to z, a language each
+    "cp1254": ["çğıiöşüâîû"],
+    "cp1252": [
+        "äöüß",
+        "àâæçéèêëîïôœùûüÿ",
+        "áéíñóúüïçªº",
+        "áâãàçéêíóôõú",
+        "àèéìîòóù",
+        "åäöéø",
+        "æøåé",
+        "áðéíóúýþæö",
+        "éèëêïóöü",
+    ],
+    "cp1250": ["áčďéěíňóřšťúůýž", "ąćęłńóśźż", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţ", "čćđšž", "äöüß"],
+    "cp1257": ["ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"],
+}
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz")
+_WORD = re.compile(r"[A-Za-z\x80-\uffff]*[\x80-\uffff][A-Za-z\x80-\uffff]*")
+_ENDS = re.compile(r"[\W\d_¹²³¼½¾]+$")  # a degree, a power or a quotation mark behind a word
+
+
+def _odd_words(sample: bytes, name: str) -> int:
+    """Count the words that no language of a code page would write."""
+    found = set(_WORD.findall(sample.decode(name, "replace")))
+    words = {_ENDS.sub("", word).replace("İ", "i").lower() for word in found}
+    return sum(not any(set(word) - _PLAIN <= set(letters) for letters in _LETTERS[name]) for word in words)
+
+
+def _latin(sample: bytes) -> list[str]:
+    """List the Latin code pages, the one with the fewest odd words first."""
+    pages = sorted(_LETTERS, key=lambda name: _odd_words(sample, name))
+    same = sample.decode(pages[0], "replace") == sample.decode("cp1252", "replace")
+    return ["cp1252", *pages] if same else pages

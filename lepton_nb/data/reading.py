@@ -115,9 +115,8 @@ def read_csv(path: Path) -> Raw:
     del table
     pa.default_memory_pool().release_unused()
     if encoding != "utf-8":
-        raw.said.append(
-            ("encoding", len(raw.rows), encoding, "utf-8", "the file is not UTF-8; check that accents look right")
-        )
+        why = "the file is not UTF-8; where accents look wrong, name its encoding: LEPTON_NB_ENCODING=cp1250"
+        raw.said.append(("encoding", len(raw.rows), encoding, "utf-8", why))
     if mark != ",":
         raw.said.append(("separator", len(raw.rows), repr(mark), ",", "columns are not separated by commas"))
     return raw
