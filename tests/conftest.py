@@ -72,14 +72,6 @@ def shared(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def plant_cache(shared):
-    """Keep the steps of the plant's study where the files that ask for the same small one find them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LEPTON_NB_CACHE", str(shared / "steps"))
-        yield
-
-
 @pytest.fixture(scope="session")
 def plant_given() -> list[tuple[str, str]]:
     """Parameters of a small run of the plant."""
@@ -87,7 +79,7 @@ def plant_given() -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def plant_run(shared, plant_cache, plant_given) -> Path:
+def plant_run(shared, plant_given) -> Path:
     """The run folder of the small plant; whoever comes second waits for the first."""
     return run_case("manufacturing", plant_given, out=shared / "plant-runs", progress=False)
 

@@ -423,7 +423,7 @@ def test_old_and_free_workbooks_with_a_password_or_broken(tmp_path, make):
     for cut in (30, 600, len(whole) // 2, len(whole) * 3 // 4):
         path.write_bytes(whole[:cut])
         assert "broken or cut off" in faults_of(tmp_path)["found"].tolist()[0], cut
-    for place in range(0, len(whole), max(len(whole) // 150, 1)):
+    for place in range(0, len(whole), max(len(whole) // 50, 1)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
         try:
             read_folder(CONTRACT, tmp_path)

@@ -18,7 +18,7 @@ from lepton_nb.cases.manufacturing.world import simulate
 from lepton_nb.data.shipped import rounded_hash
 from lepton_nb.data.simulated import reality_card
 
-SEEDS, MANY = range(3000, 3012), range(3000, 3080)
+SEEDS, MANY = range(3000, 3012), range(3000, 3040)
 WEEKS = {"weeks": [0.5, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 4.0]}
 LEVELS = [0.95, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 0.99999]
 BOTH = {"level": LEVELS[:6], "least": [0.0, 1.0, 1.25, 1.5, 1.75]}

@@ -46,11 +46,6 @@ from lepton_nb.workbook.prose import prose_cells, unread
 VAN = Product("Van", "L1", 100.0, 10.0, 30_000.0, 3_000.0, 90.0, 0.1, wait=4.0, lead=3.0, variants=50)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(plant_cache):
-    """Keep the steps where the other files of the plant have theirs."""
-
-
 @pytest.fixture(scope="module")
 def small():
     return study(SMALL)

@@ -33,11 +33,6 @@ from lepton_nb.data.findings import DataError
 from lepton_nb.workbook.parameters import UserError
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(plant_cache):
-    """Keep the steps where the other files of the plant have theirs."""
-
-
 @pytest.fixture(scope="module")
 def small():
     return study(SMALL)
@@ -152,7 +147,7 @@ def test_the_judged_weeks_choose_nothing(small):
     assert other.sizes.equals(small.serving.sizes) and not other.figures.equals(small.serving.figures)
 
 
-def test_without_the_tables_nothing_else_changes(small):
+def test_without_the_tables_all_else_is_worked_out_anew_and_equal(small):
     bare = {name: frame for name, frame in small.known.data.tables.items() if name not in ("serving", "centers")}
     data = replace(small.known.data, tables=bare, sha256="0" * 64)
     without = study_of(SMALL, data)

@@ -33,11 +33,6 @@ SMALL = Parameters(judged_weeks=8, warm_weeks=8, worlds=20, model="fast")
 NAMES = ["floor", "quality", "data"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(plant_cache):
-    """Keep the steps where the other files of the plant have theirs."""
-
-
 @pytest.fixture(scope="module")
 def small():
     return study(SMALL)

@@ -275,7 +275,7 @@ def test_a_bound_of_other_weeks_is_refused(four, bound):
 
 @pytest.mark.slow
 def test_joint_service_halves_the_standstill_of_the_tuned_book_with_no_more_parts():
-    many, prices = trial(range(3000, 3080), weeks=26), [0.25, 0.5, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6]
+    many, prices = trial(range(3000, 3040), weeks=26), [0.25, 0.5, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6]
     best = many.tuned(fixed_weeks, {"weeks": [1.5, 1.75, 2.0, 2.25, 2.5]})
     level = many.tuned(service_level, {"level": [0.99, 0.998, 0.999, 0.9995, 0.9999]})
     book, formula = many.play(fixed_weeks, **best), many.play(service_level, **level)

@@ -16,11 +16,6 @@ from lepton_nb.cases.manufacturing.study.known import known_of
 from lepton_nb.cases.manufacturing.study.sourcing import ALONE, sourcing_of
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(plant_cache):
-    """Keep the steps where the other files of the plant have theirs."""
-
-
 @pytest.fixture(scope="module")
 def small():
     return study(SMALL)

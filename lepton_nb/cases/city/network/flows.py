@@ -367,15 +367,6 @@ def demand_forecast(
         of the city's clocks; None: times are local
     actual_weather : bool, default False
         use the weather of the day itself, as a perfect forecast of it would
-
-    Examples
-    --------
-    >>> day = pd.Timestamp("2025-11-18")
-    >>> tomorrow = demand_forecast(tables, day)
-    >>> assert set(tomorrow["what"]) == {"rides", "taps", "vehicles"}
-    >>> assert (tomorrow.groupby(["what", "place"]).size() == 24).all()
-    >>> assert (tomorrow["lo-80"] <= tomorrow["hi-80"]).all() and np.isfinite(tomorrow["mean"]).all()
-    >>> tomorrow[tomorrow["time"] == day + pd.Timedelta(hours=8)].round(0)
     """
     panel = _demand_panel(tables, day, zone, actual_weather)
     origin = panel.end
@@ -408,7 +399,7 @@ def demand_backtest(
 
     Examples
     --------
-    >>> scores = demand_backtest(tables, day)
+    >>> scores = demand_backtest(months, day)
     >>> assert (scores["RMSSE hourly"] < scores["RMSSE naive"]).all(), scores
     >>> scores.round(3)
     """

@@ -447,7 +447,7 @@ def decision_of(params: Parameters, known: Known, forecast: Forecast) -> Decisio
     >>> from lepton_nb.cases.manufacturing.study.forecast import forecast_of
     >>> from lepton_nb.cases.manufacturing.study.known import known_of
     ...
-    >>> params = Parameters()
+    >>> params = Parameters(judged_weeks=8, warm_weeks=8, worlds=20, model="fast")  # a small study: seconds for a minute
     >>> known = known_of(params)
     >>> forecast = forecast_of(params, known)
     >>> decision = decision_of(params, known, forecast)
