@@ -38,6 +38,13 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """Take half as many workers again as there are cores: many tests wait for a kernel, a browser or a scheduler."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + cores // 2
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Keep the tests of a file on one worker, for what they share; published pages go to whoever is free at the end."""
     from xdist.scheduler import LoadFileScheduling

@@ -6,6 +6,7 @@
 __all__ = ['Parameters']
 
 # %% ../../../nbs/cases/city/00_parameters.ipynb #cell-002
+from holidays.utils import list_supported_countries
 from pydantic import model_validator
 
 from ...workbook.parameters import CaseParameters, param
@@ -26,6 +27,8 @@ class Parameters(CaseParameters):
     )
     currency: str = param("", pattern="^([A-Z]{3})?$", meaning="of money, such as EUR; empty: EUR")
     zone: str = param("Europe/Berlin", min_length=1, meaning="time zone of the city, by its name in the IANA list")
+    country: str = param("DE", pattern="^([A-Z]{2})?$", meaning="whose holidays go like Sundays; empty: none")
+    region: str = param("", meaning="part of the country with holidays of its own, such as BY; empty: national ones")
     hour: int = param(17, ge=0, le=23, unit="hour of day", meaning="local hour that is decided on the first page")
     quiet_hour: int = param(11, ge=0, le=23, unit="hour of day", meaning="hour off the peak that is set beside it")
     judged_weeks: int = param(4, ge=4, le=12, unit="weeks", meaning="last weeks of the data, kept for judging")
@@ -72,6 +75,18 @@ class Parameters(CaseParameters):
     half_months: float = param(4.0, ge=0, le=60, unit="months", meaning="from then until half of them follow")
     discount_rate: float = param(0.04, ge=0, le=1, unit="share per year", meaning="cost of capital of a public project")
     years: int = param(5, ge=1, le=30, unit="years", meaning="length of the case, from the start")
+
+    @model_validator(mode="after")
+    def _holidays_are_known(self) -> "Parameters":
+        """Refuse a country or a region whose holidays nobody has listed."""
+        countries = list_supported_countries()
+        if self.country and self.country not in countries:
+            raise ValueError(f"country: no holidays are listed for {self.country!r}; give a code such as DE, or none")
+        regions = countries.get(self.country, [])
+        if self.region and self.region not in regions:
+            listed = ", ".join(regions) or "none"
+            raise ValueError(f"region: {self.country or 'no country'} has no {self.region!r}; it has {listed}")
+        return self
 
     @model_validator(mode="after")
     def _hours_differ(self) -> "Parameters":

@@ -7,7 +7,7 @@ __all__ = ['CityFlowError', 'count_grid', 'flow_model', 'flow_forecast', 'spread
            'demand_backtest']
 
 # %% ../../../../nbs/cases/city/network/02_flows.ipynb #7fd6ec0a
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,6 @@ import pandas as pd
 from ....allocation.paths import user_equilibrium
 from ..checks import step_of
 from ..trips import roads_of
-from ..world.days import day_kind
 from ....demand.backtest import backtest
 from ....demand.hourly import Hourly, HourNaive
 from ....demand.panel import Panel
@@ -87,18 +86,13 @@ def count_grid(
         out[row[known] + part, column[known]] = counts["vehicles"].to_numpy(float)[known] / parts
     return out, steps
 
-
-def _free_days(first: pd.Timestamp, last: pd.Timestamp) -> tuple:
-    """Return the holidays that are no Sundays, from the calendar."""
-    days = pd.date_range(first.normalize(), last.normalize() + pd.Timedelta(days=2))
-    return tuple(days[(day_kind(days) == 2) & (days.dayofweek != 6)])
-
 # %% ../../../../nbs/cases/city/network/02_flows.ipynb #8eb0637a
 def flow_model(
     tables: Mapping[str, pd.DataFrame],
     at: pd.Timestamp,
     days: int = 180,
     zone: str | None = _ZONE,
+    free_days: Sequence = (),
 ) -> SensorForecaster:
     """Fit the forecaster of all sensors; it serves for weeks.
 
@@ -112,6 +106,8 @@ def flow_model(
         of history
     zone : str | None, default _ZONE
         of the city's clocks; None: times are local
+    free_days : Sequence, default ()
+        holidays, which go like Sundays
 
     Examples
     --------
@@ -125,9 +121,7 @@ def flow_model(
     >>> ahead[ahead["horizon"] == 60].head(6).round(0)
     """
     counts, steps = count_grid(tables, at, days)
-    return SensorForecaster(free_days=_free_days(steps[0], steps[-1] + pd.Timedelta(days=60))).fit(
-        counts, _local(steps, zone)
-    )
+    return SensorForecaster(free_days=tuple(free_days)).fit(counts, _local(steps, zone))
 
 
 def flow_forecast(
@@ -135,6 +129,7 @@ def flow_forecast(
     at: pd.Timestamp,
     model: SensorForecaster | None = None,
     zone: str | None = _ZONE,
+    free_days: Sequence = (),
 ) -> pd.DataFrame:
     """Forecast the vehicles of the next 15, 30 and 60 minutes: sensor, link, horizon (minutes), mean, lo-80, hi-80.
 
@@ -148,6 +143,8 @@ def flow_forecast(
         fitted before; None fits one now
     zone : str | None, default _ZONE
         of the city's clocks; None: times are local
+    free_days : Sequence, default ()
+        holidays, which go like Sundays
 
     Examples
     --------
@@ -160,7 +157,7 @@ def flow_forecast(
     >>> assert len(ahead) == 3 * len(tables["sensors"]) and (ahead["lo-80"] <= ahead["mean"]).all()
     >>> ahead[ahead["horizon"] == 60].head(6).round(0)
     """
-    model = flow_model(tables, at, zone=zone) if model is None else model
+    model = flow_model(tables, at, zone=zone, free_days=free_days) if model is None else model
     counts, steps = count_grid(tables, at, 8)
     sensors = tables["sensors"].reset_index(drop=True)
     parts = []
@@ -228,6 +225,7 @@ def link_flows(
     at: pd.Timestamp,
     model: SensorForecaster | None = None,
     zone: str | None = _ZONE,
+    free_days: Sequence = (),
 ) -> pd.DataFrame:
     """Forecast the flow of every link in the next hour: link, from, to, usual, mean, lo-80, hi-80, sensor (bool).
 
@@ -241,6 +239,8 @@ def link_flows(
         fitted before; None fits one now
     zone : str | None, default _ZONE
         of the city's clocks; None: times are local
+    free_days : Sequence, default ()
+        holidays, which go like Sundays
 
     Examples
     --------
@@ -249,17 +249,19 @@ def link_flows(
     >>> assert (streets["lo-80"] <= streets["mean"] + 1e-9).all() and np.isfinite(streets[["usual", "mean"]]).all().all()
     >>> streets.sort_values("mean", ascending=False).head(6).round(0)
     """
-    ahead = flow_forecast(tables, at, model, zone)
+    ahead = flow_forecast(tables, at, model, zone, free_days)
     hour = int(_local(pd.DatetimeIndex([pd.Timestamp(at) + pd.Timedelta(minutes=30)]), zone).hour[0])
     return spread_flows(tables, ahead[ahead["horizon"] == 60], hour)
 
 # %% ../../../../nbs/cases/city/network/02_flows.ipynb #6e7eeaa1
-def _vehicles(tables: Mapping[str, pd.DataFrame], end: pd.Timestamp, zone: str | None) -> pd.Series:
+def _vehicles(
+    tables: Mapping[str, pd.DataFrame], end: pd.Timestamp, zone: str | None, free_days: Sequence
+) -> pd.Series:
     """Sum the counts of all sensors by local hour, with each gap filled by the profile times how the others do."""
     counts, steps = count_grid(tables, None)
     local = _local(steps, zone)
     counts, local = counts[local < end], local[local < end]
-    model = _flow_profile(counts, local)
+    model = SensorForecaster(free_days=tuple(free_days)).fit(counts, local, every=36)  # for its profile alone
     usual = model.usual(local)
     valid = valid_counts(counts, usual)
     seen = np.isfinite(valid)
@@ -268,15 +270,11 @@ def _vehicles(tables: Mapping[str, pd.DataFrame], end: pd.Timestamp, zone: str |
     return pd.Series(filled.sum(1), index=local)
 
 
-def _flow_profile(counts: np.ndarray, local: pd.DatetimeIndex) -> SensorForecaster:
-    """Fit the forecaster of sensors for its profile alone, on few training steps."""
-    return SensorForecaster(free_days=_free_days(local[0], local[-1])).fit(counts, local, every=36)
-
-
 def _demand_series(
     tables: Mapping[str, pd.DataFrame],
     end: pd.Timestamp,
     zone: str | None = _ZONE,
+    free_days: Sequence = (),
 ) -> pd.DataFrame:
     """Sum by local hour: unique_id (rides/all, taps/<stop>, vehicles/all), ds, y.
 
@@ -288,6 +286,8 @@ def _demand_series(
         local midnight: nothing from here on is used
     zone : str | None, default _ZONE
         of the city's clocks; None: times are local
+    free_days : Sequence, default ()
+        holidays, which go like Sundays
     """
     parts = []
     if "rides" in tables:
@@ -298,7 +298,7 @@ def _demand_series(
         for stop, part in taps.groupby("stop"):
             parts.append((f"taps/{stop}", pd.Series(part["boardings"].to_numpy(float), local[part.index])))
     if "counts" in tables and "sensors" in tables:
-        parts.append(("vehicles/all", _vehicles(tables, end, zone)))
+        parts.append(("vehicles/all", _vehicles(tables, end, zone, free_days)))
     if not parts:
         raise CityFlowError("tables rides, taps and counts are all missing; a forecast of the day needs one of them")
     out = []
@@ -312,10 +312,15 @@ def _demand_series(
 
 # %% ../../../../nbs/cases/city/network/02_flows.ipynb #187e9f63
 def _known_ahead(
-    tables: Mapping[str, pd.DataFrame], hours: pd.DatetimeIndex, unknown: pd.Timestamp, zone: str | None
+    tables: Mapping[str, pd.DataFrame],
+    hours: pd.DatetimeIndex,
+    unknown: pd.Timestamp,
+    zone: str | None,
+    free_days: Sequence,
 ) -> pd.DataFrame:
     """Return calendar and weather of hours; from the local time `unknown` on the weather is that of a day before."""
-    frame = pd.DataFrame({"ds": hours, "workingday": (day_kind(hours) == 0).astype(float)})
+    works = (hours.dayofweek < 5) & ~hours.normalize().isin(pd.DatetimeIndex(free_days))
+    frame = pd.DataFrame({"ds": hours, "workingday": works.astype(float)})
     if "weather" in tables and len(tables["weather"]):
         weather = tables["weather"].set_index(_local(tables["weather"]["time"], zone)).drop(columns="time")
         weather = weather[~weather.index.duplicated()].select_dtypes("number").reindex(hours).ffill().bfill()
@@ -330,6 +335,7 @@ def _demand_panel(
     day: pd.Timestamp,
     zone: str | None = _ZONE,
     actual_weather: bool = False,
+    free_days: Sequence = (),
 ) -> Panel:
     """Lay out the hours up to the day, and the day as the known future.
 
@@ -341,12 +347,14 @@ def _demand_panel(
     zone : str | None, default _ZONE
     actual_weather : bool, default False
         of the day itself; else that of the day before
+    free_days : Sequence, default ()
+        holidays, which go like Sundays
     """
     day = pd.Timestamp(day).normalize()
-    series = _demand_series(tables, day, zone)
+    series = _demand_series(tables, day, zone, free_days)
     hours = pd.date_range(series["ds"].min(), day + pd.Timedelta(days=1), freq="h", inclusive="left")
     unknown = hours[-1] + pd.Timedelta(hours=1) if actual_weather else day
-    return Panel.from_frames(series, known=_known_ahead(tables, hours, unknown, zone), freq="h")
+    return Panel.from_frames(series, known=_known_ahead(tables, hours, unknown, zone, free_days), freq="h")
 
 
 def demand_forecast(
@@ -354,6 +362,7 @@ def demand_forecast(
     day: pd.Timestamp,
     zone: str | None = _ZONE,
     actual_weather: bool = False,
+    free_days: Sequence = (),
 ) -> pd.DataFrame:
     """Forecast a day by the hour: what, place, time (local), mean, lo-80, hi-80, naive.
 
@@ -367,8 +376,10 @@ def demand_forecast(
         of the city's clocks; None: times are local
     actual_weather : bool, default False
         use the weather of the day itself, as a perfect forecast of it would
+    free_days : Sequence, default ()
+        holidays, which go like Sundays
     """
-    panel = _demand_panel(tables, day, zone, actual_weather)
+    panel = _demand_panel(tables, day, zone, actual_weather, free_days)
     origin = panel.end
     model = Hourly().fit(panel, origin)
     mean, (low, high) = model.predict(panel, origin, 24), model.quantiles(panel, origin, 24, (0.1, 0.9))
@@ -385,6 +396,7 @@ def demand_backtest(
     weeks: int = 4,
     zone: str | None = _ZONE,
     actual_weather: bool = False,
+    free_days: Sequence = (),
 ) -> pd.DataFrame:
     """Score the last weeks beside seasonal naive: what, RMSSE and WAPE of both, share inside 80%.
 
@@ -396,6 +408,8 @@ def demand_backtest(
     weeks : int, default 4
     zone : str | None, default _ZONE
     actual_weather : bool, default False
+    free_days : Sequence, default ()
+        holidays, which go like Sundays
 
     Examples
     --------
@@ -403,7 +417,7 @@ def demand_backtest(
     >>> assert (scores["RMSSE hourly"] < scores["RMSSE naive"]).all(), scores
     >>> scores.round(3)
     """
-    panel = _demand_panel(tables, day, zone, True)
+    panel = _demand_panel(tables, day, zone, True, free_days)
     origins = [panel.end - 24 * k for k in range(7 * weeks, 0, -1)]
     model = Hourly(weather_lag=0 if actual_weather else 24)
     bt = backtest(panel, {"hourly": lambda: model, "naive": lambda: HourNaive()}, origins, 24, refit=False)

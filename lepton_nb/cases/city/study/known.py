@@ -6,9 +6,11 @@
 __all__ = ['CityError', 'Known', 'data_of', 'known_of', 'joined_part']
 
 # %% ../../../../nbs/cases/city/study/01_known.ipynb #cell-002
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
+from holidays import country_holidays
 
 from ..fusion import FusedHours, fuse_hours, on_universal_clock
 from ..parameters import Parameters
@@ -37,6 +39,8 @@ class Known:
         day after the record, local
     day : pd.Timestamp
         last workday of the record, local
+    free_days : tuple[pd.Timestamp, ...]
+        holidays from the first day to two months after the last
     posts : tuple[str, ...]
         ambulance posts that there are
     notes : tuple[str, ...]
@@ -48,6 +52,7 @@ class Known:
     judged: pd.Timestamp  # first day that judges, local
     end: pd.Timestamp  # day after the record, local
     day: pd.Timestamp  # last workday of the record, local
+    free_days: tuple[pd.Timestamp, ...]  # holidays from the first day to two months after the last
     posts: tuple[str, ...]  # ambulance posts that there are
     notes: tuple[str, ...]  # what was assumed, and what the data cannot tell
 
@@ -83,25 +88,22 @@ def _local_days(tables: dict[str, pd.DataFrame], zone: str) -> tuple[pd.Timestam
     return ends["min"].floor("D"), last.floor("D")
 
 
-def _last_workday(end: pd.Timestamp) -> pd.Timestamp:
-    """Return the last day from Monday to Friday before a day."""
-    return end if pd.isna(end) else end - pd.offsets.BusinessDay(1)
+def _free_days(first: pd.Timestamp, end: pd.Timestamp, country: str, region: str) -> tuple[pd.Timestamp, ...]:
+    """Return the holidays of a country from the first day on record to two months after the last."""
+    if pd.isna(end) or not country:
+        return ()
+    days = pd.date_range(first, end + pd.Timedelta(days=60))
+    known = country_holidays(country, subdiv=region or None, years=sorted(set(days.year)))
+    return tuple(day for day in days if day.date() in known)
+
+
+def _last_workday(end: pd.Timestamp, free_days: Sequence = ()) -> pd.Timestamp:
+    """Return the last day from Monday to Friday before a day that is no holiday."""
+    return end if pd.isna(end) else end - pd.offsets.CustomBusinessDay(1, holidays=list(free_days))
 
 
 def known_of(params: Parameters, data: Dataset | None = None) -> Known:
-    """Load the data and lay out the weeks; raise `UserError` where they cannot be used.
-
-    Examples
-    --------
-    >>> known = known_of(Parameters())
-    >>> joined = joined_part(Parameters(), known)
-    >>> rides = joined.log[joined.log["source"] == "rides"]
-    >>> assert (rides["total in"] == rides["total out"]).all() and len(joined.faults) > 100
-    >>> assert known.kind == "simulated" and (known.end - known.judged).days == 28 and known.day.weekday() < 5
-    >>> assert len(known.posts) == 3
-    >>> assert _local_days({}, "UTC")[0] is pd.NaT and _last_workday(pd.Timestamp("2026-01-05")) == pd.Timestamp("2026-01-02")
-    >>> known.judged, known.day, known.posts
-    """
+    """Load the data and lay out the weeks; raise `UserError` where they cannot be used."""
     data = data_of(params) if data is None else data
     first, end = _local_days(data.tables, params.zone)
     judged = end - pd.Timedelta(weeks=params.judged_weeks)
@@ -110,6 +112,7 @@ def known_of(params: Parameters, data: Dataset | None = None) -> Known:
             f"{data.name}: {(end - first).days} days are too few: judged_weeks={params.judged_weeks} and eight weeks "
             "before them to learn from are needed; give more data, or fewer judged weeks."
         )
+    free = _free_days(first, end, params.country, params.region)
     sites = data.tables.get("facilities", pd.DataFrame(columns=["site", "kind", "existing"]))
     posts = tuple(sites.loc[(sites["kind"] == "ambulance post") & sites["existing"].astype(bool), "site"])
     return Known(
@@ -117,24 +120,13 @@ def known_of(params: Parameters, data: Dataset | None = None) -> Known:
         kind=data.kind,
         judged=judged,
         end=end,
-        day=_last_workday(end),
+        day=_last_workday(end, free),
+        free_days=free,
         posts=posts,
         notes=tuple(data.assumed),
     )
 
 # %% ../../../../nbs/cases/city/study/01_known.ipynb #cell-006
 def joined_part(params: Parameters, known: Known) -> FusedHours:
-    """Return the log of joining all sources, and the faults of detectors, without the joined table.
-
-    Examples
-    --------
-    >>> known = known_of(Parameters())
-    >>> joined = joined_part(Parameters(), known)
-    >>> rides = joined.log[joined.log["source"] == "rides"]
-    >>> assert (rides["total in"] == rides["total out"]).all() and len(joined.faults) > 100
-    >>> assert known.kind == "simulated" and (known.end - known.judged).days == 28 and known.day.weekday() < 5
-    >>> assert len(known.posts) == 3
-    >>> assert _local_days({}, "UTC")[0] is pd.NaT and _last_workday(pd.Timestamp("2026-01-05")) == pd.Timestamp("2026-01-02")
-    >>> known.judged, known.day, known.posts
-    """
+    """Return the log of joining all sources, and the faults of detectors, without the joined table."""
     return replace(fuse_hours(known.tables, params.zone), table=pd.DataFrame())

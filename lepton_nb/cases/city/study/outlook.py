@@ -48,11 +48,11 @@ def outlook_part(params: Parameters, known: Known) -> CityOutlook | None:
         return None
     at = known.day + pd.Timedelta(hours=params.hour)
     now = at.tz_localize(params.zone, ambiguous=True, nonexistent="shift_forward").tz_convert("UTC").tz_localize(None)
-    links = link_flows(known.tables, now, zone=params.zone)
+    links = link_flows(known.tables, now, zone=params.zone, free_days=known.free_days)
     capacity = known.tables["links"].set_index("link")["capacity_vph"]
     return CityOutlook(
         at=at,
         links=links.assign(load=links["mean"] / links["link"].map(capacity)),
-        tomorrow=demand_forecast(known.tables, known.end, params.zone),
-        scores=demand_backtest(known.tables, known.end, params.judged_weeks, params.zone),
+        tomorrow=demand_forecast(known.tables, known.end, params.zone, free_days=known.free_days),
+        scores=demand_backtest(known.tables, known.end, params.judged_weeks, params.zone, free_days=known.free_days),
     )
