@@ -97,6 +97,14 @@ def _free_days(first: pd.Timestamp, end: pd.Timestamp, country: str, region: str
     return tuple(day for day in days if day.date() in known)
 
 
+def _holidays_told(params: Parameters, kind: str) -> tuple[str, ...]:
+    """Say whose holidays are taken, where the city is a real one."""
+    if kind == "simulated":
+        return ()
+    place = f"{params.country} {params.region}".strip()
+    return (f"Holidays are those of {place} (`country`, `region`)." if place else "No day is taken for a holiday.",)
+
+
 def _last_workday(end: pd.Timestamp, free_days: Sequence = ()) -> pd.Timestamp:
     """Return the last day from Monday to Friday before a day that is no holiday."""
     return end if pd.isna(end) else end - pd.offsets.CustomBusinessDay(1, holidays=list(free_days))
@@ -123,7 +131,7 @@ def known_of(params: Parameters, data: Dataset | None = None) -> Known:
         day=_last_workday(end, free),
         free_days=free,
         posts=posts,
-        notes=tuple(data.assumed),
+        notes=(*data.assumed, *_holidays_told(params, data.kind)),
     )
 
 # %% ../../../../nbs/cases/city/study/01_known.ipynb #cell-006
