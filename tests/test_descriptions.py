@@ -8,9 +8,9 @@ from lepton_nb.demand.descriptions import (
     DescriptionError,
     draw_range,
     judge_launches,
+    known_launches,
     launch_gain,
     launch_scores,
-    launches,
     learn_launches,
 )
 
@@ -25,7 +25,7 @@ def judged() -> pd.DataFrame:
 
 def test_only_items_whose_first_weeks_have_passed_are_known():
     until = pd.Timestamp("2025-08-01")
-    known = launches(SALES, TEXTS, until)
+    known = known_launches(SALES, TEXTS, until)
     new = known[~known["established"]]
     assert (new["start"] + pd.Timedelta(days=28) <= until).all() and (known["start"] < until).all()
     one = new.index[0]
@@ -35,7 +35,7 @@ def test_only_items_whose_first_weeks_have_passed_are_known():
 
 
 def test_the_demand_of_established_items_is_that_of_as_many_days():
-    known = launches(SALES, TEXTS, "2025-11-01")
+    known = known_launches(SALES, TEXTS, "2025-11-01")
     old = known[known["established"]]
     ratio = old["units"] / TRUTH[old.index]
     assert abs(ratio.median() - 1) < 0.05
@@ -43,10 +43,10 @@ def test_the_demand_of_established_items_is_that_of_as_many_days():
 
 def test_sales_after_the_day_of_asking_change_nothing(judged):
     cut = CUTS[1]
-    known, scrambled = launches(SALES, TEXTS, cut), SALES.copy()
+    known, scrambled = known_launches(SALES, TEXTS, cut), SALES.copy()
     later = scrambled["date"] >= cut
     scrambled.loc[later, "units"] = 1 + scrambled.loc[later, "units"].to_numpy()[::-1]
-    pd.testing.assert_frame_equal(known, launches(scrambled, TEXTS, cut))
+    pd.testing.assert_frame_equal(known, known_launches(scrambled, TEXTS, cut))
     again = judge_launches(scrambled, TEXTS, CUTS[1:])
     mine = judged[judged["cut"] == cut]
     told = [c for c in judged if c.endswith(("typical", "expected"))]
@@ -63,7 +63,7 @@ def test_words_that_matter_help_and_others_are_not_said_to(judged):
 
 
 def test_the_known_newcomers_come_out_right_in_total():
-    known = launches(SALES, TEXTS, "2025-10-01")
+    known = known_launches(SALES, TEXTS, "2025-10-01")
     new = known[~known["established"]]
     assert np.isclose(learn_launches(known).expected(new).sum(), new["units"].sum())
 
@@ -71,13 +71,13 @@ def test_the_known_newcomers_come_out_right_in_total():
 @pytest.mark.parametrize(
     ("ask", "told"),
     [
-        (lambda: launches(SALES, {}, "2025-08-01"), "items have no description, the first is"),
-        (lambda: launches(SALES, TEXTS, "2024-01-01"), "nothing was sold before 2024-01-01"),
-        (lambda: launches(SALES.assign(price=np.nan), TEXTS, "2025-08-01"), "price is nan"),
-        (lambda: launches(SALES.assign(price=-1.0), TEXTS, "2025-08-01"), "a price is 0 or below"),
-        (lambda: launches(SALES.drop(columns="item"), TEXTS, "2025-08-01"), "no column item"),
-        (lambda: learn_launches(launches(SALES, TEXTS, "2025-02-01")), "0 of them newcomers"),
-        (lambda: learn_launches(launches(SALES, TEXTS, "2025-10-01"), ("colour",)), "found 'colour'"),
+        (lambda: known_launches(SALES, {}, "2025-08-01"), "items have no description, the first is"),
+        (lambda: known_launches(SALES, TEXTS, "2024-01-01"), "nothing was sold before 2024-01-01"),
+        (lambda: known_launches(SALES.assign(price=np.nan), TEXTS, "2025-08-01"), "price is nan"),
+        (lambda: known_launches(SALES.assign(price=-1.0), TEXTS, "2025-08-01"), "a price is 0 or below"),
+        (lambda: known_launches(SALES.drop(columns="item"), TEXTS, "2025-08-01"), "no column item"),
+        (lambda: learn_launches(known_launches(SALES, TEXTS, "2025-02-01")), "0 of them newcomers"),
+        (lambda: learn_launches(known_launches(SALES, TEXTS, "2025-10-01"), ("colour",)), "found 'colour'"),
     ],
 )
 def test_what_teaches_nothing_is_refused_with_words(ask, told):
