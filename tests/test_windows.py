@@ -26,7 +26,7 @@ ORIGIN, HORIZON = 380, 14
 
 def small(**changes) -> WindowNetwork:
     pytest.importorskip("torch")
-    return WindowNetwork(**{"rows": Rows(limit=4000), "hidden": (8,), "passes": 2, "batch": 16} | changes)
+    return WindowNetwork(**{"rows": Rows(limit=4000), "hidden": (8,), "passes": 2, "batch": 16, "copies": 1} | changes)
 
 
 @pytest.fixture(scope="module")

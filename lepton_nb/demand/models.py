@@ -96,7 +96,7 @@ MODELS: dict[str, Callable[[], Forecaster]] = {
 # %% ../../nbs/demand/09_models.ipynb #c2f1a7e1
 WITH_TORCH: dict[str, Callable[[], Forecaster]] = {
     "windows": WindowNetwork,
-    "blended": lambda: Ensemble(members=[(0.3, Boosting()), (0.1, Ridge()), (0.6, WindowNetwork())]),
+    "blended": lambda: Ensemble(members=[(0.5, Boosting()), (0.5, WindowNetwork())]),
 }
 
 # %% ../../nbs/demand/09_models.ipynb #cell-012

@@ -356,23 +356,23 @@ class WindowNetwork(Learner):
         of the quantiles
     dropout : float, default 0.1
     weight_decay : float, default 0.01
-    rate : float, default 0.001
+    rate : float, default 0.002
         of learning, at the start
     batch : int, default 64
         windows
     accumulate : int, default 1
         batches to a step
-    passes : int, default 20
+    passes : int, default 4
         over the windows, at most
     patience : int, default 3
         passes without improvement before it stops
-    jitter : float, default 0.05
+    jitter : float, default 0.15
         spread of the factor on each period
-    warp : float, default 0.25
+    warp : float, default 0.5
         share of the windows that are warped
-    hide : float, default 0.2
+    hide : float, default 0.3
         share of the codes that are hidden
-    copies : int, default 1
+    copies : int, default 2
         networks on each block
 
     Examples
@@ -387,21 +387,21 @@ class WindowNetwork(Learner):
     ...         raise AssertionError("a network without PyTorch")
     """
 
-    rows: Rows = Rows(limit=350_000)
+    rows: Rows = Rows(years=5.0, limit=2_500_000, often=2)
     hidden: tuple[int, ...] = (128, 64)
     embedding: int = 8  # numbers that stand for a series or a group
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)  # of the quantiles
     dropout: float = 0.1
     weight_decay: float = 0.01
-    rate: float = 1e-3  # of learning, at the start
+    rate: float = 2e-3  # of learning, at the start
     batch: int = 64  # windows
     accumulate: int = 1  # batches to a step
-    passes: int = 20  # over the windows, at most
+    passes: int = 4  # over the windows, at most
     patience: int = 3  # passes without improvement before it stops
-    jitter: float = 0.05  # spread of the factor on each period
-    warp: float = 0.25  # share of the windows that are warped
-    hide: float = 0.2  # share of the codes that are hidden
-    copies: int = 1  # networks on each block
+    jitter: float = 0.15  # spread of the factor on each period
+    warp: float = 0.5  # share of the windows that are warped
+    hide: float = 0.3  # share of the codes that are hidden
+    copies: int = 2  # networks on each block
 
     def __post_init__(self):
         require_torch()
