@@ -356,21 +356,21 @@ class WindowNetwork(Learner):
         of the quantiles
     dropout : float, default 0.1
     weight_decay : float, default 0.01
-    rate : float, default 0.002
+    rate : float, default 0.003
         of learning, at the start
     batch : int, default 64
         windows
     accumulate : int, default 1
         batches to a step
-    passes : int, default 4
+    passes : int, default 5
         over the windows, at most
     patience : int, default 3
         passes without improvement before it stops
-    jitter : float, default 0.15
+    jitter : float, default 0.25
         spread of the factor on each period
-    warp : float, default 0.5
+    warp : float, default 0.75
         share of the windows that are warped
-    hide : float, default 0.3
+    hide : float, default 0.5
         share of the codes that are hidden
     copies : int, default 2
         networks on each block
@@ -393,14 +393,14 @@ class WindowNetwork(Learner):
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)  # of the quantiles
     dropout: float = 0.1
     weight_decay: float = 0.01
-    rate: float = 2e-3  # of learning, at the start
+    rate: float = 3e-3  # of learning, at the start
     batch: int = 64  # windows
     accumulate: int = 1  # batches to a step
-    passes: int = 4  # over the windows, at most
+    passes: int = 5  # over the windows, at most
     patience: int = 3  # passes without improvement before it stops
-    jitter: float = 0.15  # spread of the factor on each period
-    warp: float = 0.5  # share of the windows that are warped
-    hide: float = 0.3  # share of the codes that are hidden
+    jitter: float = 0.25  # spread of the factor on each period
+    warp: float = 0.75  # share of the windows that are warped
+    hide: float = 0.5  # share of the codes that are hidden
     copies: int = 2  # networks on each block
 
     def __post_init__(self):
