@@ -71,8 +71,9 @@ setup(
         "scale": lines("scale_requirements"),
         "sql": lines("sql_requirements"),
         "sumo": lines("sumo_requirements"),
+        "torch": lines("torch_requirements"),
         "dev": [line for part in ("dev", "explain", "scale", "sql") for line in lines(f"{part}_requirements")],
-        "bench": lines("bench_requirements"),
+        "bench": [line for part in ("bench", "torch") for line in lines(f"{part}_requirements")],
     },
     entry_points={
         "console_scripts": lines("console_scripts"),

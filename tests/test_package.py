@@ -86,7 +86,7 @@ def plain(name: str) -> str:
 
 def test_every_package_that_the_library_imports_is_declared():
     text = (ROOT / "settings.ini").read_text(encoding="utf-8")
-    lists = re.findall(r"^(?:dev_|explain_|scale_|sql_)?requirements =\n((?:    \S+\n)+)", text, re.M)
+    lists = re.findall(r"^(?:dev_|explain_|scale_|sql_|torch_)?requirements =\n((?:    \S+\n)+)", text, re.M)
     declared = {plain(line.strip()) for lines in lists for line in lines.splitlines()}
     known = importlib.metadata.packages_distributions()
     missing = {name for name in imported() if not {plain(d) for d in known.get(name, [name])} & declared}
