@@ -34,6 +34,7 @@ from lepton_nb.people.credit import (  # noqa: E402
     judge_credit,
     verdict,
 )
+from lepton_nb.workbook.parameters import UserError  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 REPEATS = {"german-credit": 10, "taiwan-default": 2}
@@ -58,7 +59,12 @@ def main() -> None:
     args = parser.parse_args()
     tables = []
     for name in args.only.split(","):
-        data = credit_set(name)
+        try:
+            data = credit_set(name)
+        except UserError as error:
+            print(f"left out, and no table is written: {name}\n{error}")
+            args.out = None
+            continue
         judged = judge_credit(data, repeats=REPEATS[name])
         scored = compare_credit(judged, measures={**MEASURES, "cost": cost_measure(COST)}).assign(set=name)
         tables.append(scored.reset_index().assign(**{f"{k} seconds": v for k, v in seconds_of(data).items()}))
@@ -70,7 +76,8 @@ def main() -> None:
             for column in data.sensitive:
                 report = group_report(data.default, risk[0], data.sensitive[column], cost_threshold(COST))
                 print(f"  {model} by {column}\n{report.round(3).to_string(index=False)}")
-    pd.concat(tables).round(4).to_csv(args.out, index=False)
+    if args.out:
+        pd.concat(tables).round(4).to_csv(args.out, index=False)
 
 
 if __name__ == "__main__":

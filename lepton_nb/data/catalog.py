@@ -251,7 +251,7 @@ def bring(known: PublicSet) -> str:
     spots = "\n".join(f"  {folder}" for folder in places())
     ways = "\nor\n".join("\n".join(f"  {file.path}" for file in way) for way in known.ways)
     return (
-        f"public:{known.name} is not here. Its terms do not let us pass it on ({known.licence}).\n"
+        f"public:{known.name} is not here and cannot be fetched for you (licence: {known.licence}).\n"
         f"Get it from {known.origin}.\nPut it below one of the folders\n{spots}\nas\n{ways}\n"
         "or set LEPTON_NB_DATA to the folder that holds these paths."
     )
