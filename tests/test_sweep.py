@@ -330,7 +330,7 @@ def refusal(call, *given, **named) -> str:
 )
 def test_a_mistake_is_told_before_anything_starts(around, words, says, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sweep_module, "_dask", lambda: pytest.fail("a process was started"))
+    monkeypatch.setattr(sweep_module, "dask_package", lambda: pytest.fail("a process was started"))
     assert main(["sweep", "mill", *words], **PLACE) == 2
     said = capsys.readouterr()
     assert says in said.err and "Traceback" not in said.err and said.out == ""
@@ -371,8 +371,8 @@ def test_a_scheduler_that_is_not_there_or_has_no_worker(around, tmp_path):
 
 
 def test_other_versions_are_refused(around, cluster, tmp_path, monkeypatch):
-    here = sweep_module._versions()
-    monkeypatch.setattr(sweep_module, "_versions", lambda: here | {"numpy": "9.9"})
+    here = sweep_module.versions()
+    monkeypatch.setattr(sweep_module, "versions", lambda: here | {"numpy": "9.9"})
     told = refusal(run_sweep, planned("price=1,2"), tmp_path, scheduler=cluster.address, progress=False)
     assert "numpy" in told and "not 9.9" in told and "not comparable" in told
 

@@ -9,7 +9,9 @@ __all__ = ['Thing', 'Answer', 'side_by_side']
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from .spread import map_over
 
 Thing, Answer = TypeVar("Thing"), TypeVar("Answer")
 
@@ -17,6 +19,7 @@ Thing, Answer = TypeVar("Thing"), TypeVar("Answer")
 def side_by_side(
     work: Callable[[Thing], Answer],
     things: Iterable[Thing],
+    client: Any = None,
 ) -> list[Answer]:
     """Do the same work for several things on the cores there are, in order.
 
@@ -25,6 +28,8 @@ def side_by_side(
     work : Callable[[Thing], Answer]
         spends its time in numpy, which lets other threads run
     things : Iterable[Thing]
+    client : Any, default None
+        of Dask, whose workers do it instead of threads
 
     Returns
     -------
@@ -42,5 +47,7 @@ def side_by_side(
     >>> assert side_by_side(slowest_first, range(4)) == [0, 1, 4, 9]
     >>> side_by_side(slowest_first, [])
     """
+    if client is not None:
+        return map_over(work, things, client)
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         return list(pool.map(work, things))
