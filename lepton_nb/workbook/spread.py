@@ -196,7 +196,7 @@ def _sent(dask: Any, client: Any, function: Callable, pieces: list, patience: fl
     sent = [client.submit(work, held, piece, threads, versions(), pure=False) for piece in pieces]
     while not all(future.done() for future in sent):
         patient.look(at_work(client))
-        with suppress(TimeoutError):
+        with suppress(TimeoutError), client.as_current():
             dask.wait(sent, timeout=min(1.0, patience))
     return sent
 
