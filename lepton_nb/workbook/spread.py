@@ -8,6 +8,7 @@ __all__ = ['Piece', 'Answer', 'dask_package', 'versions', 'unlike', 'check_worke
 # %% ../../nbs/workbook/12_spread.ipynb #p-imports
 import importlib
 import logging
+import pickle
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError
@@ -169,7 +170,7 @@ def map_over(
     try:
         sent = _sent(dask, client, function, pieces, patience)
         failed = next((future.exception() for future in sent if future.status == "error"), None)
-        answers = client.gather(sent) if failed is None else []
+        answers = [pickle.loads(answer) for answer in client.gather(sent)] if failed is None else []
     except (OSError, CancelledError):
         raise UserError(f"client: its scheduler has gone, or all workers that held the data; {_AGAIN}") from None
     if isinstance(failed, dask.KilledWorker):
@@ -192,8 +193,9 @@ def _sent(dask: Any, client: Any, function: Callable, pieces: list, patience: fl
         time.sleep(min(0.2, patience))
     check_workers(client, versions())
     threads = {library["user_api"]: library["num_threads"] for library in threadpool_info()}
-    held, work = client.scatter(function, broadcast=True, hash=False), _by_name("work_on")
-    sent = [client.submit(work, held, piece, threads, versions(), pure=False) for piece in pieces]
+    packed, work = importlib.import_module("cloudpickle").dumps, _by_name("work_on")
+    held = client.scatter(packed(function), broadcast=True, hash=False)
+    sent = [client.submit(work, held, packed(piece), threads, versions(), pure=False) for piece in pieces]
     while not all(future.done() for future in sent):
         patient.look(at_work(client))
         with suppress(TimeoutError), client.as_current():
@@ -202,23 +204,30 @@ def _sent(dask: Any, client: Any, function: Callable, pieces: list, patience: fl
 
 # %% ../../nbs/workbook/12_spread.ipynb #p-work
 def work_on(
-    function: Callable[[Piece], Answer],
-    piece: Piece,
+    function: bytes,
+    piece: bytes,
     threads: Mapping[str, int],
     expected: Mapping[str, str],
-) -> Answer:
+) -> bytes:
     """Work on one piece in this process, with as many threads as the process that asks. Raises `UserError`.
 
     Parameters
     ----------
-    function : Callable[[Piece], Answer]
-    piece : Piece
+    function : bytes
+        packed, as `cloudpickle` does
+    piece : bytes
+        packed
     threads : Mapping[str, int]
         of each library in the process that asks
     expected : Mapping[str, str]
         `versions` there
+
+    Returns
+    -------
+    bytes
+        the answer, packed
     """
     if told := unlike(expected):
         raise UserError(f"{told}; install the same there, or its numbers are not comparable")
     threadpool_limits(dict(threads))
-    return function(piece)
+    return importlib.import_module("cloudpickle").dumps(pickle.loads(function)(pickle.loads(piece)))
