@@ -14,7 +14,8 @@ two workers of Dask, each of which makes, forecasts and adds up its parts alone,
 `whole on workers` gives the client to the call itself. The sweep runs on two processes: its efficiency is the time on
 one over twice the time on two, both by the clock; `busy` is the share of the time on two in which a process had a
 point, which other programs on the same cores leave as it is. The sizes of a kind that are measured replace its rows in
-the results; `slope` is the power of the size that the time grows with, from the sizes that take a second or more.
+the results; `slope` is the power of the size that the time grows with, from the sizes that take a
+twentieth of a second or more, and `last` the same between the two largest alone.
 """
 
 import argparse
@@ -188,18 +189,20 @@ def apart(kind: str, size: int) -> dict:
 
 
 def slopes(measured: pd.DataFrame) -> pd.DataFrame:
-    """Fit time to size in logarithms: slope with its 95% interval by kind, from sizes of a second or more."""
+    """Fit time to size in logarithms: slope with its 95% interval by kind, and that of the two largest sizes."""
     from scipy.stats import linregress
     from scipy.stats import t as student
 
     rows = []
-    for kind, rows_of in measured.groupby("kind", sort=False):
-        x, y = np.log(rows_of.loc[rows_of["seconds"] >= 1, ["size", "seconds"]].to_numpy(float)).T
+    for kind, rows_of in measured[measured["kind"] != "points"].groupby("kind", sort=False):
+        x, y = np.log(rows_of.loc[rows_of["seconds"] >= 0.05, ["size", "seconds"]].to_numpy(float)).T
         if len(x) > 2:
             fit = linregress(x, y)
             half = student.ppf(0.975, len(x) - 2) * fit.stderr
-            rows.append((kind, len(x), fit.slope, fit.slope - half, fit.slope + half))
-    return pd.DataFrame(rows, columns=["kind", "sizes", "slope", "low", "high"])
+            rows.append(
+                (kind, len(x), fit.slope, fit.slope - half, fit.slope + half, (y[-1] - y[-2]) / (x[-1] - x[-2]))
+            )
+    return pd.DataFrame(rows, columns=["kind", "sizes", "slope", "low", "high", "last"])
 
 
 def main() -> None:
