@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ class Rows:
         of time, for out-of-fold residuals
     limit : int, default 350000
         rows kept by learners that need a table, and for residuals; linear sums take all
+    often : int, default 1
+        so many times as many origins, where the stride is that of the frequency
 
     Examples
     --------
@@ -49,11 +52,12 @@ class Rows:
     years: float = 3.0  # how far back
     blocks: int = 2  # of time, for out-of-fold residuals
     limit: int = 350_000  # rows kept by learners that need a table, and for residuals; linear sums take all
+    often: int = 1  # so many times as many origins, where the stride is that of the frequency
 
     @property
     def grid(self) -> tuple:
         """Return what rows have in common before they are thinned."""
-        return self.horizon, self.stride, self.years, self.blocks
+        return self.horizon, self.stride, self.years, self.blocks, self.often
 
 # %% ../../nbs/demand/04_rows.ipynb #cell-007
 @dataclass
@@ -108,6 +112,12 @@ class Chunk:
         return int(np.ceil(self.total / limit))
 
 # %% ../../nbs/demand/04_rows.ipynb #cell-008
+def _stride(rhythm: Rhythm, often: int) -> int:
+    """Divide the stride of a frequency; it shares no divisor with the season, so that all its positions are met."""
+    least = -(-rhythm.stride // often)
+    return next((k for k in range(least, rhythm.stride) if gcd(k, rhythm.season) == 1), rhythm.stride)
+
+
 def training_origins(
     origin: int,
     rows: Rows,
@@ -126,7 +136,7 @@ def training_origins(
     --------
     >>> training_origins(612, Rows())[-4:], training_origins(10, Rows())
     """
-    horizon, stride = rows.horizon or rhythm.horizon, rows.stride or rhythm.stride
+    horizon, stride = rows.horizon or rhythm.horizon, rows.stride or _stride(rhythm, rows.often)
     first = max(min(rhythm.warm, origin // 3), 1, origin - int(rows.years * rhythm.reach))
     stride = max(1, min(stride, (origin - first) // 6))
     start = origin - min(horizon // 2, max(1, (origin - first) // 2))
