@@ -53,7 +53,7 @@ def study(params):
     if params.rounds:
         hashlib.pbkdf2_hmac("sha256", b"sweep", str(params.point).encode(), params.rounds)
     time.sleep(params.seconds)
-    return SimpleNamespace(results=[SimpleNamespace(name="point", value=params.point, unit="", meaning="")])
+    return SimpleNamespace(results=[SimpleNamespace(name="worked", value=params.point, unit="", meaning="")])
 
 
 CASE = Case("mill", "A mill", Parameters, {}, {}, study)
@@ -99,7 +99,7 @@ def by_sweep(sweep, processes: int) -> tuple[float, float, float]:
         LocalCluster(n_workers=processes, threads_per_worker=1, **quiet) as cluster,
         Client(cluster) as client,
     ):
-        client.submit(work_out, "mill", "bench_cases", {"point": 1}).result()
+        client.run(work_out, "mill", "bench_cases", {"point": 1})
         sent = time.perf_counter()
         swept = run_sweep(sweep, out, client=client, progress=False)
         alone = time.perf_counter() - sent

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from clusters import Cluster, until
 
 from lepton_nb.workbook import sweep as sweep_module
 from lepton_nb.workbook.cli import main
@@ -118,48 +118,10 @@ def around(tmp_path_factory):
         yield folder
 
 
-def start(*words: str, **environment: str) -> subprocess.Popen:
-    """Start Python in a process of its own."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen([sys.executable, *words], env={**os.environ, **environment}, **quiet)
-
-
 def cli(*words: str) -> subprocess.Popen:
     """Start `lepton-nb` with words."""
     code = f"from lepton_nb.workbook.cli import main; exit(main({list(words)!r}, module='swept_cases'))"
     return subprocess.Popen([sys.executable, "-c", code], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def until(there, seconds: float = 60):
-    """Wait until something is there, and give it."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := there():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not come")
-
-
-class Cluster:
-    """A scheduler and workers, each a process of its own."""
-
-    def __init__(self, folder: Path, workers: int):
-        self.file = folder / "scheduler.json"
-        words = ("--port", "0", "--no-dashboard", "--scheduler-file", str(self.file))
-        self.scheduler = start("-m", "distributed.cli.dask_scheduler", *words)
-        self.workers = [self.add() for _ in range(workers)]
-        self.address = until(lambda: self.file.exists() and json.loads(self.file.read_text() or "{}"))["address"]
-
-    def add(self, **environment: str) -> subprocess.Popen:
-        """Start one more worker; a dead one is not started again."""
-        words = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--scheduler-file", str(self.file))
-        return start("-m", "distributed.cli.dask_worker", *words, **environment)
-
-    def end(self) -> None:
-        """Kill what is left."""
-        for process in (*self.workers, self.scheduler):
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -330,7 +292,7 @@ def refusal(call, *given, **named) -> str:
 )
 def test_a_mistake_is_told_before_anything_starts(around, words, says, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sweep_module, "_dask", lambda: pytest.fail("a process was started"))
+    monkeypatch.setattr(sweep_module, "dask_package", lambda: pytest.fail("a process was started"))
     assert main(["sweep", "mill", *words], **PLACE) == 2
     said = capsys.readouterr()
     assert says in said.err and "Traceback" not in said.err and said.out == ""
@@ -371,8 +333,8 @@ def test_a_scheduler_that_is_not_there_or_has_no_worker(around, tmp_path):
 
 
 def test_other_versions_are_refused(around, cluster, tmp_path, monkeypatch):
-    here = sweep_module._versions()
-    monkeypatch.setattr(sweep_module, "_versions", lambda: here | {"numpy": "9.9"})
+    here = sweep_module.versions()
+    monkeypatch.setattr(sweep_module, "versions", lambda: here | {"numpy": "9.9"})
     told = refusal(run_sweep, planned("price=1,2"), tmp_path, scheduler=cluster.address, progress=False)
     assert "numpy" in told and "not 9.9" in told and "not comparable" in told
 

@@ -11,7 +11,7 @@ __all__ = ['Entries', 'Books', 'PolicyError', 'Window', 'Policy', 'Simulator', '
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -150,15 +150,24 @@ def judge(
     simulator: Simulator[_State, _Decision, _Event],
     window: Window[_Event],
     policies: Mapping[str, Policy[_State, _Decision]],
+    client: Any = None,
 ) -> dict[str, Book]:
     """Run every policy from the same opening through the same events.
+
+    Parameters
+    ----------
+    simulator : Simulator[_State, _Decision, _Event]
+    window : Window[_Event]
+    policies : Mapping[str, Policy[_State, _Decision]]
+    client : Any, default None
+        of Dask, whose workers run a policy each; what one notes in itself stays there
 
     Examples
     --------
     >>> alone = judge(seller, days, {"as yesterday": policies["as yesterday"]})
     >>> assert alone["as yesterday"].summary().equals(books["as yesterday"].summary())
     """
-    books = side_by_side(lambda name: run_policy(simulator, window, policies[name], name), policies)
+    books = side_by_side(lambda name: run_policy(simulator, window, policies[name], name), policies, client)
     return dict(zip(policies, books))
 
 # %% ../../nbs/allocation/02_policy.ipynb #8ef67891
@@ -328,6 +337,7 @@ def total_gain(
 def what_ifs(
     variants: Mapping[str, tuple[_State, _State]],
     measure: Callable[[_State], float],
+    client: Any = None,
 ) -> pd.DataFrame:
     """Measure both sides of every assumption.
 
@@ -337,6 +347,8 @@ def what_ifs(
         assumption -> less of it, more of it
     measure : Callable[[_State], float]
         what is read off, for one variant
+    client : Any, default None
+        of Dask, whose workers measure a side each
 
     Returns
     -------
@@ -354,7 +366,7 @@ def what_ifs(
     >>> assert np.allclose(moves.set_index("assumption").loc["price, 10% less or more", ["less", "more"]], [5.5, 6.5])
     >>> moves
     """
-    values = side_by_side(measure, [one for pair in variants.values() for one in pair])
+    values = side_by_side(measure, [one for pair in variants.values() for one in pair], client)
     PolicyError.require_finite(measure=values)
     moves = pd.DataFrame({"assumption": list(variants), "less": values[::2], "more": values[1::2]})
     return moves.assign(swing=(moves["more"] - moves["less"]).abs()).sort_values("swing")

@@ -9,6 +9,8 @@ __all__ = ['ForecastError', 'forecast']
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +24,7 @@ from .rows import Learner, trust
 from .rules import Forecaster
 from .scenarios import Fitted
 from ..workbook.parameters import UserError
+from ..workbook.spread import map_over
 
 # %% ../../nbs/demand/15_forecasting.ipynb #74ece64c
 class ForecastError(UserError):
@@ -65,8 +68,18 @@ def _trial(
     known: History,
     names: Sequence[str],
     h: int,
+    client: Any = None,
 ) -> Backtest | None:
     """Try models on up to three windows of h periods at the end of the history, all fitted before them.
+
+    Parameters
+    ----------
+    panel : Panel
+    known : History
+    names : Sequence[str]
+    h : int
+    client : Any, default None
+        of Dask
 
     Returns
     -------
@@ -77,9 +90,19 @@ def _trial(
     if windows < 1:
         return None
     columns = tuple(panel.end - h * k for k in range(windows, 0, -1))
-    fitted = {name: Fitted(_fitted(name, h, panel, known, columns[0]), known) for name in names}
     origins = Origins(columns, h, "validation", panel.end)
-    return backtest(panel, {name: lambda name=name: fitted[name] for name in names}, origins, refit=False)
+    trials = map_over(partial(_tried, panel, known, origins), names, client)
+    return replace(
+        trials[0],
+        forecasts={name: one.forecasts[name] for name, one in zip(names, trials)},
+        seconds={name: one.seconds[name] for name, one in zip(names, trials)},
+    )
+
+
+def _tried(panel: Panel, known: History, origins: Origins, name: str) -> Backtest:
+    """Fit one model before the first window and try it on all of them."""
+    fitted = Fitted(_fitted(name, origins.horizon, panel, known, origins.columns[0]), known)
+    return backtest(panel, {name: lambda: fitted}, origins, refit=False)
 
 # %% ../../nbs/demand/15_forecasting.ipynb #3e0e7ea8
 _CANDIDATES = ("average", "seasonal_naive", "seasonal_average", "fast", "accurate")  # the simpler first
@@ -90,8 +113,18 @@ def _chosen(
     known: History,
     model: str,
     h: int,
+    client: Any = None,
 ) -> tuple[str, Backtest | None]:
     """Choose a model by its error on the last windows, or take the one that is named.
+
+    Parameters
+    ----------
+    panel : Panel
+    known : History
+    model : str
+    h : int
+    client : Any, default None
+        of Dask
 
     Returns
     -------
@@ -100,7 +133,7 @@ def _chosen(
     """
     best = "steady" if panel.rhythm.shares else _CANDIDATES[-1]  # a year of months ahead wants a pull to the level
     names = (*_CANDIDATES[:-1], *([best] if panel.y.size < 300_000 else [])) if model == "auto" else (model,)
-    tried = _trial(panel, known, names, h)
+    tried = _trial(panel, known, names, h, client)
     if tried is None:
         return "average", None
     if len(names) == 1:
@@ -166,6 +199,7 @@ def forecast(
     level: Sequence[float] = (80, 95),
     model: str = "auto",
     gaps: str = "zero",
+    client: Any = None,
 ) -> pd.DataFrame:
     """Forecast every series of a table; the column `model` says what each forecast was made with.
 
@@ -183,6 +217,8 @@ def forecast(
         "auto" tries five of `models.MODELS`, or the name of one
     gaps : str, default 'zero'
         a missing row after the first demand: "zero" demand or "missing"
+    client : Any, default None
+        of Dask, whose workers try the models and see how far they miss; the answer is the same
 
     Returns
     -------
@@ -206,7 +242,7 @@ def forecast(
     panel = Panel.from_frames(df, horizon=h, gaps=gaps, freq=freq)
     _tell_gaps(df, panel)
     _tell_empty(df)
-    mean, ends, used = _forecast(panel, int(h), np.array(list(taus.values())), model)
+    mean, ends, used = _forecast(panel, int(h), np.array(list(taus.values())), model, client)
     return _tidy(df, panel, mean, dict(zip(taus, np.moveaxis(ends, 2, 0))), used)
 
 # %% ../../nbs/demand/15_forecasting.ipynb #0ba89e49
@@ -215,6 +251,7 @@ def _forecast(
     h: int,
     taus: np.ndarray,
     model: str,
+    client: Any = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Forecast a panel; series with too few values get their average.
 
@@ -225,6 +262,8 @@ def _forecast(
     taus : np.ndarray
         (Q,)
     model : str
+    client : Any, default None
+        of Dask
 
     Returns
     -------
@@ -233,16 +272,17 @@ def _forecast(
     """
     unit = _unit(panel.y)
     if unit != 1:
-        mean, ends, used = _forecast(replace(panel, y=panel.y * np.float32(unit)), h, taus, model)
+        mean, ends, used = _forecast(replace(panel, y=panel.y * np.float32(unit)), h, taus, model, client)
         return mean / unit, ends / unit, used
     origin, known = panel.end, history(panel)
     mean, ends = _from_history(panel.y[:, :origin], h, taus)
     used = np.full(len(panel.ids), "average", object)
-    name, tried = _chosen(panel, known, model, h) if origin else ("average", None)
+    name, tried = _chosen(panel, known, model, h, client) if origin else ("average", None)
     if tried is None:
         return mean, ends, used
     fitted = _fitted(name, h, panel, known, origin)
-    spread = Calibrated.fit(fitted if isinstance(fitted, Learner) else tried, panel, name, smallest=50)
+    missed = fitted.out_of_fold(client) if isinstance(fitted, Learner) else tried
+    spread = Calibrated.fit(missed, panel, name, smallest=50)
     rich = np.isfinite(panel.y[:, :origin]).sum(1) >= min(panel.season + 2, 30)
     best = np.asarray(fitted.predict(known, origin, h), float)
     mean[rich], ends[rich], used[rich] = best[rich], spread.quantiles(best, taus)[rich], _label(name, fitted)

@@ -9,7 +9,9 @@ __all__ = ['Rows', 'Chunk', 'training_origins', 'training', 'trust', 'Learner', 
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import gcd
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from .features import History, closed_days, features, history
 from .panel import Panel, PanelError
 from .rhythm import DAILY, Rhythm
 from .rules import SeasonalAverage
+from ..workbook.spread import map_over
 
 # %% ../../nbs/demand/04_rows.ipynb #cell-005
 @dataclass(frozen=True)
@@ -171,18 +174,22 @@ def training(
             f"origin {origin}: a model needs at least 4 periods with demand before it; "
             "use 'seasonal_naive' or more history"
         )
-    n, H = len(h.y), rows.horizon or h.rhythm.horizon
-    need = min(h.rhythm.month, origin // 3)
-    for k, o in enumerate(origins):
-        horizon = min(H, origin - o)
-        x, scale = features(h, o, horizon)
-        y = h.y[:, o : o + horizon] / scale[:, None]
-        y[h.all.days(0, o) < need] = np.nan
-        if h.rhythm.most:  # a model that comes back from nearly nothing would outweigh all others
-            y = np.minimum(y, np.float32(h.rhythm.most))
-        block = k * min(rows.blocks, len(origins)) // len(origins)
-        weight = scale ** (h.rhythm.power if power is None else power)
-        yield Chunk(o, block, x, scale, y.ravel(), np.repeat(weight, horizon), k, len(origins) * n * H)
+    for k in range(len(origins)):
+        yield _chunk(h, origin, rows, power, origins, k)
+
+
+def _chunk(h: History, origin: int, rows: Rows, power: float | None, origins: list[int], k: int) -> Chunk:
+    """Make the rows of the k-th training origin, which need no other one."""
+    o, n, H = origins[k], len(h.y), rows.horizon or h.rhythm.horizon
+    horizon = min(H, origin - o)
+    x, scale = features(h, o, horizon)
+    y = h.y[:, o : o + horizon] / scale[:, None]
+    y[h.all.days(0, o) < min(h.rhythm.month, origin // 3)] = np.nan
+    if h.rhythm.most:  # a model that comes back from nearly nothing would outweigh all others
+        y = np.minimum(y, np.float32(h.rhythm.most))
+    block = k * min(rows.blocks, len(origins)) // len(origins)
+    weight = scale ** (h.rhythm.power if power is None else power)
+    return Chunk(o, block, x, scale, y.ravel(), np.repeat(weight, horizon), k, len(origins) * n * H)
 
 # %% ../../nbs/demand/04_rows.ipynb #a839aa75
 _NONE, _ALONE = 2, 12  # seasons: until then a model has no say, from then on it stands alone
@@ -270,8 +277,24 @@ class Learner:
     @property
     def oof(self) -> pd.DataFrame:
         """Return out-of-fold rows: forecast, outcome, series, origin, step, level, variability."""
+        return self.out_of_fold()
+
+    def out_of_fold(
+        self,
+        client: Any = None,
+    ) -> pd.DataFrame:
+        """Return `oof`, which is made once.
+
+        Parameters
+        ----------
+        client : Any, default None
+            of Dask, whose workers forecast a training origin each; the rows are the same
+        """
         if self._oof is None:
-            self._oof = _out_of_fold(self, *self.past)
+            h, origin = self.past
+            origins = training_origins(origin, self.rows, h.rhythm)
+            parts = map_over(partial(_held_out, self, origins), range(len(origins)), client)
+            self._oof = pd.concat(parts, ignore_index=True)
         return self._oof
 
 # %% ../../nbs/demand/04_rows.ipynb #cell-014
@@ -292,28 +315,25 @@ def fit_together(learners: list, h: History, origin: int) -> None:
         learner.past, learner._oof = (h, origin), None
 
 # %% ../../nbs/demand/04_rows.ipynb #cell-016
-def _out_of_fold(model: Learner, h: History, origin: int) -> pd.DataFrame:
-    """Forecast each training block by what was learnt on the other ones."""
-    parts = []
-    for chunk in training(h, origin, model.rows, model.power):
-        horizon, at = chunk.shape[1], chunk.vectors(model.rows.limit)
-        series, step = np.divmod(at, horizon)
-        scale = chunk.scale[series]
-        forecast = np.full(chunk.shape, np.nan)
-        forecast[series, step] = np.maximum(model.apply(chunk.x, chunk.shape, chunk.block, at), 0) * scale
-        forecast = _eased(forecast, h, chunk.origin, trust(origin, h.rhythm))[series, step]
-        variability = chunk.x["pattern.variation"][series, 0]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "forecast": forecast.astype(np.float32),
-                    "outcome": chunk.y[at] * scale,
-                    "series": series.astype(np.int32),
-                    "origin": np.int32(chunk.origin),
-                    "step": (step + 1).astype(np.int16),
-                    "level": scale,
-                    "variability": np.nan_to_num(variability * scale),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+def _held_out(model: Learner, origins: list[int], k: int) -> pd.DataFrame:
+    """Forecast the k-th training origin by what was learnt on the other blocks."""
+    h, origin = model.past
+    chunk = _chunk(h, origin, model.rows, model.power, origins, k)
+    horizon, at = chunk.shape[1], chunk.vectors(model.rows.limit)
+    series, step = np.divmod(at, horizon)
+    scale = chunk.scale[series]
+    forecast = np.full(chunk.shape, np.nan)
+    forecast[series, step] = np.maximum(model.apply(chunk.x, chunk.shape, chunk.block, at), 0) * scale
+    forecast = _eased(forecast, h, chunk.origin, trust(origin, h.rhythm))[series, step]
+    variability = chunk.x["pattern.variation"][series, 0]
+    return pd.DataFrame(
+        {
+            "forecast": forecast.astype(np.float32),
+            "outcome": chunk.y[at] * scale,
+            "series": series.astype(np.int32),
+            "origin": np.int32(chunk.origin),
+            "step": (step + 1).astype(np.int16),
+            "level": scale,
+            "variability": np.nan_to_num(variability * scale),
+        }
+    )

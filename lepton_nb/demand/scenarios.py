@@ -8,7 +8,7 @@ __all__ = ['ScenarioError', 'Paths', 'Fitted', 'TrueMean', 'demand_paths', 'Mixe
 # %% ../../nbs/demand/14_scenarios.ipynb #c2cfcfd0
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -135,6 +135,7 @@ def demand_paths(
     n: int,
     seed: int,
     season: int = 7,
+    client: Any = None,
 ) -> Paths:
     """Forecast at each end of a period from what was known then, and draw sample paths of what follows.
 
@@ -156,6 +157,8 @@ def demand_paths(
     seed : int
     season : int, default 7
         periods that are repeated past the end of the paths
+    client : Any, default None
+        of Dask, whose workers draw the paths of an evening each
 
     Examples
     --------
@@ -169,7 +172,7 @@ def demand_paths(
         mean, restless = forecaster.predict(log_book, origin, horizon), dispersion(log_book.panel, origin)
         return spread.paths(mean, n, seed=(seed, t + 1), variability=restless).astype(np.float32)
 
-    return Paths({t + 1: drawn for t, drawn in zip(evenings, side_by_side(one, evenings))}, season)
+    return Paths({t + 1: drawn for t, drawn in zip(evenings, side_by_side(one, evenings, client))}, season)
 
 # %% ../../nbs/demand/14_scenarios.ipynb #454ca2cb
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
-from functools import cache
 from io import StringIO
 from itertools import product
 from pathlib import Path
@@ -35,7 +34,7 @@ from tqdm import tqdm
 
 from .case import CASES, Case, find_case
 from .files import held, write_whole
-from .manifest import code_hashes, run_key, sha256
+from .manifest import run_key, sha256
 from lepton_nb.workbook.parameters import (
     OWN_PLACE,
     CaseParameters,
@@ -51,6 +50,7 @@ from lepton_nb.workbook.parameters import (
     without_secrets,
 )
 from .run import OwnData, environment, own_data, plan, storage, tell_nobody
+from .spread import Patience, at_work, check_workers, dask_package, unlike, versions
 from .verify import plain_value
 
 # %% ../../nbs/workbook/18_sweep.ipynb #s-gridcode
@@ -376,23 +376,6 @@ def plan_sweep(
 _ONE_AT_A_TIME = threading.Lock()  # a study sets variables of its process
 
 
-@cache
-def _versions() -> dict[str, Any]:
-    """Return what the numbers of a point depend on besides its parameters."""
-    code = code_hashes()
-    python = ".".join(code["python"].split(".")[:2])
-    return {"lepton_nb": code["package"], "Python": python, **code["requirements"]}
-
-
-def _unlike(expected: Mapping[str, str]) -> str:
-    """Say in which versions this process differs from the one that started the sweep."""
-    here = _versions()
-    names = [name for name in [*expected, *here] if expected.get(name) != here.get(name)]
-    differ = [(n, str(here.get(n, "none"))[:8], str(expected.get(n, "none"))[:8]) for n in dict.fromkeys(names)]
-    told = "; ".join(f"{name} {ours}, not {theirs}" for name, ours, theirs in differ[:3])
-    return f"a worker has other versions than the process that started the sweep ({told})" if told else ""
-
-
 def _told(error: Exception) -> dict[str, Any]:
     """Describe what stopped a point."""
     message, by_user = str(error), isinstance(error, UserError)
@@ -449,8 +432,8 @@ def work_out(
     began, results, failure, params = time.perf_counter(), {}, None, CaseParameters()
     with _ONE_AT_A_TIME, environment({OWN_PLACE: place}), threadpool_limits(1), redirect_stderr(StringIO()):
         try:
-            if unlike := _unlike(expected) if expected else "":
-                raise ImportError(unlike)
+            if differs := unlike(expected) if expected else "":
+                raise ImportError(differs)
             case = find_case(name, module)
             params = from_namespace(case.Parameters, values)
             results = without_secrets(_results_of(case.study(params), case), params)
@@ -476,21 +459,10 @@ def _read_point(file: Path) -> dict[str, Any] | None:
         return None
 
 # %% ../../nbs/workbook/18_sweep.ipynb #s-workerscode
-def _dask() -> Any:
-    """Return `distributed`, or say how to get it."""
-    try:
-        dask = importlib.import_module("distributed")
-    except ImportError:
-        raise UserError("a sweep needs dask, which is not installed: pip install 'lepton_nb[scale]'") from None
-    for name in ("distributed", "distributed.nanny", "distributed.worker", "distributed.core", "distributed.client"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    return dask
-
-
 @contextmanager
 def _own_workers(workers: int) -> Iterator[Any]:
     """Start processes of one thread each."""
-    dask = _dask()
+    dask = dask_package()
     options = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "memory_limit": 0}
     with (
         dask.LocalCluster(n_workers=workers, silence_logs=logging.CRITICAL, **options) as cluster,
@@ -502,7 +474,7 @@ def _own_workers(workers: int) -> Iterator[Any]:
 @contextmanager
 def _there(scheduler: str, patience: float) -> Iterator[Any]:
     """Reach a scheduler that is there, with a worker at least."""
-    dask = _dask()
+    dask = dask_package()
     try:
         client = dask.Client(scheduler, timeout=min(patience, 10), set_as_default=False)
     except (OSError, ValueError) as error:
@@ -523,19 +495,9 @@ def _by_name(function: str) -> Callable:
     return getattr(importlib.import_module("lepton_nb.workbook.sweep"), function)
 
 
-_HAS = "__import__('importlib.util').util.find_spec({top!r}) is not None"
-
-
 def _check_workers(client: Any, sweep: Sweep, notify: Callable[[str], None]) -> None:
     """Ask every worker for the library, the case and the versions. Raises `UserError`."""
-    for top in ("lepton_nb", sweep.module.partition(".")[0]):
-        lacking = [worker for worker, has in client.run(eval, _HAS.format(top=top)).items() if not has]
-        if lacking:
-            mend = "install it where the worker runs, or set PYTHONPATH there"
-            raise UserError(f"worker {lacking[0]}: has no package {top}; {mend}")
-    unlike = {worker: told for worker, told in client.run(_by_name("_unlike"), _versions()).items() if told}
-    for worker, told in unlike.items():
-        raise UserError(f"worker {worker}: {told}; install the same there, or its numbers are not comparable")
+    check_workers(client, versions(), ("lepton_nb", sweep.module.partition(".")[0]))
     if any(threads > 1 for threads in client.nthreads().values()):
         notify("a process works out one point at a time; start workers with --nthreads 1 and more of them")
 
@@ -582,36 +544,11 @@ def _lost(future: Any) -> dict[str, Any]:
 _KEPT = "what is finished is kept: start the same sweep again"
 
 
-def _at_work(client: Any) -> int:
-    """Count the processes that work."""
-    try:
-        return len(client.nthreads()) if client.status == "running" else 0
-    except (OSError, ValueError):
-        return 0
-
-
-class _Patience:
-    """Say once that nobody works, and end the sweep if nobody comes."""
-
-    def __init__(self, seconds: float, notify: Callable[[str], None]):
-        self.seconds, self.notify, self.since = seconds, notify, None
-
-    def look(self, there: int) -> None:
-        """Be told how many work now. Raises `UserError`."""
-        if there:
-            self.since = None
-        elif self.since is None:
-            self.since = time.monotonic()
-            self.notify(f"no worker is left; waiting {self.seconds:.0f} s for one, what is finished is kept")
-        elif time.monotonic() - self.since > self.seconds:
-            raise UserError(f"no worker is left, or the scheduler has gone; {_KEPT}")
-
-
 def _send(client: Any, sweep: Sweep, at: int, done: queue.Queue) -> Any:
     """Send one point; its answer is put into the queue."""
     values = sweep.params[at].model_dump(mode="json")
     place = sweep.own[at].place
-    given = (sweep.case.name, sweep.module, values, str(place.resolve()) if place else "", _versions())
+    given = (sweep.case.name, sweep.module, values, str(place.resolve()) if place else "", versions())
     future = client.submit(_by_name("work_out"), *given, key=f"point-{os.urandom(8).hex()}", pure=False)
     future.add_done_callback(done.put)
     return future
@@ -622,7 +559,7 @@ def _answers(
 ) -> Iterator[tuple[int, dict]]:
     """Send the points that are missing, one a worker; yield what comes back, in the order in which it does."""
     done: queue.Queue = queue.Queue()
-    waiting, sent, patient = list(reversed(missing)), {}, _Patience(patience, notify)
+    waiting, sent, patient = list(reversed(missing)), {}, Patience(patience, notify, _KEPT)
 
     def fill(there: int) -> None:
         while waiting and len(sent) < there:
@@ -631,7 +568,7 @@ def _answers(
             sent[future.key] = (at, future)
 
     while waiting or sent:
-        there = _at_work(client)
+        there = at_work(client)
         patient.look(there)
         fill(there)
         try:

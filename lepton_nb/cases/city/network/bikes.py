@@ -9,6 +9,7 @@ __all__ = ['VanMorning', 'VAN_RULE', 'VAN_PLAN', 'NO_VAN', 'stations_of', 'nobod
 # %% ../../../../nbs/cases/city/network/04_bikes.ipynb #cell-003
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from lepton_nb.allocation.rebalancing import (
     rebalance,
     ride_day,
 )
+from ....workbook.spread import map_over
 
 # %% ../../../../nbs/cases/city/network/04_bikes.ipynb #cell-005
 _FULL = 0.52  # of all docks have a bike where nobody says how many there are
@@ -255,6 +257,7 @@ def judge_bikes(
     judged: pd.Timestamp,
     price: tuple[float, float, float],
     practice: int = 28,
+    client: Any = None,
 ) -> BikeTrial:
     """Compare ways of carrying on the days from `judged` on, and plan the day after the record.
 
@@ -271,6 +274,8 @@ def judge_bikes(
     price : tuple[float, float, float]
     practice : int, default 28
         days before, on which the rule of thumb is tuned
+    client : Any, default None
+        of Dask, whose workers play a way of carrying each
     """
     names, at = stations["station"].tolist(), stations_of(stations)
     wanted, known = _rides_by_hour(rides, stations), _rides_by_hour(recorded, stations)
@@ -280,11 +285,13 @@ def judge_bikes(
         f"rides: none before or none from {judged:%Y-%m-%d} on; give some before and some after",
     )
     trial = wanted[(wanted["day"] < judged) & (wanted["day"] >= judged - pd.Timedelta(days=practice))]
-    spent = [play_days(at, trial, _by_shares(*pair), price).days["money"].sum() for pair in _SHARES]
+    tried = map_over(lambda pair: play_days(at, trial, _by_shares(*pair), price), _SHARES, client)
+    spent = [book.days["money"].sum() for book in tried]
     shares = _SHARES[int(np.argmin(spent))]
     usual = _usual_rides(before, len(at.docks))
     ways = {NO_VAN: nobody, VAN_RULE: _by_shares(*shares), VAN_PLAN: _by_flow(usual, price)}
-    books = {name: play_days(at, wanted[wanted["day"] >= judged], way, price) for name, way in ways.items()}
+    after = wanted[wanted["day"] >= judged]
+    books = dict(zip(ways, map_over(lambda name: play_days(at, after, ways[name], price), ways, client)))
     paid = {name: book.days["money"].to_numpy() for name, book in books.items()}
     gains = [
         Gain(each, *mean_interval(each)) for each in (paid[VAN_RULE] - paid[VAN_PLAN], paid[NO_VAN] - paid[VAN_PLAN])

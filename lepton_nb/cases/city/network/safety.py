@@ -8,6 +8,7 @@ __all__ = ['WITHIN', 'TURNOUT', 'SLOWER', 'STAY', 'SafetyError', 'road_minutes',
 
 # %% ../../../../nbs/cases/city/network/03_safety.ipynb #cell-003
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ from lepton_nb.allocation.staging import (
 from ....demand.rates import EventCounts, choose_setting, count_events, day_kinds, fit_rates
 from ....solve.door import solve
 from ....workbook.parameters import UserError
+from ....workbook.spread import map_over
 
 # %% ../../../../nbs/cases/city/network/03_safety.ipynb #cell-006
 class SafetyError(UserError):
@@ -332,6 +334,7 @@ def staging_books(
     kind: str = _POST,
     within: float = WITHIN,
     stay: float = STAY,
+    client: Any = None,
 ) -> dict[str, Book]:
     """Judge where vehicles wait on the calls of later weeks; a book's profit is calls reached in time, by day.
 
@@ -350,6 +353,8 @@ def staging_books(
         minutes in which a call should be reached
     stay : float, default STAY
         minutes on the spot and to the hospital, in the mean
+    client : Any, default None
+        of Dask, whose workers play a plan each
 
     Returns
     -------
@@ -369,10 +374,11 @@ def staging_books(
     plans, made = _shift_plans(tables, hours, vehicles, until, kind, within, stay)
     ways = {name: (plan, NEAREST) for name, plan in plans.items()}
     ways["practised, keep cover"] = (plans["practised"], KEEP_COVER)
-    return {
-        name: _book(name, made, made["minutes"], plan, pd.Timestamp(until), within, rule)
-        for name, (plan, rule) in ways.items()
-    }
+
+    def played(name: str) -> Book:
+        return _book(name, made, made["minutes"], ways[name][0], pd.Timestamp(until), within, ways[name][1])
+
+    return dict(zip(ways, map_over(played, ways, client)))
 
 
 def _book(name, made, minutes, plan, until, within, rule=NEAREST) -> Book:

@@ -8,6 +8,7 @@ __all__ = ['PRESENT', 'WEBSTER', 'StreetError', 'city_network', 'hour_routes', '
 
 # %% ../../../../nbs/cases/city/network/01_streets.ipynb #cell-003
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -138,6 +139,7 @@ def signal_books(
     controllers: Mapping[str, Control] | None = None,
     seeds: Sequence[int] = tuple(range(10)),
     level: float = 1.0,
+    client: Any = None,
 ) -> dict[str, Book]:
     """Judge controllers on the same hours; a book's profit is hours of delay, negative, a period an hour.
 
@@ -153,10 +155,12 @@ def signal_books(
         one hour each
     level : float, default 1.0
         of the trips in the table
+    client : Any, default None
+        of Dask, whose workers play a controller each
     """
     simulator = street_hour(tables, hour, level)
     controllers = hour_controls(tables, simulator) if controllers is None else controllers
-    return judge(simulator, Hours(tuple(seeds)), policies(controllers))
+    return judge(simulator, Hours(tuple(seeds)), policies(controllers), client)
 
 
 def junction_queues(

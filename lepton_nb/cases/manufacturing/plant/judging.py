@@ -10,6 +10,7 @@ __all__ = ['PlantTrial', 'plant_trial', 'tune_by_world', 'yearly_figures', 'stoc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from ....allocation.policy import Book, Gain, best_settings, mean_interval, run_
 from .floor import Course, Floor, Plant, PlantError, PlantWeeks
 from .rules import Outlook, fixed_weeks, outlook_of, rolling_forecast
 from .setting import cold_start
+from ....workbook.spread import map_over
 
 # %% ../../../../nbs/cases/manufacturing/plant/04_judging.ipynb #cell-006
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def tune_by_world(
     trial: PlantTrial,
     make: Callable,
     grid: Mapping[str, Sequence[float]],
+    client: Any = None,
     **fixed,
 ) -> dict[str, np.ndarray]:
     """Choose settings in each world by what they earned in practice; the first of equals is taken.
@@ -128,6 +131,8 @@ def tune_by_world(
         makes a rule from plant, course, outlook and a setting given by name
     grid : Mapping[str, Sequence[float]]
         values to try for each setting
+    client : Any, default None
+        of Dask, whose workers play a setting each
     **fixed
 
     Returns
@@ -150,7 +155,8 @@ def tune_by_world(
         raise PlantError(
             f"tune_by_world: no value to try for {', '.join(name for name in grid if not len(grid[name]))}."
         )
-    earned = [trial.play(make, False, **one, **fixed).entries["profit"].sum(-1) for one in settings]
+    books = map_over(lambda one: trial.play(make, False, **one, **fixed), settings, client)
+    earned = [book.entries["profit"].sum(-1) for book in books]
     best = np.argmax(earned, 0)
     return {name: np.array([settings[k][name] for k in best], float)[:, None] for name in grid}
 

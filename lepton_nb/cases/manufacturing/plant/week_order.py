@@ -8,6 +8,7 @@ __all__ = ['setup_classes', 'LineWeek', 'line_week', 'line_order', 'week_order',
 # %% ../../../../nbs/cases/manufacturing/plant/06_week_order.ipynb #cell-002
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ import pandas as pd
 # %% ../../../../nbs/cases/manufacturing/plant/06_week_order.ipynb #cell-003
 from ....allocation.sequencing import Lots, Sequenced, order_cost, sequence_lots, sequence_table
 from .floor import WORKDAYS, Plant, PlantError, PlantState, WeekPlan
+from ....workbook.spread import map_over
 
 # %% ../../../../nbs/cases/manufacturing/plant/06_week_order.ipynb #cell-005
 def setup_classes(
@@ -215,6 +217,7 @@ def week_order(
     hours: np.ndarray,
     classes: np.ndarray | None = None,
     world: int = 0,
+    client: Any = None,
 ) -> pd.DataFrame:
     """Return what each line builds first, with start, end, due and a reason a lot; hours count from Monday morning.
 
@@ -230,6 +233,8 @@ def week_order(
     classes : np.ndarray | None, default None
         as `setup_classes` gives them (L, M)
     world : int, default 0
+    client : Any, default None
+        of Dask, whose workers order the lots of a line each
 
     Examples
     --------
@@ -240,19 +245,12 @@ def week_order(
     >>> assert with_classes["change-over"].sum() < shown["change-over"].sum()
     >>> with_classes[["line", "place", "model", "cars", "change-over", "reason"]]
     """
-    weeks = [
-        line_week(
-            plant,
-            line,
-            plan.build[world, line],
-            state.cars[world],
-            expected,
-            float(hours[line]),
-            int(state.setup[world, line]),
-            classes,
-        )
-        for line in range(len(plant.lines))
-    ]
+
+    def ordered(line: int) -> LineWeek | None:
+        build, setup = plan.build[world, line], int(state.setup[world, line])
+        return line_week(plant, line, build, state.cars[world], expected, float(hours[line]), setup, classes)
+
+    weeks = map_over(ordered, range(len(plant.lines)), client)
     frames = [line_order(week) for week in weeks if week is not None]
     if not frames:
         raise PlantError("the plan builds nothing this week: there is no order to find.")

@@ -8,6 +8,7 @@ __all__ = ['judge_chain', 'assumptions_moved', 'yearly_gain']
 # %% ../../../../nbs/cases/retail/chain/05_judging.ipynb #b8d85cc2
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +27,17 @@ def judge_chain(
     chain: Chain,
     weeks: Weeks,
     policies: Mapping[str, ChainPolicy],
+    client: Any = None,
 ) -> dict[str, Ledger]:
     """Run every policy through the same weeks from the same evening.
+
+    Parameters
+    ----------
+    chain : Chain
+    weeks : Weeks
+    policies : Mapping[str, ChainPolicy]
+    client : Any, default None
+        of Dask, whose workers run a policy each; what one notes in itself stays there
 
     Examples
     --------
@@ -39,7 +49,7 @@ def judge_chain(
     >>> gain = gain_by_period(books["base stock"], books["average"])
     >>> print(f"base stock over average: {gain.mean:.1f} a week, 95% from {gain.low:.1f} to {gain.high:.1f}")
     """
-    books = judge(ChainSimulator(chain), weeks, policies)
+    books = judge(ChainSimulator(chain), weeks, policies, client)
     return {name: ledger_of(chain, weeks, book) for name, book in books.items()}
 
 # %% ../../../../nbs/cases/retail/chain/05_judging.ipynb #d455fc43
