@@ -167,7 +167,7 @@ def main() -> None:
         print(
             len(rows), "closures that move a counted street;", rows.get("refused", pd.Series()).notna().sum(), "refused"
         )
-        print({name: rows[name].dropna().mean() for name in rows if "inside" in name})
+        print({name: rows[name].dropna().astype(float).mean() for name in rows if "inside" in name})
 
 
 if __name__ == "__main__":
