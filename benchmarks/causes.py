@@ -28,7 +28,7 @@ from lepton_nb.business.synthetic_control import (
 from lepton_nb.cases.city.world.days import draw_days, hours_utc, local_time
 from lepton_nb.cases.city.world.movement import road_network
 from lepton_nb.cases.city.world.place import DETECTORS, LINKS, NODES
-from lepton_nb.cases.retail.promotions import WAYS, Wave, promotion_effects, units_by_shapley, waves_on_record
+from lepton_nb.cases.retail.promotions import PROMOTION_WAYS, Wave, promotion_effects, units_by_shapley, waves_on_record
 from lepton_nb.cases.retail.setting import build_panel
 from lepton_nb.cases.retail.world.simulate import supermarket
 from lepton_nb.data.catalog import Dataset
@@ -148,16 +148,16 @@ def main() -> None:
     given = parser.parse_args()
     if given.chains:
         waves = pd.concat([of_chain(1_000 + k, k < given.boosted) for k in range(given.chains)], ignore_index=True)
-        table = table_of(waves, list(WAYS), "Shapley value")
+        table = table_of(waves, list(PROMOTION_WAYS), "Shapley value")
         table.to_csv(RESULTS / "causes_promotions.csv", index=False, float_format="%.4f")
         print(table.round(3).to_string())
-        told = waves.dropna(subset=list(WAYS))
+        told = waves.dropna(subset=list(PROMOTION_WAYS))
         within = told["true"].between(told["low"], told["high"]).groupby(told["chain"]).mean()
         print(len(waves), "waves,", len(told), "told by all;", (waves["refused"] != "").sum(), "refused")
         print("inside", mean_interval(within.to_numpy()))
-        print(table_of(waves, list(WAYS), "before and after").round(3).to_string())
+        print(table_of(waves, list(PROMOTION_WAYS), "before and after").round(3).to_string())
         if given.boosted:
-            print(table_of(waves, [*WAYS, BOOSTED], BOOSTED).round(3).to_string())
+            print(table_of(waves, [*PROMOTION_WAYS, BOOSTED], BOOSTED).round(3).to_string())
     if given.closures:
         rows = pd.DataFrame([row for k in range(given.closures) if (row := of_closure(k))])
         ways = [name for name in rows if name.startswith(("before", "diff", "synth")) and "inside" not in name]
