@@ -593,9 +593,14 @@ def test_what_promotions_sold_is_told_where_days_and_promotions_are_on_record(mo
     assert pricing.promoted is None and "No promotion" in pricing.missing["promoted"]
     start, panel = known.start, known.panel
     promoted = np.zeros(panel.y.shape)
-    for item in range(4):  # two weeks each, in all stores
-        promoted[item::4, start - 60 + 12 * item : start - 46 + 12 * item] = 1
-    marked = replace(known, panel=replace(panel, known={**panel.known, "promotion": promoted}))
+    promoted[::4, start - 40 : start - 26] = 1  # one item in both stores
+    static = panel.static.assign(group=panel.ids.str[-3:])
+    together = panel.y * (1 + 0.8 * np.sin(2 * np.pi * np.arange(panel.y.shape[1]) / 7))
+    parts = {"y": together, "static": static, "known": {**panel.known, "promotion": promoted}}
+    marked = replace(known, panel=replace(panel, **parts))
     assert business._promoted(marked, Made(theta=np.full((4, 2), np.nan))) is None
     score = business._promoted(marked, Made(theta=np.zeros((4, 2))))
-    assert score is None or (score.inside is None and (score.table["way"] == "Shapley value").sum() == 1)
+    assert (score.compared, score.refused, score.inside) == (1, 0, None) and "error" not in score.table
+    assert exhibits.promoted_figure(score) is not None
+    one_group = replace(marked, panel=replace(marked.panel, static=panel.static))
+    assert business._promoted(one_group, Made(theta=np.zeros((4, 2)))) is None

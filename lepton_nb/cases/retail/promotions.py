@@ -164,6 +164,8 @@ def _units_by_elasticity(
     regular = np.nanmedian(price[:, wave.first - before : wave.first], axis=1, keepdims=True)
     drop = np.log(price[:, wave.first : wave.end] / regular)
     by_price, by_mark = estimates.theta[wave.item, :2]
+    if not np.isfinite([by_price, by_mark]).all():
+        return float("nan")
     return float(np.nansum(sold * (1 - np.exp(-(by_price * drop + by_mark)))))
 
 # %% ../../../nbs/cases/retail/06_promotions.ipynb #cell-013
