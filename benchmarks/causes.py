@@ -1,6 +1,6 @@
 """What promotions and closures did, estimated without knowing, against the truth of many simulated worlds.
 
-    python benchmarks/causes.py --chains 20 --boosted 10 --closures 60
+    python benchmarks/causes.py --chains 20 --boosted 8 --closures 60
 
 Chains: the promotion waves of the last months of each simulated chain, by every way of `cases.retail.promotions`; the
 Shapley values of boosting beside those of the fast linear forecast, on the last waves of some chains. Closures: a link
@@ -143,7 +143,7 @@ def of_closure(seed: int) -> dict | None:
 def main() -> None:
     """Run both parts and write what came out."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, count in (("chains", 20), ("boosted", 10), ("closures", 60)):
+    for name, count in (("chains", 20), ("boosted", 8), ("closures", 60)):
         parser.add_argument(f"--{name}", type=int, default=count)
     given = parser.parse_args()
     if given.chains:
