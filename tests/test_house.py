@@ -107,6 +107,7 @@ NO_SHOP = {
 SHARED = {
     **dict.fromkeys(("CASE", "CONTRACT", "SHIPPED", "SOURCES"), "every case package has one"),
     "Parameters": "every case has its own",
+    **dict.fromkeys(("EXERCISES", "check"), "every case grades its exercises by these"),
     **dict.fromkeys(
         ("Known", "Forecast", "People", "Business"), "a part of every case's study, beside what a simulation has of it"
     ),

@@ -198,8 +198,12 @@ def ways_sides(small) -> list[dict]:
 
 def prices_sides(small) -> list[dict]:
     labels = Made(changes=range(3), low=-1.0, high=9.0, measured=True, gain=5.0)
-    missing = {"labels": "No price is moved: no cost is known."}
+    missing = {"labels": "No price is moved: no cost is known.", "promoted": "No promotion is on record."}
+    ways = ["before and after", "synthetic control", "double machine learning", "Shapley value"]
+    score = Made(table=pd.DataFrame({"way": ways, "error": [0.2, 0.1, 0.05, 0.3]}), compared=9, inside=0.9)
+    worse = changed(score, table=score.table.assign(error=[0.1, 0.2, 0.05, 0.3]), inside=0.7)
     prices = Made(elasticities=range(9), movable=3, inside=0.9, inside_naive=0.5, promotions=range(4), missing=missing)
+    prices = changed(prices, promoted=score)
     base = {
         "s": small,
         "clear": pd.Series([-2.0, -1.0, -3.0, -1.5]),
@@ -211,12 +215,17 @@ def prices_sides(small) -> list[dict]:
     return sides(
         base,
         {"clear": pd.Series(dtype=float), "labels": None, "prices": changed(prices, movable=0, inside=None)},
-        {"clear": pd.Series([-2.0]), "prices": changed(prices, movable=0), "middle": -27.0, "losing": 2},
+        {
+            "clear": pd.Series([-2.0]),
+            "prices": changed(prices, movable=0, promoted=worse),
+            "middle": -27.0,
+            "losing": 2,
+        },
         {"losing": 0, "s": Made(known=Made(kind="simulated"))},
-        {"prices": changed(prices, promotions=[]), "labels": changed(labels, changes=[])},
+        {"prices": changed(prices, promotions=[], promoted=None), "labels": changed(labels, changes=[])},
         {"labels": changed(labels, changes=[1], gain=-5.0), "plan": -5.0, "markup": -2.0, "trial": 0},
         {"markup": 8.0, "trial": 1, "stores": 1},
-        {"labels": own, "trial": 300},
+        {"labels": own, "trial": 300, "prices": changed(prices, promoted=changed(score, inside=None))},
         {"labels": changed(own, gain=-4.94), "plan": -4.94, "markup": 3.0, "trial": 300, "stores": 1},
     )
 
@@ -342,6 +351,9 @@ def said_on(page: str, names: dict) -> str:
 def test_prices_that_lose_are_left_and_those_unmeasured_are_not_praised(small):
     sides_ = [said_on("prices", names) for names in prices_sides(small)]
     assert "It beats the fixed markup" in sides_[0] and "for 7 weeks" in sides_[0] and "6 stores" in sides_[0]
+    assert "off by 30%, the synthetic control by 10%" in sides_[0] and "no better" not in sides_[0]
+    assert "too narrow" in sides_[2] and "no better here than the plain" in sides_[2]
+    assert "No promotion is on record" in sides_[4] and "none is scored" in sides_[7]
     assert "no price is moved" in sides_[1].lower() and "no cost is known" in sides_[1]
     assert "leave the labels as they are" in sides_[5] and "beats" not in sides_[5] and "would have lost" in sides_[5]
     assert "take it instead" in sides_[6] and "changes between new and old" in sides_[6] and "for 1 week." in sides_[6]
@@ -573,3 +585,22 @@ def test_a_trial_is_larger_for_a_smaller_gain_and_shared_by_the_stores(moving):
 def test_a_shop_without_a_moving_price_is_told_why(small):
     assert small.business.pricing is None
     assert small.missing["pricing"] == "Nothing can be told of the prices: no price variation."
+
+
+def test_what_promotions_sold_is_told_where_days_and_promotions_are_on_record(moving):
+    _, known = moving
+    pricing, _ = business.pricing_of(*moving)
+    assert pricing.promoted is None and "No promotion" in pricing.missing["promoted"]
+    start, panel = known.start, known.panel
+    promoted = np.zeros(panel.y.shape)
+    promoted[::4, start - 40 : start - 26] = 1  # one item in both stores
+    static = panel.static.assign(group=panel.ids.str[-3:])
+    together = panel.y * (1 + 0.8 * np.sin(2 * np.pi * np.arange(panel.y.shape[1]) / 7))
+    parts = {"y": together, "static": static, "known": {**panel.known, "promotion": promoted}}
+    marked = replace(known, panel=replace(panel, **parts))
+    assert business._promoted(marked, Made(theta=np.full((4, 2), np.nan))) is None
+    score = business._promoted(marked, Made(theta=np.zeros((4, 2))))
+    assert (score.compared, score.refused, score.inside) == (1, 0, None) and "error" not in score.table
+    assert exhibits.promoted_figure(score) is not None
+    one_group = replace(marked, panel=replace(marked.panel, static=panel.static))
+    assert business._promoted(one_group, Made(theta=np.zeros((4, 2)))) is None

@@ -92,7 +92,8 @@ def _cell_parts(cell: dict, folder: Path | None, base: str = "", teach: bool = F
     if cell["cell_type"] == "markdown":
         return [markdown_html(cell["source"], folder=folder, base=base)]
     label = next((_LABELS[tag] for tag in _LABELS if tag in tags), "")
-    shown = ["" if is_hidden(cell, "hide_input") else (_open_code if teach else fold)(cell["source"], label)]
+    closed = not teach or cell.get("metadata", {}).get("jupyter", {}).get("source_hidden", False)
+    shown = ["" if is_hidden(cell, "hide_input") else (fold if closed else _open_code)(cell["source"], label)]
     alt = f"Picture without a description of its own; code: {summary_line(cell['source'])}"
     shown += [output_html(output, alt, base) for output in cell.get("outputs", [])]
     failed = any(output["output_type"] == "error" for output in cell.get("outputs", []))
@@ -106,7 +107,15 @@ def _cell_parts(cell: dict, folder: Path | None, base: str = "", teach: bool = F
 
 # %% ../../nbs/workbook/10_publish.ipynb #cell-008
 def page_parts(notebook: dict, folder: Path | None = None, base: str = "", teach: bool = False) -> list[Part]:
-    """Write all cells up to the one that failed, if one did, and mark what is detail."""
+    r"""Write all cells up to the one that failed, if one did, and mark what is detail.
+
+    Examples
+    --------
+    >>> solution = {"cell_type": "code", "source": "# Solution\nanswer = 6", "metadata": {}}
+    >>> shut = solution | {"metadata": {"jupyter": {"source_hidden": True}}}
+    >>> opened, folded = (page_parts({"cells": [cell]}, teach=True)[0].text for cell in (solution, shut))
+    >>> assert "<details" not in opened and folded.startswith('<details class="code"><summary>Code: Solution')
+    """
     parts, rank = [], 0
     for cell in notebook["cells"]:
         heads = re.findall(r"^(#{1,6}) ", cell["source"], re.M) if cell["cell_type"] == "markdown" else []

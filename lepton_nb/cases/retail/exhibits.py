@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['need', 'reason_for', 'shown', 'overfitting_figure', 'solve_facts', 'ways_table', 'ways_units', 'today_by_week',
            'rule_gains', 'card_table', 'cleaning_table', 'weekly_figure', 'modes_of', 'ways_of', 'ways_read',
-           'modes_interval', 'profile_of', 'nearest_of', 'paying', 'elasticities_figure', 'prices_of', 'priced_table',
-           'trial_weeks', 'linking_table', 'segments_table', 'hours_map', 'safeguards_table', 'recommenders_table',
-           'pairs_table']
+           'modes_interval', 'profile_of', 'nearest_of', 'paying', 'elasticities_figure', 'promoted_figure',
+           'prices_of', 'priced_table', 'trial_weeks', 'linking_table', 'segments_table', 'hours_map',
+           'safeguards_table', 'recommenders_table', 'pairs_table']
 
 # %% ../../../nbs/cases/retail/09_exhibits.ipynb #cell-002
 from collections.abc import Callable
@@ -19,6 +19,7 @@ import seaborn as sns
 
 from ...allocation.policy import mean_interval
 from .pages import digits_of, weekly_gains, weeks_read
+from .promotions import PromotionScore
 from .study.business import PriceLabels, Sourcing
 from .study.people import Clientele, Identified, Lists
 from .study.whole import Study
@@ -217,6 +218,21 @@ def elasticities_figure(found: pd.DataFrame) -> Block | None:
     told = told[["item", "elasticity", "low", "high"]]
     read = "The thin line is the 95% interval."
     return bars(told, "item", "elasticity", title, unit, read, low="low", high="high", digits=1)
+
+
+def promoted_figure(score: PromotionScore) -> Block:
+    """Show how far each way of telling what promotions sold is off, or what it says where no truth is known."""
+    measured = "error" in score.table
+    value = "error" if measured else "units"
+    shown = score.table.assign(error=100 * score.table["error"]) if measured else score.table
+    return bars(
+        shown,
+        "way",
+        value,
+        "How far each way is off" if measured else "What promotions sold, by way",
+        "percent of the true effect" if measured else "units",
+        "Mean error over the same promotions." if measured else "The same promotions by every way.",
+    )
 
 
 def prices_of(s: Study) -> tuple[pd.Series, int, float]:

@@ -42,6 +42,13 @@ from ..chain.rules import base_stock
 from ..parameters import Parameters
 from ..pricing import Limits, PricingError, fixed_markup, judge_prices, offer_from, plan_prices
 from ..pricing import gain as price_gain_of
+from lepton_nb.cases.retail.promotions import (
+    PromotionScore,
+    promotion_effects,
+    score_promotions,
+    units_by_shapley,
+    waves_on_record,
+)
 from ..setting import weeks_of
 from lepton_nb.cases.retail.sourcing import (
     OnDemand,
@@ -64,6 +71,9 @@ from lepton_nb.cases.retail.subscription import (
     subscription_money,
     until_delivery,
 )
+from ....demand.features import history
+from ....demand.models import MODELS
+from ....demand.panel import reconstruct
 from ....people.offers import trial_size
 
 # %% ../../../../nbs/cases/retail/study/04_business.ipynb #40f69746
@@ -402,6 +412,11 @@ def _market(known: Known, first: int, last: int) -> Market:
     )
 
 
+def _told_days(known: Known) -> tuple[int, int]:
+    """Return the days that effects of prices are learnt from: the last three years before the judged ones."""
+    return max(known.start - 1096 // known.pace.days, 0), known.start
+
+
 def _warmth(known: Known, days: pd.DatetimeIndex) -> np.ndarray | None:
     """Return the temperature of every day, where all are on record."""
     if "weather" not in known.data.tables:
@@ -462,6 +477,8 @@ class Pricing:
     promotions : pd.DataFrame
         item down: net money of its promotions
     labels : PriceLabels | None
+    promoted : PromotionScore | None
+        what the latest promotions sold, by several ways
     missing : dict[str, str]
         part that is None -> why
     """
@@ -473,6 +490,7 @@ class Pricing:
     dip: pd.DataFrame  # sales after a promotion, in a row a week: effect, low, high
     promotions: pd.DataFrame  # item down: net money of its promotions
     labels: PriceLabels | None
+    promoted: PromotionScore | None  # what the latest promotions sold, by several ways
     missing: dict[str, str]  # part that is None -> why
 
 
@@ -554,15 +572,31 @@ def _labels(params: Parameters, known: Known, market: Market, estimated: Estimat
     return labels, int(offer.free.sum())
 
 
+def _promoted(known: Known, estimated: Estimates) -> PromotionScore | None:
+    """Say what the latest promotions sold, by several ways; None by the week, or where no way can tell."""
+    market = _market(replace(known, panel=reconstruct(known.panel)), *_told_days(known))
+    if known.pace == BY_WEEK or not waves_on_record(market):
+        return None
+    book = history(known.panel)
+    model = MODELS["fast"]().fit(book, known.start)
+    score = score_promotions(
+        promotion_effects(market, estimated, lambda wave: units_by_shapley(model, book, market, wave), known.data.truth)
+    )
+    return score if score.compared else None
+
+
 def _told_of_prices(params: Parameters, known: Known) -> Pricing:
     """Estimate elasticities, judge promotions and plan prices; raise where no elasticity can be estimated."""
-    tables, market = known.data.tables, _market(known, max(known.start - 1096 // known.pace.days, 0), known.start)
+    tables, market = known.data.tables, _market(known, *_told_days(known))
     estimated = estimate(market, tables.get("calendar"), _warmth(known, market.days))
     try:
         (labels, movable), why = _labels(params, known, market, estimated), {}
     except (ElasticityError, PricingError) as error:
         labels, movable, why = None, 0, {"labels": f"No price is moved: {error}"}
     inside, inside_naive = _inside(known, estimated.table, naive_elasticities(market))
+    promoted = _promoted(known, estimated)
+    if promoted is None:
+        why["promoted"] = "No promotion is on record whose effect can be told day by day."
     cost = tables["items"].set_index("item")["cost"]
     return Pricing(
         elasticities=estimated.table,
@@ -572,6 +606,7 @@ def _told_of_prices(params: Parameters, known: Known) -> Pricing:
         dip=pull_forward(estimated),
         promotions=promotion_money(market, estimated, cost).dropna(subset=["net"]),
         labels=labels,
+        promoted=promoted,
         missing=why,
     )
 
