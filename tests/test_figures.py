@@ -63,6 +63,16 @@ def test_a_bar_is_not_cut_at_its_foot_but_a_bridge_may_float(shown, log):
     assert len(shown) == 1
 
 
+@pytest.mark.parametrize("most, ticks", [(4_000, {"200", "500", "1,000", "2,000"}), (4e7, {"1,000", "10,000,000"})])
+def test_a_logarithmic_axis_is_labelled_with_plain_numbers(shown, most, ticks):
+    with Figure(**ASKED) as ax:
+        ax.plot([1, 2], [150, most])
+        ax.set_yscale("log")
+    page = shown[0][0]["text/html"] if isinstance(shown[0][0], dict) else str(shown[0][0])
+    texts = {text.strip() for text in re.findall(r"<text[^>]*>([^<]*)</text>", page)}
+    assert ticks <= texts and "mathdefault" not in page and "\\" not in "".join(texts)
+
+
 def test_a_fault_in_the_block_shows_nothing_and_restores_settings(shown):
     before = dict(matplotlib.rcParams)
     with pytest.raises(ZeroDivisionError):

@@ -24,7 +24,7 @@ from matplotlib.container import BarContainer
 from matplotlib.dates import AutoDateFormatter, ConciseDateFormatter
 from matplotlib.figure import Figure as Canvas
 from matplotlib.gridspec import GridSpec
-from matplotlib.ticker import FuncFormatter, LogFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter, NullFormatter
 from matplotlib.transforms import Bbox
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-006
@@ -180,11 +180,20 @@ def _place_labels(canvas: Canvas) -> None:
             note.xyann = (7, place - end)
 
 # %% ../../nbs/workbook/04_figures.ipynb #cell-012
+def _two_and_five(value: float, position: int | None = None) -> str:
+    """Write a tick between powers of ten where it is two or five times one."""
+    return grouped(value) if f"{value:.0e}"[0] in "25" else ""
+
+
 def finish(ax, x: str, y: str, width: float, room: bool):
     """Put labels on a panel of a width and separators on its ticks; return the note that holds the y label."""
     for axis in (ax.xaxis, ax.yaxis):
         if is_numeric(axis):
             axis.set_major_formatter(FuncFormatter(grouped))
+        elif isinstance(axis.get_major_formatter(), LogFormatter):  # it would write powers as TeX
+            low, high = axis.get_view_interval()
+            axis.set_major_formatter(FuncFormatter(grouped))
+            axis.set_minor_formatter(FuncFormatter(_two_and_five) if high < 100 * low else NullFormatter())
     ax.set_xlabel(textwrap.fill(x, max(16, int(width / 8.5))))
     ax.set_ylabel("")
     if title := ax.get_title("left") or ax.get_title("center"):
