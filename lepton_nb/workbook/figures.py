@@ -188,11 +188,11 @@ def _two_and_five(value: float, position: int | None = None) -> str:
 def finish(ax, x: str, y: str, width: float, room: bool):
     """Put labels on a panel of a width and separators on its ticks; return the note that holds the y label."""
     for axis in (ax.xaxis, ax.yaxis):
-        if is_numeric(axis):
+        powers = isinstance(axis.get_major_formatter(), LogFormatter)  # it would write them as TeX
+        if powers or is_numeric(axis):
             axis.set_major_formatter(FuncFormatter(grouped))
-        elif isinstance(axis.get_major_formatter(), LogFormatter):  # it would write powers as TeX
+        if powers:
             low, high = axis.get_view_interval()
-            axis.set_major_formatter(FuncFormatter(grouped))
             axis.set_minor_formatter(FuncFormatter(_two_and_five) if high < 100 * low else NullFormatter())
     ax.set_xlabel(textwrap.fill(x, max(16, int(width / 8.5))))
     ax.set_ylabel("")

@@ -222,17 +222,16 @@ def elasticities_figure(found: pd.DataFrame) -> Block | None:
 
 def promoted_figure(score: PromotionScore) -> Block:
     """Show how far each way of telling what promotions sold is off, or what it says where no truth is known."""
-    measured = "error" in score.table
-    value = "error" if measured else "units"
-    shown = score.table.assign(error=100 * score.table["error"]) if measured else score.table
-    return bars(
-        shown,
-        "way",
-        value,
-        "How far each way is off" if measured else "What promotions sold, by way",
-        "percent of the true effect" if measured else "units",
-        "Mean error over the same promotions." if measured else "The same promotions by every way.",
-    )
+    if "error" in score.table:
+        percent = score.table.assign(error=100 * score.table["error"])
+        title, unit, read = (
+            "How far each way is off",
+            "percent of the true effect",
+            "Mean error over the same promotions.",
+        )
+        return bars(percent, "way", "error", title, unit, read)
+    title, read = "What promotions sold, by way", "The same promotions by every way."
+    return bars(score.table, "way", "units", title, "units", read)
 
 
 def prices_of(s: Study) -> tuple[pd.Series, int, float]:
