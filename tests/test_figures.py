@@ -143,6 +143,19 @@ def test_panels_stack_on_a_phone_and_each_keeps_its_labels(shown):
             axes[0].plot([1, 2])
 
 
+def test_a_colour_is_named_once(shown):
+    for wanted, named in (("", 1), ("legend", 1), ("ends", 1)):
+        with Figure(**(ASKED | {"panels": (1, 2)})) as axes:
+            for ax in axes:
+                ax.plot([1, 2], [2, 3], label="ordered")
+            if wanted == "legend":
+                axes[1].legend()
+            elif wanted == "ends":
+                figures.label_lines(axes[0])
+        wide = drawings(shown[-1][0])[0]
+        assert wide.count(">ordered<") == named, wanted
+
+
 def test_text_from_data_never_becomes_markup(shown):
     evil = '"><script>alert(1)</script>&'
     with Figure(

@@ -295,10 +295,23 @@ def enter(figure: Figure):
     return figure.axes[0, 0] if rows * columns == 1 else figure.axes.squeeze()
 
 
+def _name_colours(figure: Figure) -> None:
+    """Add a legend to each panel with labels that nothing in the figure shows."""
+    legends = [*figure.canvas.legends, *filter(None, (ax.get_legend() for ax in figure.axes.flat))]
+    shown = {text.get_text() for legend in legends for text in legend.get_texts()}
+    shown |= {text.get_text() for ax in figure.axes.flat for text in ax.texts}
+    for ax in figure.axes.flat:
+        labelled = set(ax.get_legend_handles_labels()[1])
+        if labelled - shown:
+            ax.legend()
+            shown |= labelled
+
+
 def leave(figure: Figure, kind, error, trace) -> None:
     """Show the figure, unless drawing it failed."""
     try:
         if kind is None:
+            _name_colours(figure)
             show(HTML(figure_html(figure)), figure.slot)
     finally:
         figure.settings.__exit__(None, None, None)
