@@ -45,11 +45,21 @@ def _source(module: str) -> Path | None:
     return found[0] if found else None
 
 
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Go through all statements; expressions, which are most of a tree, import nothing."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting += getattr(node, name, ())
+
+
 @cache  # six steps of a study rest on nearly the same modules
 def _imported(module: str, source: str, is_package: bool) -> set[str]:
     """Name what a module imports of its own package, at the top or inside a function."""
     package, found = module if is_package else module.rpartition(".")[0], set()
-    for node in ast.walk(ast.parse(source)):
+    for node in _statements(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             base = ".".join(filter(None, (package.rsplit(".", node.level - 1)[0] if node.level else "", node.module)))
             found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}

@@ -169,14 +169,12 @@ _HEAVY = ["numpy", "pandas", "scipy.optimize", "scipy.stats", "matplotlib.pyplot
 _HEAVY += ["sklearn.ensemble", "sklearn.linear_model", "pulp", "highspy", "IPython", "execnb.shell", __name__]
 
 
-def _send(connection, root: str, path: str, ground: str, flags: tuple[str, ...]) -> None:
+def _send(connection, root: str, path: str, text: str, behind: str, flags: tuple[str, ...]) -> None:
     """Execute a notebook, or take it from the cache, in a process of its own."""
     try:
         os.chdir(root)
         os.environ["IN_TEST"] = "1"
         sys.path.insert(0, root)
-        text = Path(path).read_text(encoding="utf-8")
-        behind = _behind(nbformat.reads(text, 4), ground, Path(root))
         connection.send((remembered(_execute, path, text, behind, flags).value, ""))
     except BaseException as error:
         connection.send((None, str(error) if isinstance(error, RuntimeError) else traceback.format_exc()))
@@ -184,8 +182,10 @@ def _send(connection, root: str, path: str, ground: str, flags: tuple[str, ...])
 
 def _in_process(context, root: Path, path: Path, ground: str, flags: tuple[str, ...]) -> Executed:
     """Start a process for a notebook and wait for what it says."""
+    text = (root / path).read_text(encoding="utf-8")
+    behind = _behind(nbformat.reads(text, 4), ground, root)  # here, where a module is parsed once for all notebooks
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(theirs, str(root), path.as_posix(), ground, flags))
+    process = context.Process(target=_send, args=(theirs, str(root), path.as_posix(), text, behind, flags))
     process.start()
     theirs.close()
     try:
