@@ -8,7 +8,10 @@ import nbformat
 import papermill
 import pytest
 import sample_report
+from filelock import FileLock
 
+from lepton_nb.cases import manufacturing
+from lepton_nb.workbook.parameters import parse_pairs
 from lepton_nb.workbook.run import run_case
 
 LONGEST = (
@@ -81,7 +84,7 @@ def shared(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def plant_given() -> list[tuple[str, str]]:
-    """Parameters of a small run of the plant."""
+    """Parameters of a small study of the plant."""
     return [("judged_weeks", "8"), ("warm_weeks", "8"), ("worlds", "20"), ("model", "fast")]
 
 
@@ -89,6 +92,21 @@ def plant_given() -> list[tuple[str, str]]:
 def plant_run(shared, plant_given) -> Path:
     """The run folder of the small plant; whoever comes second waits for the first."""
     return run_case("manufacturing", plant_given, out=shared / "plant-runs", progress=False)
+
+
+@pytest.fixture(scope="session")
+def bare_plant(shared, plant_given):
+    """The small study of a plant that brought the smallest folder, without incentives; worked out once for all."""
+    folder, gone = shared / "smallest-plant", ["delivered", "incentive", "in_transit", "mtbf", "mttr", "speed", "yield"]
+    with FileLock(shared / "smallest-plant.lock"):
+        if not folder.exists():
+            tables, made = manufacturing.CASE.sources.load("embedded").tables, shared / "smallest-plant-made"
+            tables |= {"demand": tables["demand"][tables["demand"]["week"] < "2021-06-01"]}
+            made.mkdir()
+            for name in manufacturing.CASE.contract.required:
+                tables[name].drop(columns=gone, errors="ignore").to_csv(made / f"{name}.csv", index=False)
+            made.rename(folder)
+    return manufacturing.study(parse_pairs(manufacturing.Parameters, [("source", f"own:{folder}"), *plant_given]))
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,6 @@ from lepton_nb.allocation.build_mode import (
 )
 from lepton_nb.cases.manufacturing import business_pages, study
 from lepton_nb.cases.manufacturing.parameters import Parameters
-from lepton_nb.cases.manufacturing.sources import SOURCES
 from lepton_nb.cases.manufacturing.study.business import (
     business_of,
     incentives_of,
@@ -52,17 +51,8 @@ def small():
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory):
-    """A plant that brought the smallest folder, without incentives or fuel."""
-    folder, data = tmp_path_factory.mktemp("mine"), SOURCES.load("embedded")
-    for name in ("demand", "models", "bom", "parts", "routings", "lines"):
-        table = data.tables[name].drop(
-            columns=["delivered", "incentive", "in_transit", "mtbf", "mttr"], errors="ignore"
-        )
-        if name == "demand":
-            table = table[table["week"] < "2021-06-01"]
-        table.to_csv(folder / f"{name}.csv", index=False)
-    return study(SMALL.model_copy(update={"source": f"own:{folder}"}))
+def bare(bare_plant):
+    return bare_plant
 
 
 # ---- ways of building

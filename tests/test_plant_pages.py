@@ -14,7 +14,6 @@ from test_pages import changed, sane, sides
 from lepton_nb.cases.manufacturing import Parameters, floor_pages, quality_pages, study
 from lepton_nb.cases.manufacturing.parameters import Parameters as Declared
 from lepton_nb.cases.manufacturing.plant.watching import best_limit, daily_runs, run_cost, runs_lived, usable_sensors
-from lepton_nb.cases.manufacturing.sources import SOURCES
 from lepton_nb.cases.manufacturing.study.quality import (
     AS_RECORDED,
     BY_AGE,
@@ -39,16 +38,8 @@ def small():
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory):
-    """The study of a plant that brought the smallest folder, with a row of its bill twice."""
-    folder, data = tmp_path_factory.mktemp("mine"), SOURCES.load("embedded")
-    gone = ["delivered", "in_transit", "mtbf", "mttr", "speed", "yield"]
-    for name in ("demand", "models", "bom", "parts", "routings", "lines"):
-        table = data.tables[name].drop(columns=gone, errors="ignore")
-        if name == "demand":
-            table = table[table["week"] < "2021-06-01"]
-        table.to_csv(folder / f"{name}.csv", index=False)
-    return study(SMALL.model_copy(update={"source": f"own:{folder}"}))
+def bare(bare_plant):
+    return bare_plant
 
 
 def names_of(page: str, s) -> dict:

@@ -16,7 +16,6 @@ from lepton_nb.allocation.policy import Gain
 from lepton_nb.business.returns import appraise
 from lepton_nb.cases.manufacturing import CASE, Parameters, pages, study
 from lepton_nb.cases.manufacturing.plant.floor import PlantError
-from lepton_nb.cases.manufacturing.sources import SOURCES
 from lepton_nb.cases.manufacturing.study.decision import BOOK, FORMULA, JOINT, LEAST, TODAY, way_in_words
 from lepton_nb.cases.manufacturing.study.known import known_of
 from lepton_nb.cases.manufacturing.study.whole import study_of
@@ -36,15 +35,8 @@ def small():
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory):
-    """The study of a plant that brought the smallest folder."""
-    folder, data = tmp_path_factory.mktemp("mine"), SOURCES.load("embedded")
-    for name in ("demand", "models", "bom", "parts", "routings", "lines"):
-        table = data.tables[name].drop(columns=["delivered", "in_transit", "mtbf", "mttr"], errors="ignore")
-        if name == "demand":
-            table = table[table["week"] < "2021-06-01"]
-        table.to_csv(folder / f"{name}.csv", index=False)
-    return study(SMALL.model_copy(update={"source": f"own:{folder}"}))
+def bare(bare_plant):
+    return bare_plant
 
 
 def names_of(s, page: Path = PAGE) -> dict:
