@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['city_answer', 'city_in_words', 'city_gain', 'city_rests_on', 'city_lines', 'signal_steps', 'need_ways',
-           'need_signals', 'load_map', 'fullest', 'city_steps', 'city_steps_read', 'city_sliders', 'city_flows',
-           'city_verdict', 'city_payback_read', 'city_tornado', 'city_tornado_read', 'hours_table', 'routes_compared',
+           'need_signals', 'load_map', 'fullest', 'city_steps', 'city_sliders', 'city_flows', 'city_verdict',
+           'city_payback_read', 'city_tornado', 'city_tornado_read', 'hours_table', 'routes_compared',
            'ambulance_gains', 'vans', 'city_tables_told', 'joined_told', 'faults_told', 'city_card', 'need_safety',
            'staged_ways', 'quarters_told', 'site_ways', 'risk_by_hour', 'riskiest', 'need_outlook', 'city_fans',
            'outlook_scores']
@@ -33,7 +33,7 @@ from lepton_nb.workbook.controls import (
     payback_caption,
     payback_verdict,
 )
-from ...workbook.prose import day, money, number, percent, plural, render
+from ...workbook.prose import day, money, number, plural, render
 
 # %% ../../../nbs/cases/city/08_pages.ipynb #cell-004
 _CITY_ANSWER = """
@@ -177,18 +177,14 @@ def fullest(s: Study, count: int = 10) -> pd.DataFrame:
 _STEP_NAMES = {SIGNALS: "signals by the hour", BIKES: "bikes by a plan of flows"}
 
 
-def city_steps(s: Study) -> pd.DataFrame:
-    """Name what earns money, a row a step."""
-    return s.returns.steps.assign(what=s.returns.steps["what"].map(_STEP_NAMES))
-
-
-def city_steps_read(s: Study) -> str:
-    """Read the figure of the steps."""
-    first = city_steps(s).iloc[0]
-    share = first["per week"] / s.returns.weekly.mean if s.returns.weekly.mean > 0 else np.nan
-    name = f"{first['what'][:1].upper()}{first['what'][1:]}"
-    told = f"{name} bring {percent(share, 0)} of it. " if np.isfinite(share) else ""
-    return f"{told}The thin line is the 95% interval over draws of traffic and over judged days."
+def city_steps(s: Study) -> str:
+    """Say what each step earns."""
+    told = []
+    for step in s.returns.steps.to_dict("records"):
+        mean, low, high = (money(step[name], s.known.data.currency) for name in ("per week", "low", "high"))
+        told.append(f"{_STEP_NAMES[step['what']]} bring {mean} a week (95%: {low} to {high})")
+    words = ", ".join(told)
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 _FOLLOW = "junctions"
