@@ -196,7 +196,7 @@ def _enter(streets, cars, state, link, vehicle, moment):
     _place_last(state, streets.queue[cars.moves[state.at[vehicle]]], vehicle)
 
 
-@compiled
+@inlined  # a call would copy all that describes the arrays, for each vehicle
 def _discharge(streets, cars, state, queue, now, until):
     """Let vehicles go from one queue until the step ends or one has to wait."""
     queues = len(streets.link)
