@@ -38,7 +38,9 @@ def full():
 
 @pytest.fixture(scope="module")
 def bare(full):
-    return replace(full, joined=None, outlook=None, signals=None, safety=None, bikes=None, people=None, returns=None)
+    return replace(
+        full, joined=None, outlook=None, signals=None, safety=None, bikes=None, people=None, business=None, returns=None
+    )
 
 
 @pytest.fixture(scope="module")

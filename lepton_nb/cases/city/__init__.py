@@ -12,6 +12,6 @@ CASE = Case(
     contract=Later("lepton_nb.cases.city.tables", "CONTRACT"),
     sources=Later("lepton_nb.cases.city.sources", "SOURCES"),
     study=Later("lepton_nb.cases.city.study", "study"),
-    pages=("decide", "demand", "signals", "routes", "bikes", "safety", "sites", "people", "data"),
+    pages=("decide", "demand", "signals", "routes", "bikes", "safety", "sites", "people", "business", "data"),
     aims=("max gain.per_week", "max carbon.saved"),
 )

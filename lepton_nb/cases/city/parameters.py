@@ -63,6 +63,35 @@ class Parameters(CaseParameters):
     epsilon: float = param(
         1.0, gt=0, le=10, unit="privacy loss", meaning="spent on the published counts of members; smaller is safer"
     )
+    fare: float = param(2.5, gt=0, unit="money per boarding", meaning="today, at every hour and stop; an assumption")
+    fare_elasticity: float = param(
+        0.4, ge=0, le=1.5, unit="percent per percent", meaning="fewer boardings for a dearer fare; assumed, published"
+    )
+    shift_elasticity: float = param(
+        0.09, ge=0, le=1, unit="percent per percent", meaning="moving to a cheaper hour next to one's own; assumed"
+    )
+    revenue_floor: float = param(1.0, ge=0, le=2, unit="share of today's", meaning="revenue that new fares must keep")
+    fare_rise: float = param(
+        0.05, ge=0, le=1, unit="share of today's fare", meaning="most that riders of any stop pay more, in the mean"
+    )
+    peak_cost: float = param(
+        3.0, ge=0, unit="money per boarding and workday", meaning="room in the busiest hour; an assumption"
+    )
+    car_share: float = param(
+        0.3, ge=0, le=1, unit="share of riders", meaning="who go by car if they do not board; an assumption"
+    )
+    car_fuel: float = param(0.08, ge=0, unit="litres per km", meaning="of a car in town; an assumption")
+    ride_price: float = param(
+        1.5, gt=0, unit="money per ride", meaning="on a hired bike, without a pass; an assumption"
+    )
+    ride_cost: float = param(0.3, ge=0, unit="money per ride", meaning="wear of a hired bike; an assumption")
+    induced_rides: float = param(0.2, ge=0, le=3, unit="share of rides", meaning="more with a pass; an assumption")
+    line_hour: float = param(80.0, ge=0, unit="money per hour", meaning="a vehicle on a line; an assumption")
+    line_every: float = param(
+        30.0, gt=0, le=240, unit="minutes", meaning="between two of a line at night; an assumption"
+    )
+    shuttle_hour: float = param(45.0, ge=0, unit="money per hour", meaning="a vehicle on demand; an assumption")
+    shuttle_wait: float = param(15.0, gt=0, le=120, unit="minutes", meaning="for a ride on demand, at most")
     project_cost: float = param(
         400_000.0, ge=0, unit="money", meaning="building this once: people, data work, control units; an assumption"
     )

@@ -15,8 +15,11 @@ from threadpoolctl import threadpool_limits
 
 from ..fusion import FusedHours
 from ..network.bikes import NO_VAN, VAN_PLAN, VAN_RULE, BikeTrial
+from ..network.fares import BEST, CAREFUL, SURCHARGE, THREE
+from ..network.on_demand import ALL_VANS, LINES, MIX
 from ..network.streets import PRESENT, WEBSTER
 from ..parameters import Parameters
+from .business import CityBusiness, business_part
 from .known import Known, data_of, joined_part, known_of
 from .outlook import CityOutlook, outlook_part
 from .people import People, people_part
@@ -51,12 +54,14 @@ class Study:
     safety: CitySafety | None
     bikes: BikeTrial | None
     people: People | None
+    business: CityBusiness | None
     returns: Return | None
 
     @property
     def results(self) -> list[Result]:
         """Return the results of record, in their order."""
         parts = (_money_results, _signal_results, _safety_results, _bike_results, _way_results, _outlook_results)
+        parts = (*parts, _fare_results, _pass_results, _on_demand_results)
         return [result for part in parts for result in part(self)]
 
 
@@ -146,6 +151,65 @@ def _bike_results(s: Study) -> list[Result]:
         Result("bikes.high", s.bikes.gain.high, day, "upper end"),
     ]
 
+
+def _fare_results(s: Study) -> list[Result]:
+    """Return the results of fares by the hour; every one rests on assumed elasticities."""
+    if s.business is None or s.business.fares is None:
+        return []
+    f, money, week = s.business.fares, s.known.data.currency, f"{s.known.data.currency}/week"
+    chosen, drawn = f.tariffs[CAREFUL], f.drawn["worth"]
+    books = {way: f.books[way].mean() for way in (SURCHARGE, BEST, CAREFUL, THREE)}
+    worth = [
+        (f"fares.worth.{way.replace(' ', '_').replace('%', '')}", book["worth"], way) for way, book in books.items()
+    ]
+    share = books[CAREFUL]["busiest"] / books[CAREFUL]["before"] - 1
+    return [
+        Result("fares.peak", chosen.fares[0], f"{money}/boarding", "in the morning's and the evening's peak, advised"),
+        Result("fares.else", chosen.fares[2], f"{money}/boarding", "in other hours, advised"),
+        Result(
+            "fares.gain_per_week", f.gain.mean, week, "advised, against one fare: city, operator and riders together"
+        ),
+        Result("fares.low", f.gain.low, week, "lower end of its 95% interval over judged weeks"),
+        Result("fares.high", f.gain.high, week, "upper end"),
+        Result("fares.range_low", float(drawn.quantile(0.05)), week, "the same, 5 of 100 draws of elasticities below"),
+        Result("fares.range_high", float(drawn.quantile(0.95)), week, "5 of 100 draws above"),
+        Result("fares.busiest_hour", share, "share", "change of boardings in the busiest hour of a workday"),
+        Result("fares.moved", books[CAREFUL]["moved"], "boardings/week", "go to another hour"),
+        *(Result(name, value, week, f"worth: {way}") for name, value, way in worth),
+    ]
+
+
+def _pass_results(s: Study) -> list[Result]:
+    """Return the results of a pass for hired bikes."""
+    if s.business is None or s.business.passes is None:
+        return []
+    month = f"{s.known.data.currency}/month"
+    told = s.business.passes.judged.head(1).to_dict("records")  # the widest that was found
+    return [
+        Result("pass.revenue", s.business.passes.revenue, month, "of members without a pass, judged months"),
+        *(Result("pass.price", row["price"], month, row["way"]) for row in told),
+        *(Result("pass.net", row["net"], month, "change of revenue, rides more paid for") for row in told),
+        *(Result("pass.anyway", row["anyway"], month, "would have been paid anyway") for row in told),
+        *(Result("pass.holders", row["holders"], "members", "who take it") for row in told),
+    ]
+
+
+def _on_demand_results(s: Study) -> list[Result]:
+    """Return the results of rides on demand."""
+    if s.business is None or s.business.on_demand is None:
+        return []
+    o, night = s.business.on_demand, f"{s.known.data.currency}/night"
+    ways = o.ways.set_index("way")
+    names = {LINES: "lines", ALL_VANS: "everywhere", MIX: "chosen"}
+    return [
+        Result("on_demand.saving", o.saving, night, "lines less the mix by hour and stop"),
+        Result("on_demand.vehicles", max(o.plans[MIX].fleet.values()), "vehicles", "of the mix, busiest hour"),
+        Result("on_demand.cells", int(o.plans[MIX].cells.sum()), "hours and stops", "served on demand"),
+        *(Result(f"on_demand.cost.{name}", ways.loc[way, "cost"], night, way) for way, name in names.items()),
+        *(Result(f"on_demand.served.{name}", ways.loc[way, "served"], "share", way) for way, name in names.items()),
+        *(Result(f"on_demand.wait.{name}", ways.loc[way, "wait"], "minutes", way) for way, name in names.items()),
+    ]
+
 # %% ../../../../nbs/cases/city/study/08_whole.ipynb #cell-005
 _MONEY = (
     "time_value",
@@ -167,10 +231,28 @@ _OF_BIKES = ("van_bike", "van_km", "lost_ride")
 _OF_SIGNALS = ("quiet_hour", "seeds", "open_hours")
 _OF_WAYS = ("closed",)
 _OF_PEOPLE = ("epsilon",)
+_OF_BUSINESS = (
+    "fare",
+    "fare_elasticity",
+    "shift_elasticity",
+    "revenue_floor",
+    "fare_rise",
+    "peak_cost",
+    "car_share",
+    "car_fuel",
+    "ride_price",
+    "ride_cost",
+    "induced_rides",
+    "line_hour",
+    "line_every",
+    "shuttle_hour",
+    "shuttle_wait",
+)
 _OF_SAFETY = ("vehicles", "reach_minutes", "stay_minutes", "shift_from", "shift_to", "new_posts")
 
 
 _OWN = {"bikes": _OF_BIKES, "signals": _OF_SIGNALS, "ways": _OF_WAYS, "people": _OF_PEOPLE, "safety": _OF_SAFETY}
+_OWN |= {"business": _OF_BUSINESS}
 
 
 def _without(params: Parameters, *names: str) -> Parameters:
@@ -202,6 +284,8 @@ def study_of(params: Parameters, data: Dataset) -> Study:
     safety = remembered(safety_part, used_by("safety"), known)
     bikes = remembered(bikes_part, used_by("bikes"), known)
     people = remembered(people_part, used_by("people"), known)
+    priced = used_by("business", "time_value", "carbon_litre", "carbon_price")
+    business = remembered(business_part, priced.model_copy(update={"epsilon": params.epsilon}), known)
     returns = remembered(return_part, params, signals, bikes)
     return Study(
         params=params,
@@ -213,6 +297,7 @@ def study_of(params: Parameters, data: Dataset) -> Study:
         safety=safety.value,
         bikes=bikes.value,
         people=people.value,
+        business=business.value,
         returns=returns.value,
     )
 
