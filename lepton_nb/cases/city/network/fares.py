@@ -220,7 +220,7 @@ def fare_weeks(
     >>> autumn = fare_weeks(seen, pd.Timestamp("2025-09-04"), pd.Timestamp("2025-12-04"), stops)
     >>> needed = trial_weeks(autumn, careful, usual)
     >>> assert (
-    ...     0 < needed < trial_weeks(autumn, careful, FareResponse(2.5, 0.1, 0.03))
+    ...     8 <= needed <= trial_weeks(autumn, careful, FareResponse(2.5, 0.4, 0.01)) < np.inf
     ...     and trial_weeks(autumn, ways[FLAT], usual) == np.inf
     ... )
     >>> needed
@@ -466,7 +466,7 @@ def trial_weeks(
     tariff: Tariff,
     response: FareResponse,
 ) -> float:
-    """Return how many weeks, half of them with the fares, tell the assumed effect from none four times in five.
+    """Return how many weeks, half of them with the fares, tell the assumed moving from none four times in five.
 
     Returns
     -------
@@ -478,7 +478,7 @@ def trial_weeks(
     >>> autumn = fare_weeks(seen, pd.Timestamp("2025-09-04"), pd.Timestamp("2025-12-04"), stops)
     >>> needed = trial_weeks(autumn, careful, usual)
     >>> assert (
-    ...     0 < needed < trial_weeks(autumn, careful, FareResponse(2.5, 0.1, 0.03))
+    ...     8 <= needed <= trial_weeks(autumn, careful, FareResponse(2.5, 0.4, 0.01)) < np.inf
     ...     and trial_weeks(autumn, ways[FLAT], usual) == np.inf
     ... )
     >>> needed
@@ -491,9 +491,11 @@ def trial_weeks(
     ratio = np.log(total[:, inside].sum(1) / total[:, ~inside].sum(1))
     scatter = np.diff(ratio).std(ddof=1) / np.sqrt(2)  # seasons are taken out by the step from week to week
     usual = total.mean(0)
-    after = fare_effects(tariff.by_hour(), response).after(usual)[0]
-    change = np.log(after[inside].sum() / after[~inside].sum()) - np.log(usual[inside].sum() / usual[~inside].sum())
-    return float(4 * (1.96 + 0.84) ** 2 * scatter**2 / change**2) if abs(change) > 1e-9 else np.inf
+    still = FareResponse(response.fare, response.leave, 0.0)
+    after = [fare_effects(tariff.by_hour(), one).after(usual)[0] for one in (response, still)]
+    change = np.subtract(*(np.log(one[inside].sum() / one[~inside].sum()) for one in after))
+    needed = 4 * (1.96 + 0.84) ** 2 * scatter**2 / max(change**2, 1e-18)
+    return float(max(np.ceil(needed), 8)) if abs(change) > 1e-9 else np.inf
 
 # %% ../../../../nbs/cases/city/network/07_fares.ipynb #cell-023
 @dataclass(frozen=True)
@@ -555,6 +557,16 @@ def _drawn_responses(response: FareResponse, draws: int, seed: int) -> list[Fare
     )
     drawn = np.array([rng.triangular(*three, draws) for three in ends])
     return [FareResponse(response.fare, *map(float, pair)) for pair in drawn.T]
+
+
+def _drawn_worth(
+    tariff: Tariff, weeks: Sequence[FareWeek], response: FareResponse, terms: FareTerms, draws: int, seed: int
+) -> pd.DataFrame:
+    """Return what a tariff does in draws of both elasticities, each with weeks drawn anew from those that judge."""
+    rng = np.random.default_rng(seed + 1)
+    some = rng.integers(len(weeks), size=(draws, len(weeks)))
+    drawn = zip(_drawn_responses(response, draws, seed), some)
+    return pd.DataFrame([_ranged(tariff, [weeks[k] for k in pick], one, terms) for one, pick in drawn])
 
 
 def _stops_told(
@@ -628,7 +640,7 @@ def judge_fares(
         books=books,
         gain=gains[0],
         surcharge=gains[1],
-        drawn=pd.DataFrame([_ranged(chosen, later, r, terms) for r in _drawn_responses(response, draws, seed)]),
+        drawn=_drawn_worth(chosen, later, response, terms, draws, seed),
         corners=pd.DataFrame([_ranged(chosen, later, r, terms) for r in [response, *corners(response)]]),
         profile=pd.DataFrame(profile),
         stops=_stops_told(chosen, later, response, stops),
