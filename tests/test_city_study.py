@@ -24,7 +24,7 @@ from lepton_nb.workbook.case import PageOmitted
 from lepton_nb.workbook.prose import render
 
 PAGES = Path(__file__).resolve().parents[1] / "nbs" / "cases" / "city"
-NAMES = ("decide", "demand", "signals", "routes", "bikes", "safety", "sites", "people", "data")
+NAMES = ("decide", "demand", "signals", "routes", "bikes", "safety", "sites", "people", "business", "data")
 QUIET = Parameters(hour=3, quiet_hour=2, open_hours=1)
 
 
@@ -75,7 +75,7 @@ def test_every_cell_of_a_page_runs_on_much(page, full, monkeypatch):
 
 @pytest.mark.parametrize("page", NAMES)
 def test_every_cell_of_a_page_runs_on_little(page, bare, monkeypatch):
-    if page in ("demand", "signals", "bikes", "safety", "sites", "people"):
+    if page in ("demand", "signals", "bikes", "safety", "sites", "people", "business"):
         with pytest.raises(PageOmitted):
             read(page, bare, monkeypatch)
     else:

@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .network.fares import BEST, CAREFUL, FLAT, LEAVE_RANGE, MOVE_RANGE, SURCHARGE, THREE, Tariff
+from lepton_nb.cases.city.network.fares import (
+    BEST,
+    CAREFUL,
+    FLAT,
+    LEAVE_RANGE,
+    MOVE_RANGE,
+    SURCHARGE,
+    THREE,
+    Tariff,
+    fare_effects,
+)
 from .network.on_demand import ALL_VANS, LINES, MIX
 from .network.passes import EARNS, FORESEEN, LITTLE, WIDEST
 from .study.business import CityBusiness
@@ -44,12 +54,14 @@ def fares_told(s: Study) -> dict[str, Any]:
         return {}
     tariff, book, rule = f.tariffs[CAREFUL], f.books[CAREFUL].mean(), f.books[SURCHARGE].mean()
     today, drawn = f.profile["today"], f.drawn["worth"]
-    peak = f.profile["fare"] > tariff.fares[2] + 1e-9
+    peak, effects = (f.profile["fare"] > tariff.fares[2] + 1e-9).to_numpy(), fare_effects(tariff.by_hour(), f.response)
+    change = today * (effects.stay + effects.moved - 1)[0]
     low, high = drawn.quantile([0.05, 0.95])
     told = {"peak": max(tariff.fares), "rest": tariff.fares[2], "when": _windows(tariff), "flat": not peak.any()}
     told |= {"busiest": 1 - book["busiest"] / book["before"], "before": book["before"], "after": book["busiest"]}
-    told |= {"moved": book["moved"], "hours": book["hours"], "kept": book["kept"], "worth": book["worth"]}
-    told |= {"in_peak": today[peak].sum() / today.sum(), "boardings": book["boardings"], "car_kg": book["car_kg"]}
+    told |= {"moved": today @ effects.moved[0], "left": -change[peak].sum(), "won": change[~peak].sum()}
+    told |= {"hours": book["hours"], "kept": book["kept"], "worth": book["worth"]}
+    told |= {"in_peak": today[peak].sum() / today.sum(), "car_kg": book["car_kg"]}
     told |= {"operator": book["revenue"] + book["capacity"], "riders": book["riders"]}
     told |= {"low": low, "high": high, "pays": float((drawn > 0).mean()), "keeps": float((f.drawn["kept"] >= 1).mean())}
     told |= {
@@ -79,6 +91,9 @@ def pass_told(s: Study) -> dict[str, Any]:
     return told | {"foreseen": rows.get(FORESEEN)}
 
 
+_WORTHWHILE = 0.05  # share of the cost of lines, below which two ways of serving the night are not worth running
+
+
 def quiet_told(s: Study) -> dict[str, Any]:
     """Collect what is said of rides on demand, for prose; empty without them."""
     o = s.business.on_demand
@@ -89,7 +104,8 @@ def quiet_told(s: Study) -> dict[str, Any]:
     told = {"hours": hours, "stops": len(mix.cells[0]), "whole": len(o.cells), "all": list(mix.fleet)}
     told |= {"cells": int(mix.cells.sum()), "fleet": max(mix.fleet.values()), "least": o.least, "nights": o.nights}
     told |= {"lines": ways.loc[LINES], "mix": ways.loc[MIX], "vans": ways.loc[ALL_VANS], "saving": o.saving}
-    return told | {"gain": o.gain, "share": o.saving / max(ways.loc[LINES, "cost"], 1e-9), "even": quiet_even(s)}
+    told |= {"gain": o.gain, "share": o.saving / max(ways.loc[LINES, "cost"], 1e-9), "even": quiet_even(s)}
+    return told | {"adopt": bool(told["cells"] and told["share"] > _WORTHWHILE and o.gain.low > 0)}
 
 
 _BUSINESS_ANSWER = """
@@ -109,10 +125,11 @@ Offer a **pass for bikes** at {{ bought.row.price | money(currency, 0) }} a mont
 {% elif bought %}
 Offer **no monthly pass for bikes** to earn money: those who would take it ride anyway.
 {% endif %}
-{% if quiet and quiet.cells and quiet.share > 0.05 %}
+{% if quiet and quiet.adopt %}
 Run **vehicles on demand** in place of lines at {{ quiet.hours | join(", ") }} o'clock.
 {% elif quiet %}
-Keep **lines through the night**: vehicles on demand save {{ quiet.share | percent(0) }} of their cost at best.
+Keep **lines through the night**: vehicles on demand, where they are cheaper, save {{ quiet.share | percent(0) }} of
+their cost.
 {% endif %}
 """
 
@@ -128,7 +145,9 @@ def business_gain(s: Study) -> tuple[str, str, str]:
     told, currency = fares_told(s), s.known.data.currency
     if not told or told["flat"]:
         return "no gain judged", "", "one fare at all hours"
-    interval = f"90% over published elasticities: {money(told['low'], currency)} to {money(told['high'], currency)}"
+    interval = (
+        f"90% over published elasticities: {money(told['low'], currency, 0)} to {money(told['high'], currency, 0)}"
+    )
     sign = "+" if told["worth"] > 0 else ""
     return (
         f"{sign}{money(told['worth'], currency)} a week",
@@ -176,22 +195,24 @@ def _pass_line(s: Study) -> tuple:
     if row is None:
         return "pass", "hired bikes", "none", "none", "no price was to be compared"
     price = money(row["price"], currency, 0)
-    lost = money(row["anyway"], currency)
-    why = f"at {price} it takes {lost} a month from what is paid anyway and brings back {money(row['idle'], currency)}"
+    net, low, high = (money(row[name], currency, 0) for name in ("net", "low", "high"))
+    why = f"at {price} a month it changes revenue by {net} a month (95%: {low} to {high})"
     good = told["row"] is not None and told["row"]["low"] > 0
     return "pass", "hired bikes", "none", f"{price} a month" if good else "none", why
 
 
 def _mode_lines(s: Study) -> list[tuple]:
     """Lay out each quiet hour: stops on demand and vehicles."""
-    o, rows, currency = s.business.on_demand, [], s.known.data.currency
+    o, rows, currency, adopt = s.business.on_demand, [], s.known.data.currency, quiet_told(s)["adopt"]
     for hour, vehicles in o.plans[MIX].fleet.items():
         cells = o.cells[o.cells["hour"] == hour]
-        stops = cells.loc[cells["mode"] == "on demand", "stop"].tolist()
+        stops = cells.loc[cells["mode"] == "on demand", "stop"].tolist() if adopt else []
         cost, line, vans = (o.plans[way].cost[hour] for way in (MIX, LINES, ALL_VANS))
         then = f"{plural(vehicles, 'vehicle')} on demand for {', '.join(stops)}" if stops else "lines"
-        why = f"{money(cost, currency, 0)} an hour; lines {money(line, currency, 0)}, on demand everywhere "
-        rows.append(("mode", f"workdays {hour}:00", "lines", then, why + money(vans, currency, 0)))
+        why = f"lines {money(line, currency, 0)} an hour, on demand everywhere {money(vans, currency, 0)}"
+        why += f", the best mix {money(cost, currency, 0)}" if cost < min(line, vans) - 0.5 else ""
+        why += ": too little to run both" if cost < line - 0.5 and not adopt else ""
+        rows.append(("mode", f"workdays {hour}:00", "lines", then, why))
     return rows
 
 
@@ -347,7 +368,7 @@ def quiet_figure(s: Study) -> None:
     with Figure(
         title="What a ride costs in quiet hours, all stops together",
         x="Hour that begins",
-        y=f"{s.known.data.currency} a ride",
+        y=f"Cost ({s.known.data.currency} a ride)",
         data=shown.assign(hour=names),
         height=260,
         alt=f"On demand everywhere is cheaper than lines in {cheaper} of {len(shown)} hours.",

@@ -171,8 +171,8 @@ class PassTrial:
     ledger: pd.DataFrame  # question, epsilon
 
 
-EARNS, WIDEST, LITTLE = "earns most", "keeps revenue, most riders", "costs at most 5% of revenue"
-HALF_OFF, FORESEEN = "half of what ten rides and more cost", "the same, if riders knew their month"
+EARNS, WIDEST, LITTLE = "earns most", "keeps revenue", "loses 5% at most"
+HALF_OFF, FORESEEN = "half price for regulars", "same, months known"
 _BANDS = ((1, "1"), (3, "2 to 3"), (6, "4 to 6"), (10, "7 to 10"), (20, "11 to 20"), (np.inf, "21 and more"))
 
 
