@@ -310,14 +310,9 @@ def pass_ways(s: Study) -> pd.DataFrame:
     """Lay out what prices of a pass come to in the judged months."""
     shown = s.business.passes.judged
     columns = {"way": "pass that", "price": "price", "holders": "members", "anyway": "paid anyway", "idle": "lies idle"}
-    columns |= {
-        "cost": "more rides cost",
-        "net": "revenue",
-        "low": "from",
-        "high": "to",
-        "needed": "new members needed",
-    }
-    return shown[list(columns)].rename(columns=columns)
+    columns |= {"cost": "more rides", "net": "revenue", "interval": "95%", "needed": "new needed"}
+    ends = [f"{number(low, 0)} to {number(high, 0)}" for low, high in zip(shown["low"], shown["high"])]
+    return shown.assign(interval=ends)[list(columns)].rename(columns=columns)
 
 
 def pass_figure(s: Study) -> None:
@@ -421,16 +416,16 @@ def business_sums(s: Study) -> pd.DataFrame:
     if b.fares is not None and not fares_told(s)["flat"]:
         told = fares_told(s)
         row = (0.0, told["hours"], told["car_kg"] / -1000, told["worth"], told["low"], told["high"])
-        rows.append(("fares by the hour", *(_WEEKS_A_YEAR * value for value in row)))
+        rows.append(("fares", *(_WEEKS_A_YEAR * value for value in row)))
     if b.passes is not None and len(b.passes.judged):
         row = pass_told(s)["row"] or pass_told(s)["wide"]
         year = (12 * row[name] for name in ("net", "low", "high"))
-        rows.append((f"a pass at {number(row['price'], 0)} a month", 0.0, 0.0, 0.0, *year))
+        rows.append((f"pass at {number(row['price'], 0)}", 0.0, 0.0, 0.0, *year))
     if b.on_demand is not None:
         waits = (b.on_demand.gain.each - b.on_demand.saving) / max(s.params.time_value, 1e-9)
         gain = b.on_demand.gain
         row = (waits.mean() if s.params.time_value else 0.0, 0.0, 0.0, gain.mean, gain.low, gain.high)
-        rows.append(("rides on demand, as chosen", *(_WORKDAYS_A_YEAR * value for value in row)))
+        rows.append(("on demand", *(_WORKDAYS_A_YEAR * value for value in row)))
     return pd.DataFrame(
-        rows, columns=["what", "hours waited less", "hours moved by", "tonnes of CO2 less", "money", "from", "to"]
+        rows, columns=["what", "hours waited less", "hours moved by", "t CO2 less", "money", "from", "to"]
     )

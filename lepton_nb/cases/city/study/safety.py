@@ -64,7 +64,11 @@ class CitySafety:
 def safety_part(params: Parameters, known: Known) -> CitySafety | None:
     """Return risk, the places of ambulances and new posts; None where neither accidents nor calls are known."""
     vehicles = params.vehicles or 2 * len(known.posts)
-    risk = risk_forecast(known.tables, known.end) if {"incidents", "zones"} <= set(known.tables) else None
+    risk = (
+        risk_forecast(known.tables, known.end, free_days=known.free_days)
+        if {"incidents", "zones"} <= set(known.tables)
+        else None
+    )
     if not {"calls", "links", "zones"} <= set(known.tables) or "facilities" not in known.tables or not known.posts:
         return None if risk is None else CitySafety(vehicles, risk, None, None, None, None, None, None)
     tables, shift = known.tables, (params.shift_from, params.shift_to)
