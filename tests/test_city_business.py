@@ -1,10 +1,20 @@
 """Fares by the hour, a pass and rides on demand: what no answer of theirs may break, on small made-up cities."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 
+import lepton_nb.cases.city as city
+from lepton_nb.allocation.policy import Gain
+from lepton_nb.cases.city import business_pages
 from lepton_nb.cases.city.network.fares import (
+    CAREFUL,
+    FLAT,
     FareError,
     FareResponse,
     FareTerms,
@@ -19,6 +29,8 @@ from lepton_nb.cases.city.network.fares import (
     tariff_grid,
 )
 from lepton_nb.cases.city.network.on_demand import (
+    LINES,
+    MIX,
     OnDemandError,
     OnDemandTerms,
     QuietNights,
@@ -30,8 +42,22 @@ from lepton_nb.cases.city.network.on_demand import (
     size_fleets,
     stop_tree,
 )
-from lepton_nb.cases.city.network.passes import PassError, PassTerms, judge_passes, pass_outcome, rides_by_month
+from lepton_nb.cases.city.network.passes import (
+    HALF_OFF,
+    WIDEST,
+    PassError,
+    PassTerms,
+    judge_passes,
+    pass_outcome,
+    rides_by_month,
+)
+from lepton_nb.cases.city.parameters import Parameters
+from lepton_nb.cases.city.study.business import business_part
+from lepton_nb.cases.city.study.known import known_of
+from lepton_nb.cases.city.study.whole import Study
+from lepton_nb.workbook.prose import prose_cells, render, unread
 
+PAGE = Path(__file__).resolve().parents[1] / "nbs" / "cases" / "city" / "business.ipynb"
 TERMS = FareTerms(3.0, 0.1, 0.1)
 DRIVE = OnDemandTerms(80.0, 30.0, 45.0, 15.0)
 
@@ -187,3 +213,76 @@ def test_quiet_hours_go_on_demand_and_busy_ones_keep_lines(rate, on_demand):
 def test_hours_are_quiet_against_the_busiest():
     seen = pd.DataFrame({"hour": [2, 8, 12], "workday": True, "boardings": [5.0, 100.0, 30.0]})
     assert {2, 3} <= set(quiet_hours(seen)) and not {8, 12} & set(quiet_hours(seen))
+
+
+@pytest.fixture(scope="module")
+def full():
+    """Return a study of nothing but fares, a pass and rides on demand."""
+    known = known_of(Parameters())
+    parts = dict.fromkeys(("joined", "outlook", "signals", "ways", "safety", "bikes", "people", "returns"))
+    return Study(params=Parameters(), known=known, business=business_part(Parameters(), known), **parts)
+
+
+def business_sides(full):
+    """Return studies in which fares, a pass and rides on demand come out in each way."""
+    b = full.business
+    fares, quiet, bought = b.fares, b.on_demand, b.passes
+    flat = replace(
+        fares, tariffs=fares.tariffs | {CAREFUL: fares.tariffs[FLAT]}, profile=fares.profile.assign(fare=2.5)
+    )
+    loss = Gain(np.array([-9.0, -8.0]), -10.0, -7.0)
+    poor = {CAREFUL: fares.books[CAREFUL].assign(worth=-9.0, revenue=-9.0, riders=9.0, capacity=-1.0)}
+    bad = fares.drawn.assign(worth=-8.0)
+    losing = replace(fares, gain=loss, books=fares.books | poor, drawn=bad, corners=fares.corners.assign(worth=-3.0))
+    unsure = replace(fares, drawn=bad, weeks=np.inf, gain=Gain(np.array([1.0, 3.0]), -4.0, 8.0))
+    sure = replace(fares, gain=Gain(np.array([1.0, 3.0]), 0.5, 3.5))
+    down = replace(fares, stops=fares.stops.assign(change=-0.1))
+    up = replace(fares, stops=fares.stops.assign(change=0.1))
+    dear = quiet.plans[MIX].cells | True
+    taken = quiet.plans | {MIX: replace(quiet.plans[MIX], cells=dear, fleet=dict.fromkeys(quiet.plans[MIX].fleet, 3))}
+    lines = quiet.plans | {MIX: quiet.plans[LINES]}
+    adopted = replace(quiet, plans=taken, saving=900.0, gain=Gain(np.array([9.0, 8.0]), 7.0, 10.0))
+    small = replace(quiet, plans=taken, saving=1.0, gain=Gain(np.array([9.0, -8.0]), -7.0, 10.0))
+    row = bought.judged.iloc[[0]]
+    earning = replace(bought, judged=pd.concat([row.assign(way=WIDEST, net=90.0, low=10.0, high=170.0), bought.judged]))
+    nothing = replace(bought, judged=bought.judged.assign(way=HALF_OFF).iloc[:0])
+    lost = replace(bought, judged=bought.judged.assign(net=-50.0, low=-90.0, high=-10.0, needed=0.5))
+    real = replace(full, known=replace(full.known, kind="own"))
+    why = {"fares": "No table taps is in these data.", "passes": "Rides name nobody.", "on_demand": "No links."}
+    changes = [{"fares": flat}, {"fares": losing}, {"fares": unsure}, {"fares": sure}, {"fares": down}, {"fares": up}]
+    changes += [{"on_demand": adopted}, {"on_demand": small}, {"on_demand": replace(quiet, plans=lines, saving=0.0)}]
+    changes += [{"passes": earning}, {"passes": nothing}, {"passes": lost}, {}]
+    changes += [dict.fromkeys(why) | {"missing": why}]
+    return [real, *(replace(full, business=replace(b, **change)) for change in changes)]
+
+
+def test_every_side_of_fares_and_modes_is_read(full, monkeypatch):
+    told, said = [], []
+    for k, made in enumerate(business_sides(full)):
+        names: dict = {"display": lambda block: None}
+        monkeypatch.setattr(city, "study", lambda params, made=made: made)
+        for cell in nbformat.read(PAGE, 4).cells:
+            if cell.cell_type == "code" and "parameters" not in cell.metadata.get("tags", []):
+                binds = "study" in cell.source
+                if binds or (k in (1, 7, 11, 14) and not cell.source.startswith("%%prose")):  # figures take long
+                    exec(cell.source, names)
+        text = " ".join([business_pages.business_answer(made), *(render(c, names) for c in prose_cells(PAGE))])
+        assert not re.search(r"\bnan\b|\binf\b|\bNone\b|\bn/a\b|unlimited", text), text
+        told.append(names)
+        said.append(text)
+    left = {cell[:40]: unread(cell, told) for cell in prose_cells(PAGE)}
+    assert not any(left.values()), left
+    assert "Try a fare" in said[0] and "Keep **one fare**" in said[1] and "Keep **one fare**" in said[2]
+    assert "trial, no more" in said[3] and "Run **vehicles on demand**" in said[7] and "Offer a **pass" in said[10]
+
+
+def test_fares_and_modes_say_what_the_data_lack(full):
+    data = full.known.data
+    few = {"rides": data.tables["rides"].assign(person=None), "taps": data.tables["taps"]}
+    left = business_part(Parameters(), replace(full.known, data=replace(data, tables=few)))
+    assert left.fares is not None and set(left.missing) == {"passes", "on_demand"}
+    assert "name nobody" in left.missing["passes"] and "links" in left.missing["on_demand"]
+    dear = business_part(
+        Parameters().model_copy(update={"revenue_floor": 1.9}), replace(full.known, data=replace(data, tables=few))
+    )
+    assert "lower revenue_floor or raise fare_rise" in dear.missing["fares"]
