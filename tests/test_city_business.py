@@ -29,7 +29,7 @@ from lepton_nb.cases.city.network.fares import (
     tariff_grid,
 )
 from lepton_nb.cases.city.network.on_demand import (
-    LINES,
+    ALL_LINES,
     MIX,
     OnDemandError,
     OnDemandTerms,
@@ -240,7 +240,7 @@ def business_sides(full):
     up = replace(fares, stops=fares.stops.assign(change=0.1))
     dear = quiet.plans[MIX].cells | True
     taken = quiet.plans | {MIX: replace(quiet.plans[MIX], cells=dear, fleet=dict.fromkeys(quiet.plans[MIX].fleet, 3))}
-    lines = quiet.plans | {MIX: quiet.plans[LINES]}
+    lines = quiet.plans | {MIX: quiet.plans[ALL_LINES]}
     adopted = replace(quiet, plans=taken, saving=900.0, gain=Gain(np.array([9.0, 8.0]), 7.0, 10.0))
     small = replace(quiet, plans=taken, saving=1.0, gain=Gain(np.array([9.0, -8.0]), -7.0, 10.0))
     row = bought.judged.iloc[[0]]

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['need_business', 'fares_told', 'pass_told', 'quiet_told', 'business_answer', 'business_gain', 'business_rests_on',
            'business_lines', 'fares_figure', 'fare_ways', 'fare_range', 'fare_range_bars', 'fare_stops', 'pass_ways',
-           'pass_figure', 'quiet_hourly', 'quiet_figure', 'quiet_even', 'quiet_ways', 'quiet_cells', 'business_sums']
+           'pass_figure', 'quiet_figure', 'quiet_ways', 'quiet_cells', 'business_sums']
 
 # %% ../../../nbs/cases/city/09_business_pages.ipynb #cell-002
 from typing import Any
@@ -24,7 +24,7 @@ from lepton_nb.cases.city.network.fares import (
     Tariff,
     fare_effects,
 )
-from .network.on_demand import ALL_VANS, LINES, MIX
+from .network.on_demand import ALL_LINES, ALL_VANS, MIX
 from .network.passes import EARNS, FORESEEN, LITTLE, WIDEST
 from .study.business import CityBusiness
 from .study.whole import Study
@@ -103,8 +103,8 @@ def quiet_told(s: Study) -> dict[str, Any]:
     hours = [hour for hour in mix.fleet if mix.cells[hour].any()]
     told = {"hours": hours, "stops": len(mix.cells[0]), "whole": len(o.cells), "all": list(mix.fleet)}
     told |= {"cells": int(mix.cells.sum()), "fleet": max(mix.fleet.values()), "least": o.least, "nights": o.nights}
-    told |= {"lines": ways.loc[LINES], "mix": ways.loc[MIX], "vans": ways.loc[ALL_VANS], "saving": o.saving}
-    told |= {"gain": o.gain, "share": o.saving / max(ways.loc[LINES, "cost"], 1e-9), "even": quiet_even(s)}
+    told |= {"lines": ways.loc[ALL_LINES], "mix": ways.loc[MIX], "vans": ways.loc[ALL_VANS], "saving": o.saving}
+    told |= {"gain": o.gain, "share": o.saving / max(ways.loc[ALL_LINES, "cost"], 1e-9), "even": _quiet_even(s)}
     return told | {"adopt": bool(told["cells"] and told["share"] > _WORTHWHILE and o.gain.low > 0)}
 
 
@@ -207,7 +207,7 @@ def _mode_lines(s: Study) -> list[tuple]:
     for hour, vehicles in o.plans[MIX].fleet.items():
         cells = o.cells[o.cells["hour"] == hour]
         stops = cells.loc[cells["mode"] == "on demand", "stop"].tolist() if adopt else []
-        cost, line, vans = (o.plans[way].cost[hour] for way in (MIX, LINES, ALL_VANS))
+        cost, line, vans = (o.plans[way].cost[hour] for way in (MIX, ALL_LINES, ALL_VANS))
         then = f"{plural(vehicles, 'vehicle')} on demand for {', '.join(stops)}" if stops else "lines"
         why = f"lines {money(line, currency, 0)} an hour, on demand everywhere {money(vans, currency, 0)}"
         why += f", the best mix {money(cost, currency, 0)}" if cost < min(line, vans) - 0.5 else ""
@@ -336,7 +336,7 @@ def pass_figure(s: Study) -> None:
         ax.legend(loc="lower right", ncols=3)
 
 
-def quiet_hourly(s: Study) -> pd.DataFrame:
+def _quiet_hourly(s: Study) -> pd.DataFrame:
     """Return rides and cost of each quiet hour on the nights that choose: lines, on demand everywhere, money a ride."""
     o = s.business.on_demand
     rides = o.cells.groupby("hour")["rides"].sum()
@@ -344,11 +344,11 @@ def quiet_hourly(s: Study) -> pd.DataFrame:
         (
             hour,
             rides.get(hour, 0.0),
-            o.plans[LINES].cost[hour],
+            o.plans[ALL_LINES].cost[hour],
             o.plans[ALL_VANS].cost[hour],
             o.plans[ALL_VANS].fleet[hour],
         )
-        for hour in o.plans[LINES].cost
+        for hour in o.plans[ALL_LINES].cost
     ]
     out = pd.DataFrame(rows, columns=["hour", "rides", "lines", "on demand", "vehicles"])
     out = out[out["rides"] > 0].sort_values("hour", key=lambda hour: (hour - 12) % 24, ignore_index=True)
@@ -357,7 +357,7 @@ def quiet_hourly(s: Study) -> pd.DataFrame:
 
 def quiet_figure(s: Study) -> None:
     """Draw the cost of a ride by hour, by lines and on demand."""
-    shown = quiet_hourly(s)
+    shown = _quiet_hourly(s)
     names = [f"{hour}:00" for hour in shown["hour"]]
     cheaper = int((shown["on demand"] < shown["lines"]).sum())
     with Figure(
@@ -376,10 +376,13 @@ def quiet_figure(s: Study) -> None:
         ax.legend(loc="upper left")
 
 
-def quiet_even(s: Study) -> tuple[int, float]:
+def _quiet_even(s: Study) -> tuple[int, float]:
     """Return the hour in which on demand comes nearest to lines, and what an hour on a line must cost to be level."""
     o = s.business.on_demand
-    cost = {hour: o.plans[ALL_VANS].cost[hour] / max(o.plans[LINES].cost[hour], 1e-9) for hour in o.plans[LINES].cost}
+    cost = {
+        hour: o.plans[ALL_VANS].cost[hour] / max(o.plans[ALL_LINES].cost[hour], 1e-9)
+        for hour in o.plans[ALL_LINES].cost
+    }
     hour = min((h for h in cost if o.plans[ALL_VANS].fleet[h] > 0), key=lambda h: cost[h])
     return hour, cost[hour] * s.params.line_hour
 

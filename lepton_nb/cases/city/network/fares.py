@@ -6,7 +6,7 @@
 __all__ = ['LEAVE_RANGE', 'MOVE_RANGE', 'USUAL_PEAKS', 'FLAT', 'SURCHARGE', 'BEST', 'CAREFUL', 'THREE', 'FareError',
            'FareResponse', 'FareEffects', 'fare_effects', 'FareWeek', 'local_boardings', 'fare_weeks',
            'usual_fare_week', 'FareTerms', 'fare_books', 'Tariff', 'tariff_grid', 'corners', 'choose_tariff',
-           'tariff_books', 'trial_weeks', 'FareTrial', 'judge_fares']
+           'tariff_books', 'switching_weeks', 'FareTrial', 'judge_fares']
 
 # %% ../../../../nbs/cases/city/network/07_fares.ipynb #cell-003
 from collections.abc import Sequence
@@ -218,10 +218,10 @@ def fare_weeks(
     Examples
     --------
     >>> autumn = fare_weeks(seen, pd.Timestamp("2025-09-04"), pd.Timestamp("2025-12-04"), stops)
-    >>> needed = trial_weeks(autumn, careful, usual)
+    >>> needed = switching_weeks(autumn, careful, usual)
     >>> assert (
-    ...     8 <= needed <= trial_weeks(autumn, careful, FareResponse(2.5, 0.4, 0.01)) < np.inf
-    ...     and trial_weeks(autumn, ways[FLAT], usual) == np.inf
+    ...     8 <= needed <= switching_weeks(autumn, careful, FareResponse(2.5, 0.4, 0.01)) < np.inf
+    ...     and switching_weeks(autumn, ways[FLAT], usual) == np.inf
     ... )
     >>> needed
     """
@@ -461,7 +461,7 @@ def tariff_books(
     return pd.concat([fare_books(fares, base, week, response, terms) for week in weeks], ignore_index=True)
 
 # %% ../../../../nbs/cases/city/network/07_fares.ipynb #cell-020
-def trial_weeks(
+def switching_weeks(
     weeks: Sequence[FareWeek],
     tariff: Tariff,
     response: FareResponse,
@@ -476,10 +476,10 @@ def trial_weeks(
     Examples
     --------
     >>> autumn = fare_weeks(seen, pd.Timestamp("2025-09-04"), pd.Timestamp("2025-12-04"), stops)
-    >>> needed = trial_weeks(autumn, careful, usual)
+    >>> needed = switching_weeks(autumn, careful, usual)
     >>> assert (
-    ...     8 <= needed <= trial_weeks(autumn, careful, FareResponse(2.5, 0.4, 0.01)) < np.inf
-    ...     and trial_weeks(autumn, ways[FLAT], usual) == np.inf
+    ...     8 <= needed <= switching_weeks(autumn, careful, FareResponse(2.5, 0.4, 0.01)) < np.inf
+    ...     and switching_weeks(autumn, ways[FLAT], usual) == np.inf
     ... )
     >>> needed
     """
@@ -644,6 +644,6 @@ def judge_fares(
         corners=pd.DataFrame([_ranged(chosen, later, r, terms) for r in [response, *corners(response)]]),
         profile=pd.DataFrame(profile),
         stops=_stops_told(chosen, later, response, stops),
-        weeks=trial_weeks(before, chosen, response),
+        weeks=switching_weeks(before, chosen, response),
         response=response,
     )

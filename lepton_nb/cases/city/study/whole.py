@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from ..fusion import FusedHours
 from ..network.bikes import NO_VAN, VAN_PLAN, VAN_RULE, BikeTrial
 from ..network.fares import BEST, CAREFUL, SURCHARGE, THREE
-from ..network.on_demand import ALL_VANS, LINES, MIX
+from ..network.on_demand import ALL_LINES, ALL_VANS, MIX
 from ..network.streets import PRESENT, WEBSTER
 from ..parameters import Parameters
 from .business import CityBusiness, business_part
@@ -200,7 +200,7 @@ def _on_demand_results(s: Study) -> list[Result]:
         return []
     o, night = s.business.on_demand, f"{s.known.data.currency}/night"
     ways = o.ways.set_index("way")
-    names = {LINES: "lines", ALL_VANS: "everywhere", MIX: "chosen"}
+    names = {ALL_LINES: "lines", ALL_VANS: "everywhere", MIX: "chosen"}
     return [
         Result("on_demand.saving", o.saving, night, "lines less the mix by hour and stop"),
         Result("on_demand.vehicles", max(o.plans[MIX].fleet.values()), "vehicles", "of the mix, busiest hour"),
