@@ -309,8 +309,8 @@ def fare_stops(s: Study) -> pd.DataFrame:
 def pass_ways(s: Study) -> pd.DataFrame:
     """Lay out what prices of a pass come to in the judged months."""
     shown = s.business.passes.judged
-    columns = {"way": "pass that", "price": "price", "holders": "members", "anyway": "paid anyway", "idle": "lies idle"}
-    columns |= {"cost": "more rides", "net": "revenue", "interval": "95%", "needed": "new needed"}
+    columns = {"way": "pass", "price": "price", "holders": "members", "anyway": "anyway", "idle": "idle"}
+    columns |= {"net": "revenue", "interval": "95%", "needed": "new needed"}
     ends = [f"{number(low, 0)} to {number(high, 0)}" for low, high in zip(shown["low"], shown["high"])]
     return shown.assign(interval=ends)[list(columns)].rename(columns=columns)
 
@@ -372,17 +372,15 @@ def quiet_figure(s: Study) -> None:
         for name, colour, style, mark in (("lines", PALETTE[1], "--", "s"), ("on demand", PALETTE[0], "-", "o")):
             label = "on demand everywhere" if name == "on demand" else name
             ax.plot(names, shown[name], style, marker=mark, color=colour, label=label)
-        ax.set_ylim(0)
+        ax.set_ylim(0, 1.4 * max(shown[["lines", "on demand"]].max().max(), 0.1))
         ax.legend(loc="upper left")
 
 
 def _quiet_even(s: Study) -> tuple[int, float]:
     """Return the hour in which on demand comes nearest to lines, and what an hour on a line must cost to be level."""
     o = s.business.on_demand
-    cost = {
-        hour: o.plans[ALL_VANS].cost[hour] / max(o.plans[ALL_LINES].cost[hour], 1e-9)
-        for hour in o.plans[ALL_LINES].cost
-    }
+    vans, lines = o.plans[ALL_VANS].cost, o.plans[ALL_LINES].cost
+    cost = {hour: vans[hour] / max(line, 1e-9) for hour, line in lines.items()}
     hour = min((h for h in cost if o.plans[ALL_VANS].fleet[h] > 0), key=lambda h: cost[h])
     return hour, cost[hour] * s.params.line_hour
 
@@ -405,9 +403,8 @@ def quiet_cells(s: Study) -> pd.DataFrame:
         ),
     )
     shown = shown.assign(hour=shown["hour"].map("{:02d}:00".format), reason=why)
-    return shown.rename(columns={"on_demand": "on demand"})[
-        ["hour", "stop", "rides", "line", "on demand", "mode", "reason"]
-    ]
+    shown = shown.rename(columns={"on_demand": "on demand", "mode": "cheaper"})
+    return shown[["hour", "stop", "rides", "line", "on demand", "cheaper", "reason"]]
 
 
 _WEEKS_A_YEAR, _WORKDAYS_A_YEAR = 52, 250
@@ -418,17 +415,17 @@ def business_sums(s: Study) -> pd.DataFrame:
     b, rows = s.business, []
     if b.fares is not None and not fares_told(s)["flat"]:
         told = fares_told(s)
-        row = (0.0, told["hours"], told["car_kg"] / -1000, told["worth"], told["low"], told["high"])
+        row = (told["worth"], told["low"], told["high"], 0.0, told["hours"], told["car_kg"] / -1000)
         rows.append(("fares", *(_WEEKS_A_YEAR * value for value in row)))
     if b.passes is not None and len(b.passes.judged):
         row = pass_told(s)["row"] or pass_told(s)["wide"]
         year = (12 * row[name] for name in ("net", "low", "high"))
-        rows.append((f"pass at {number(row['price'], 0)}", 0.0, 0.0, 0.0, *year))
+        rows.append((f"pass at {number(row['price'], 0)}", *year, 0.0, 0.0, 0.0))
     if b.on_demand is not None:
         waits = (b.on_demand.gain.each - b.on_demand.saving) / max(s.params.time_value, 1e-9)
         gain = b.on_demand.gain
-        row = (waits.mean() if s.params.time_value else 0.0, 0.0, 0.0, gain.mean, gain.low, gain.high)
+        row = (gain.mean, gain.low, gain.high, waits.mean(), 0.0, 0.0)
         rows.append(("on demand", *(_WORKDAYS_A_YEAR * value for value in row)))
     return pd.DataFrame(
-        rows, columns=["what", "hours waited less", "hours moved by", "t CO2 less", "money", "from", "to"]
+        rows, columns=["what", "money", "from", "to", "hours waited less", "hours moved by", "t CO2 less"]
     )

@@ -86,7 +86,7 @@ class Parameters(CaseParameters):
     )
     ride_cost: float = param(0.3, ge=0, unit="money per ride", meaning="wear of a hired bike; an assumption")
     induced_rides: float = param(0.2, ge=0, le=3, unit="share of rides", meaning="more with a pass; an assumption")
-    line_hour: float = param(80.0, ge=0, unit="money per hour", meaning="a vehicle on a line; an assumption")
+    line_hour: float = param(80.0, gt=0, unit="money per hour", meaning="a vehicle on a line; an assumption")
     line_every: float = param(
         30.0, gt=0, le=240, unit="minutes", meaning="between two of a line at night; an assumption"
     )
