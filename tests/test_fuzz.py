@@ -65,6 +65,11 @@ def test_a_broken_file_gives_tables_or_a_sentence(tmp_path, seed):
         ("cp1256", "حليب خبز القاهرة جبن"),
         ("cp1257", "Duona Pienas Sūris Panevėžys Šiauliai"),
         ("cp874", "ขนมปัง นม กรุงเทพ เชียงใหม่"),
+        ("cp874", "น้ำ ข้าว ปลา ไก่ หมู ไข่ น้ำตาล กาแฟ"),
+        ("cp866", "Молоко Хлеб Сыр Масло"),
+        ("koi8_r", "Молоко пастеризованное Хлеб Объём МАСЛО"),
+        ("koi8_u", "Молоко Хліб Київ Львів Їжа Харків"),
+        ("mac_cyrillic", "Молоко пастеризованное Хлеб Яйца Щётка"),
         ("shift_jis", "牛乳 東京 パン 大阪 バター 名古屋 チーズ 札幌"),
         ("gb18030", "牛奶 面包 上海 黄油"),
         ("big5", "牛奶 麵包 高雄 奶油"),
@@ -76,6 +81,20 @@ def test_a_broken_file_gives_tables_or_a_sentence(tmp_path, seed):
 def test_the_usual_encodings_are_told_apart(tmp_path, encoding, words):
     (tmp_path / "a.csv").write_bytes(("date;item;units\n" + f"2025-01-01;{words};3\n" * 20).encode(encoding))
     assert look_over(tmp_path / "a.csv")[0] == encoding
+
+
+@pytest.mark.parametrize("page", ["cp1251", "cp866", "koi8_r", "koi8_u", "mac_cyrillic"])
+@pytest.mark.parametrize("write", [str, str.lower, str.upper])
+def test_words_of_cyrillic_letters_are_read_as_they_were_written(tmp_path, page, write):
+    for words in (
+        "Молоко Хлеб Сыр Масло Яйца Москва Объём Щётка",
+        "Мляко Хляб Сирене София Пловдив Въглища",
+        "Молоко Milk 1л Сыр Gouda №5 «Волна» Coca-Cola Хлеб МегаФон",
+    ):
+        text = "item;units\n" + "".join(f"{write(word)};{at}\n" for at, word in enumerate(words.split() * 3))
+        written = text.encode(page, "replace")
+        (tmp_path / "a.csv").write_bytes(written)
+        assert written.decode(look_over(tmp_path / "a.csv")[0]) == written.decode(page), words
 
 
 def test_an_encoding_that_is_named_is_taken_and_one_that_does_not_fit_is_refused(tmp_path, monkeypatch):

@@ -95,6 +95,9 @@ _USUAL = [
     "cp850",
     "cp852",
     "cp866",
+    "koi8_r",
+    "koi8_u",
+    "mac_cyrillic",
     "shift_jis",
     "gb18030",
     "big5",
@@ -129,6 +132,7 @@ def _guessed(path: Path) -> str:
     likely = [name for match in matches for name in match.could_be_from_charset]  # it tells equal texts only once
     if "cp1252" in likely:
         likely = [*_latin(sample), *likely]
+    likely = [*_alphabet(sample, matches), *likely]
     for name in dict.fromkeys([*likely, "cp1252"]):
         if _reads(path, name):
             return name
@@ -221,3 +225,76 @@ def _latin(sample: bytes) -> list[str]:
     pages = sorted(_LETTERS, key=lambda name: _odd_words(sample, name))
     same = sample.decode(pages[0], "replace") == sample.decode("cp1252", "replace")
     return ["cp1252", *pages] if same else pages
+
+# %% ../../nbs/data/02_files.ipynb #cyrillic-code
+_CYRILLIC = [  # Russian, Ukrainian, Belarusian, Bulgarian, Macedonian, Serbian; the most frequent letter first
+    "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё",
+    "оаніивтресклудмпязьбгчхйцжшюїщєфґ",
+    "аніоертскмлвдпуыяьзбгчўйцхшжюфэё",
+    "аоиентрсвлкдпмзгяъубчщжшйцхфью",
+    "аоиетнрсвдклпмузјгбчшцњжфхѓќљѕџ",
+    "аоиенрстујдквмлпгзбшчљцжњћхђфџ",
+]
+_BY_FREQUENCY = {
+    **{page: _CYRILLIC for page in ("cp1251", "cp866", "koi8_r", "koi8_u", "mac_cyrillic")},
+    "cp1253": ["αοιετσνηυρπκμλςάόίέήύωώδγχθφβξζψϊϋΐΰ"],
+    "cp1255": ["יוהלארתבשמםנדחקעפכטגזסןצךףץ"],
+}
+_TAKEN_FOR = (*_BY_FREQUENCY, "cp874", "shift_jis")  # the last two are what the general guess makes of some KOI8-R
+
+
+def _as_written(word: str, letters: str) -> bool:
+    """Tell whether a word has only these letters, and capitals where a word has them."""
+    return set(word.lower()) <= set(letters) and word in (word.lower(), word.upper(), word.capitalize())
+
+
+def _oddness(
+    sample: bytes,
+    page: str,
+) -> tuple[float, float]:
+    """Say how little a text looks like one of the languages of a code page.
+
+    Returns
+    -------
+    tuple[float, float]
+        share of words no language writes; how rare the letters of the others are, 0 to 1
+    """
+    found = {word.lstrip("«„“№").rstrip("»“”°²³…\xa0") for word in _WORD.findall(sample.decode(page, "replace"))}
+    words = sorted(word for word in found if re.search(r"\w", word))
+    marks = []
+    for letters in _BY_FREQUENCY[page]:
+        good = [word.lower() for word in words if _as_written(word, letters)]
+        places = [letters.index(letter) / len(letters) for word in good for letter in word]
+        marks.append((1 - len(good) / max(len(words), 1), float(np.mean(places)) if places else np.inf))
+    return min(marks)
+
+
+def _is_latin(sample: bytes, page: str) -> bool:
+    """Tell whether a text has letters beyond a to z in a Latin page, and no word that is odd there."""
+    beyond = re.search(r"[^\W\d_A-Za-z]", sample.decode(page, "replace"))
+    return bool(beyond) and not _odd_words(sample, page)
+
+
+def _alphabet(
+    sample: bytes,
+    matches: charset_normalizer.CharsetMatches,
+    most: float = 0.2,
+) -> list[str]:
+    """List the Cyrillic pages, the likeliest first; none where it is none of them.
+
+    Parameters
+    ----------
+    sample : bytes
+    matches : charset_normalizer.CharsetMatches
+    most : float, default 0.2
+        share of odd words above which it is none of them
+    """
+    guess = matches.best().encoding if matches else ""
+    if guess and guess not in _TAKEN_FOR:
+        return []
+    if any(_is_latin(sample, page) for page in _LETTERS):
+        return []
+    odd = {page: _oddness(sample, page) for page in _BY_FREQUENCY}
+    usual = ["cp1251", guess]
+    pages = sorted(odd, key=lambda page: sum(odd[page]) - 0.03 * usual.count(page))
+    return pages if odd[pages[0]][0] <= most else []
