@@ -7,6 +7,9 @@ Shapley values of boosting beside those of the fast linear forecast, on the last
 of the city is closed both ways at five on workdays; the truth is the difference of two user equilibria, counted with
 noise on the streets that have detectors. The street judged is the counted one that the closure moves most; donors
 are the counted streets far from the closure, or all of them. Intervals are over chains or closures.
+
+The synthetic control stands beside the form it had before (demeaned without a penalty, interval by shifts in time),
+beside the same with each mend alone, and beside the ridge-augmented form of Ben-Michael, Feller and Rothstein (2021).
 """
 
 import argparse
@@ -23,12 +26,21 @@ from lepton_nb.business.synthetic_control import (
     ControlError,
     before_after,
     difference_in_differences,
+    simplex_weights,
     synthetic_control,
 )
 from lepton_nb.cases.city.world.days import draw_days, hours_utc, local_time
 from lepton_nb.cases.city.world.movement import road_network
 from lepton_nb.cases.city.world.place import DETECTORS, LINKS, NODES
-from lepton_nb.cases.retail.promotions import PROMOTION_WAYS, Wave, promotion_effects, units_by_shapley, waves_on_record
+from lepton_nb.cases.retail.promotions import (
+    PROMOTION_WAYS,
+    Wave,
+    fill_waves,
+    promotion_effects,
+    units_by_shapley,
+    wave_outcome,
+    waves_on_record,
+)
 from lepton_nb.cases.retail.setting import build_panel
 from lepton_nb.cases.retail.world.simulate import supermarket
 from lepton_nb.data.catalog import Dataset
@@ -40,6 +52,8 @@ from lepton_nb.demand.panel import Panel, reconstruct
 
 RESULTS = Path(__file__).parent / "results"
 BOOSTED = "Shapley value of boosting"
+AUGMENTED, FITTED = "ridge-augmented synthetic control", "synthetic control, fitted weights"
+SHARES = (0.01, 0.1, 0.3, 1.0, 10.0, np.inf)  # of the donors' largest squared singular value: penalties of the ridge
 HOUR, BEFORE, AFTER, FAR = 17, 40, 10, 1_500.0  # local hour; workdays; metres
 
 
@@ -47,6 +61,44 @@ def market_of(panel: Panel) -> Market:
     """Cut the days on record out of a panel."""
     parts, days = (panel.y, panel.known["price"], panel.known["promotion"], panel.censored), slice(panel.end)
     return market_from_series(panel.ids, panel.ds[days], *(part[:, days] for part in parts), panel.static["group"])
+
+
+def augmented_weights(donors: np.ndarray, treated: np.ndarray, penalty: float) -> np.ndarray:
+    """Return weights of the simplex moved by a ridge regression of what they miss; their sum stays 1."""
+    weights = simplex_weights(donors, treated)
+    if np.isinf(penalty):
+        return weights
+    away = donors - donors.mean(1, keepdims=True)
+    left = treated - donors @ weights
+    return weights + away.T @ np.linalg.solve(away @ away.T + penalty * np.eye(len(away)), left)
+
+
+def ridge_augmented(y: pd.DataFrame, treated, start, left_out=()) -> float:
+    """Return the effect a period by the demeaned ridge-augmented form; each period before left out for the penalty."""
+    own, others = y[treated].to_numpy(float), y.drop(columns=[treated, *left_out]).to_numpy(float)
+    first = y.index.get_loc(start)
+    spread = np.linalg.norm((centred := others[:first] - others[:first].mean(0)) - centred.mean(1, keepdims=True), 2)
+
+    def gap(fitted: np.ndarray, share: float) -> np.ndarray:
+        moved, donors = own - own[fitted].mean(), others - others[fitted].mean(0)
+        return moved - donors @ augmented_weights(donors[fitted], moved[fitted], share * spread**2)
+
+    before = np.arange(len(y)) < first
+    missed = [np.mean([gap(before & (np.arange(len(y)) != t), one)[t] ** 2 for t in range(first)]) for one in SHARES]
+    return float(gap(before, SHARES[int(np.argmin(missed))])[first:].mean())
+
+
+def other_controls(y: pd.DataFrame, treated, start, left_out=(), counts: bool = False) -> dict[str, float]:
+    """Return effects a period of the other forms of the synthetic control, and ends of their intervals."""
+    row = {AUGMENTED: ridge_augmented(y, treated, start, left_out)}
+    for form, interval in (("demeaned", "shifts"), ("demeaned", "placebos"), ("penalised", "shifts")):
+        told = synthetic_control(y, treated, start, left_out, form, interval=interval, counts=counts)
+        row |= {f"{form}, {interval}: low": told.low, f"{form}, {interval}: high": told.high}
+        row |= {FITTED: told.mean} if form == "demeaned" else {}
+    if not counts:
+        return row
+    told = synthetic_control(y, treated, start, left_out)
+    return row | {"without widening: low": told.low, "without widening: high": told.high}
 
 
 def boosted_shapley(model, book: History, market: Market, wave: Wave) -> float:
@@ -57,13 +109,29 @@ def boosted_shapley(model, book: History, market: Market, wave: Wave) -> float:
     return float(told[["price", "promotion"]].sum().sum())
 
 
+def with_other_controls(effects: pd.DataFrame, market: Market) -> pd.DataFrame:
+    """Put the units by other forms of the synthetic control beside the waves of a chain."""
+    rows = []
+    for wave, told in zip(waves_on_record(market)[-len(effects) :], effects["synthetic control"]):
+        y, usual = wave_outcome(market, wave)
+        size, item = usual * (y.index >= market.days[wave.first]).sum(), market.items[wave.item]
+        found = other_controls(y, item, market.days[wave.first], counts=True) if np.isfinite(told) else {}
+        rows.append({name: value * size for name, value in found.items()})
+    return effects.join(pd.DataFrame(rows, effects.index))
+
+
 def of_chain(seed: int, boosted: bool) -> pd.DataFrame:
     """Return the waves of one chain with a column each way."""
     tables, truth = supermarket(seed=seed, stores=4, items=60, days=730, members=0)
     panel = build_panel(Dataset("made", "retail", tables, {"frequency": "daily"}, pd.DataFrame(), "", "EUR", [], truth))
-    market, book = market_of(reconstruct(panel)), history(panel)
-    estimates, fast = estimate(market_of(panel), tables["calendar"]), MODELS["fast"]().fit(book, panel.end)
+    record, book = market_of(panel), history(panel)
+    filled = market_of(reconstruct(panel))
+    market, fast = fill_waves(filled, record), MODELS["fast"]().fit(book, panel.end)
+    estimates = estimate(record, tables["calendar"])
     out = promotion_effects(market, estimates, lambda wave: units_by_shapley(fast, book, market, wave), truth, most=80)
+    out = with_other_controls(out, market)
+    usual = promotion_effects(filled, estimates, lambda wave: 0.0, truth, most=80)
+    out = out.join(usual[[*PROMOTION_WAYS[:4], "low", "high"]].add_prefix("filled as usual: "))
     if boosted:
         model, waves = MODELS["boosting"]().fit(book, panel.end), waves_on_record(market)[-8:]
         out.loc[out.index[-8:], BOOSTED] = [boosted_shapley(model, book, market, wave) for wave in waves]
@@ -87,6 +155,19 @@ def table_of(effects: pd.DataFrame, ways: list[str], against: str) -> pd.DataFra
         ends = mean_interval(over.to_numpy()) if over.any() else (0.0, 0.0)
         rows.append((way, error[way].mean(), bias, over.mean(), *ends))
     return pd.DataFrame(rows, columns=["way", "error", "bias", f"over {against}", "low", "high"])
+
+
+def coverage(effects: pd.DataFrame) -> pd.DataFrame:
+    """Return how often each interval holds the truth, over chains or closures, its misses on each side, its width."""
+    rows = []
+    for name in [one.removesuffix(": low") for one in effects if one.endswith(": low")]:
+        told = effects.dropna(subset=[f"{name}: low", f"{name}: high"])
+        low, high, true = told[f"{name}: low"], told[f"{name}: high"], told["true"]
+        within = true.between(low, high).groupby(told["chain"]).mean()
+        ends = mean_interval(within.to_numpy())
+        wide = (high - low).median() / true.abs().median()
+        rows.append((name, len(told), within.mean(), *ends, (true > high).mean(), (true < low).mean(), wide))
+    return pd.DataFrame(rows, columns=["interval", "cases", "inside", "from", "to", "above", "below", "width"])
 
 
 def counted(rng: np.random.Generator) -> pd.DataFrame:
@@ -133,8 +214,15 @@ def of_closure(seed: int) -> dict | None:
         row["difference in differences"] = size * difference_in_differences(scaled, street, BEFORE, left_out)
         row["difference in differences, neighbours in"] = size * difference_in_differences(scaled, street, BEFORE)
         for name, out in (("synthetic control", left_out), ("synthetic control, neighbours in", [])):
-            told = synthetic_control(scaled, street, BEFORE, out)
-            row |= {name: size * told.mean, f"{name}: inside": told.low <= row["true"] / size <= told.high}
+            told, others = synthetic_control(scaled, street, BEFORE, out), other_controls(scaled, street, BEFORE, out)
+            kind = name.removeprefix("synthetic control")
+            row |= {
+                name: size * told.mean,
+                FITTED + kind: size * others[FITTED],
+                AUGMENTED + kind: size * others[AUGMENTED],
+            }
+            row |= {f"interval{kind}: low": size * told.low, f"interval{kind}: high": size * told.high}
+            row |= {one.replace(": ", f"{kind}: "): size * ends for one, ends in others.items() if ": " in one}
     except ControlError as error:
         row["refused"] = str(error)
     return row
@@ -152,22 +240,33 @@ def main() -> None:
         table.to_csv(RESULTS / "causes_promotions.csv", index=False, float_format="%.4f")
         print(table.round(3).to_string())
         told = waves.dropna(subset=list(PROMOTION_WAYS))
-        within = told["true"].between(told["low"], told["high"]).groupby(told["chain"]).mean()
         print(len(waves), "waves,", len(told), "told by all;", (waves["refused"] != "").sum(), "refused")
-        print("inside", mean_interval(within.to_numpy()))
+        inside = coverage(told.rename(columns={"low": "interval: low", "high": "interval: high"}))
+        inside.to_csv(RESULTS / "causes_intervals.csv", index=False, float_format="%.4f")
+        print(inside.round(3).to_string())
+        forms = [
+            "synthetic control",
+            FITTED,
+            AUGMENTED,
+            "difference in differences",
+            *(f"filled as usual: {one}" for one in PROMOTION_WAYS[:4]),
+        ]
+        print(table_of(waves, forms, "synthetic control").round(4).to_string())
         print(table_of(waves, list(PROMOTION_WAYS), "before and after").round(3).to_string())
         if given.boosted:
             print(table_of(waves, [*PROMOTION_WAYS, BOOSTED], BOOSTED).round(3).to_string())
     if given.closures:
         rows = pd.DataFrame([row for k in range(given.closures) if (row := of_closure(k))])
-        ways = [name for name in rows if name.startswith(("before", "diff", "synth")) and "inside" not in name]
+        starts = ("before", "diff", "synth", "ridge")
+        ways = [name for name in rows if name.startswith(starts) and not name.endswith(("low", "high"))]
         table = table_of(rows, ways, "difference in differences")
         table.to_csv(RESULTS / "causes_closures.csv", index=False, float_format="%.4f")
         print(table.round(3).to_string())
         print(
             len(rows), "closures that move a counted street;", rows.get("refused", pd.Series()).notna().sum(), "refused"
         )
-        print({name: rows[name].dropna().astype(float).mean() for name in rows if "inside" in name})
+        print(coverage(rows).round(3).to_string())
+        print(table_of(rows, ["synthetic control", FITTED, AUGMENTED], "synthetic control").round(3).to_string())
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ from ..pricing import Limits, PricingError, fixed_markup, judge_prices, offer_fr
 from ..pricing import gain as price_gain_of
 from lepton_nb.cases.retail.promotions import (
     PromotionScore,
+    fill_waves,
     promotion_effects,
     score_promotions,
     units_by_shapley,
@@ -574,8 +575,11 @@ def _labels(params: Parameters, known: Known, market: Market, estimated: Estimat
 
 def _promoted(known: Known, estimated: Estimates) -> PromotionScore | None:
     """Say what the latest promotions sold, by several ways; None by the week, or where no way can tell."""
-    market = _market(replace(known, panel=reconstruct(known.panel)), *_told_days(known))
-    if known.pace == BY_WEEK or not waves_on_record(market):
+    if known.pace == BY_WEEK:
+        return None
+    days = _told_days(known)
+    market = fill_waves(_market(replace(known, panel=reconstruct(known.panel)), *days), _market(known, *days))
+    if not waves_on_record(market):
         return None
     book = history(known.panel)
     model = MODELS["fast"]().fit(book, known.start)
