@@ -14,6 +14,7 @@ import lepton_nb.cases.city as city
 from lepton_nb.allocation.policy import Gain
 from lepton_nb.allocation.roads import RoadError
 from lepton_nb.cases.city import pages
+from lepton_nb.cases.city.network.closures import BY_CONTROL, BY_WEEKS
 from lepton_nb.cases.city.network.flows import count_grid
 from lepton_nb.cases.city.parameters import Parameters
 from lepton_nb.cases.city.study.known import CityError, data_of, known_of
@@ -91,6 +92,21 @@ def test_a_loss_is_called_one(page, losing, monkeypatch):
         assert "That is a loss" in text
     answer = pages.city_answer(losing)
     assert "Keep **the present plan" in answer and "rule of thumb" in answer
+
+
+def test_a_closure_laid_on_counts_is_told_beside_what_was_laid_on(full, monkeypatch):
+    trial = full.ways.trial
+    said = read("routes", full, monkeypatch)
+    assert "No closure is on record here" in said and "a comparison with the weeks before" not in said
+    assert trial.way == BY_WEEKS and trial.error == trial.plain_error and trial.inside >= 0.8 * len(trial.streets)
+    results = {result.name: result.value for result in full.results}
+    assert results["closure.low"] <= results["closure.told_change"] <= results["closure.high"]
+    worse = replace(trial, way=BY_CONTROL, streets=trial.streets.assign(low=0.0, high=0.0), donors=1)
+    said = read("routes", replace(full, ways=replace(full.ways, trial=worse)), monkeypatch)
+    assert "1 street with a detector stays within 5%" in said and "take them for too narrow" in said
+    none = replace(full.ways, trial=None, untold="no detectors are in these data")
+    said = read("routes", replace(full, ways=none), monkeypatch)
+    assert "cannot be tried: no detectors are in these data." in said and "What to do with it" not in said
 
 
 def test_what_is_decided_adds_up(full):

@@ -6,9 +6,9 @@
 __all__ = ['city_answer', 'city_in_words', 'city_gain', 'city_rests_on', 'city_lines', 'signal_steps', 'need_ways',
            'need_signals', 'load_map', 'fullest', 'city_steps', 'city_sliders', 'city_flows', 'city_verdict',
            'city_payback_read', 'city_tornado', 'city_tornado_read', 'hours_table', 'routes_compared',
-           'ambulance_gains', 'vans', 'city_tables_told', 'joined_told', 'faults_told', 'city_card', 'need_safety',
-           'staged_ways', 'quarters_told', 'site_ways', 'risk_by_hour', 'riskiest', 'need_outlook', 'city_fans',
-           'outlook_scores']
+           'told_of_closure', 'closure_figure', 'ambulance_gains', 'vans', 'city_tables_told', 'joined_told',
+           'faults_told', 'city_card', 'need_safety', 'staged_ways', 'quarters_told', 'site_ways', 'risk_by_hour',
+           'riskiest', 'need_outlook', 'city_fans', 'outlook_scores']
 
 # %% ../../../nbs/cases/city/08_pages.ipynb #cell-002
 import numpy as np
@@ -33,6 +33,7 @@ from lepton_nb.workbook.controls import (
     payback_caption,
     payback_verdict,
 )
+from ...workbook.figures import PALETTE, Figure
 from ...workbook.prose import day, money, number, plural, render
 
 # %% ../../../nbs/cases/city/08_pages.ipynb #cell-004
@@ -237,6 +238,34 @@ def routes_compared(s: Study) -> pd.DataFrame:
     above = 100 * (total / total[OPTIMUM] - 1)
     shown = pd.DataFrame({"way": total.index, "vehicle hours": total, "above the least": above})
     return shown.reset_index(drop=True)
+
+
+def told_of_closure(s: Study, count: int = 12) -> pd.DataFrame:
+    """List the counted streets that the closure moves most: usual, laid on, told, with the ends of its interval."""
+    shown = s.ways.trial.streets.head(count).rename(columns={"true": "laid on"})
+    return shown[["street", "usual", "laid on", "told", "low", "high"]]
+
+
+def closure_figure(s: Study, count: int = 12) -> None:
+    """Draw what the closure did to the counted streets that it moves most, as laid on and as told."""
+    trial, shown = s.ways.trial, told_of_closure(s, count)
+    place = np.arange(len(shown))[::-1]
+    left, right = shown["told"] - shown["low"], shown["high"] - shown["told"]
+    with Figure(
+        title=f"Who bears the closure of {'-'.join(s.ways.closed)}",
+        x="change from the usual (vehicles/hour)",
+        y="street",
+        data=shown.round(1),
+        height=90 + 26 * len(shown),
+        alt="A row a street: a bar round what detectors tell of its change, and a cross at what was laid on.",
+        caption=f"From {s.params.hour}:00. Dots: told by {trial.way}, with 90% intervals; crosses: laid on the counts. "
+        f"The truth lies within {trial.inside} of {len(trial.streets)} intervals.",
+    ) as ax:
+        ax.errorbar(shown["told"], place, xerr=[left, right], fmt="o", color=PALETTE[0], capsize=3, label="told")
+        ax.scatter(shown["laid on"], place, marker="x", color=PALETTE[1], zorder=3, label="laid on")
+        ax.axvline(0, color=PALETTE[2], lw=1)
+        ax.set_yticks(place, shown["street"])
+        ax.legend()
 
 
 def ambulance_gains(s: Study, count: int = 8) -> pd.DataFrame:

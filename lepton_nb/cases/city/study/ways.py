@@ -13,7 +13,11 @@ import pandas as pd
 
 from ....allocation.equilibrium import Assignment
 from ....allocation.roads import RoadError
+from ....business.synthetic_control import ControlError
+from ..fusion import FusedHours
 from ..network.bikes import BikeTrial, judge_bikes
+from ..network.closures import ClosureTrial, closure_trial, workday_counts
+from ..network.flows import CityFlowError
 from lepton_nb.cases.city.network.routes import (
     BY_MAP,
     BY_TRAFFIC,
@@ -47,6 +51,10 @@ class Ways:
     closure : Closure
     ambulance : pd.DataFrame
         post, to, way, minutes, minutes by map: each junction from its nearest post
+    trial : ClosureTrial | None
+        what detectors tell of the closure
+    untold : str
+        why they tell nothing of it; empty where they do
     """
 
     by_hour: pd.DataFrame  # hour, vehicles, vehicle hours of each way of choosing
@@ -55,6 +63,8 @@ class Ways:
     closed: tuple[str, str]  # ends of the link that is closed, both ways
     closure: Closure
     ambulance: pd.DataFrame  # post, to, way, minutes, minutes by map: each junction from its nearest post
+    trial: ClosureTrial | None  # what detectors tell of the closure
+    untold: str  # why they tell nothing of it; empty where they do
 
     @property
     def saved_by_traffic(self) -> float:
@@ -95,8 +105,31 @@ def _from_posts(known: Known, usual: Assignment) -> pd.DataFrame:
     return ways[["post", "to", "way", "minutes", "minutes by map"]]
 
 
-def ways_part(params: Parameters, known: Known) -> Ways | None:
-    """Return routes of a usual workday, tolls, a closure, an ambulance's ways; None without streets and trips."""
+def _closure_told(
+    params: Parameters, known: Known, closure: Closure, joined: FusedHours | None
+) -> tuple[ClosureTrial | None, str]:
+    """Lay the closure on counts of the weeks before the judged ones, and say what they tell of it.
+
+    Returns
+    -------
+    tuple[ClosureTrial | None, str]
+        with the reason why there is none
+    """
+    if not {"counts", "sensors"} <= set(known.tables):
+        return None, "no detectors are in these data"
+    faults = None if joined is None or joined.faults.empty else joined.faults
+    try:
+        counts = workday_counts(known.tables, params.hour, params.zone, known.free_days, faults, known.judged)
+        return closure_trial(counts, known.tables, closure), ""
+    except (ControlError, CityFlowError) as error:
+        return None, str(error)
+
+
+def ways_part(params: Parameters, known: Known, joined: FusedHours | None = None) -> Ways | None:
+    """Return routes of a usual workday, tolls, a closure and what detectors tell of it, an ambulance's ways.
+
+    None without streets and trips.
+    """
     if not {"links", "nodes", "zones", "trips"} <= set(known.tables):
         return None
     network = roads_of(known.tables, params.hour)
@@ -104,13 +137,17 @@ def ways_part(params: Parameters, known: Known) -> Ways | None:
     usual = found[BY_TRAFFIC]
     closed = _to_close(params, usual)
     both = [pair for pair in (closed, closed[::-1]) if pair in set(zip(network.links["from"], network.links["to"]))]
+    closure = close(network, both)
+    trial, untold = _closure_told(params, known, closure, joined)
     return Ways(
         by_hour=hours_by_way(known.tables, sorted(known.tables["trips"]["hour"].astype(int).unique())),
         tolls=toll_table(found[OPTIMUM], usual, params.time_value * params.occupancy),
         load=usual.table(),
         closed=closed,
-        closure=close(network, both),
+        closure=closure,
         ambulance=_from_posts(known, usual),
+        trial=trial,
+        untold=untold,
     )
 
 # %% ../../../../nbs/cases/city/study/04_ways.ipynb #cell-004

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from ..fusion import FusedHours
 from ..network.bikes import NO_VAN, VAN_PLAN, VAN_RULE, BikeTrial
+from ..network.closures import ClosureTrial
 from ..network.fares import BEST, CAREFUL, SURCHARGE, THREE
 from ..network.on_demand import ALL_LINES, ALL_VANS, MIX
 from ..network.streets import PRESENT, WEBSTER
@@ -98,15 +99,31 @@ def _signal_results(s: Study) -> list[Result]:
     ]
 
 
+def _trial_results(trial: ClosureTrial) -> list[Result]:
+    """Return the results of a closure laid on counts."""
+    most, rate = trial.streets.iloc[0], "vehicles/hour"
+    return [
+        Result("closure.street", most["street"], "", "counted street that the closure moves most"),
+        Result("closure.true_change", most["true"], rate, "laid on its counts"),
+        Result("closure.told_change", most["told"], rate, f"told from its counts, by {trial.way}"),
+        Result("closure.low", most["low"], rate, "lower end of its 90% interval"),
+        Result("closure.high", most["high"], rate, "upper end"),
+        Result("closure.error", trial.error, "share of the change", "mean error over the counted streets it moves"),
+        Result("closure.inside", trial.inside, "streets", f"of {len(trial.streets)} with the truth in the interval"),
+    ]
+
+
 def _way_results(s: Study) -> list[Result]:
     """Return the results of routes."""
     if s.ways is None:
         return []
     unit = "vehicle hours/workday"
+    told = [] if s.ways.trial is None else _trial_results(s.ways.trial)
     return [
         Result("routes.saved_by_traffic", s.ways.saved_by_traffic, unit, "drivers who know the traffic, against a map"),
         Result("routes.left", s.ways.left, unit, "between drivers' own choices and the least for all"),
         Result("closure.hours", s.ways.closure.hours, "vehicle hours/hour", "more when the link is closed"),
+        *told,
     ]
 
 
@@ -277,10 +294,10 @@ def study_of(params: Parameters, data: Dataset) -> Study:
     bare = remembered(_known_without_tables, used_by(""), Kept(data, data.sha256, False))
     known = Kept(replace(bare.value, data=data), bare.key, bare.reused)
     dated = pd.notna(known.value.end) and "zones" in data.tables
-    joined = remembered(joined_part, used_by(""), known).value if dated else None
+    joined = remembered(joined_part, used_by(""), known) if dated else Kept(None, "undated", False)
     outlook = remembered(outlook_part, used_by(""), known)
     signals = remembered(signals_part, used_by("signals"), known)
-    ways = remembered(ways_part, used_by("ways", "time_value", "occupancy"), known)  # tolls are money
+    ways = remembered(ways_part, used_by("ways", "time_value", "occupancy"), known, joined)  # tolls are money
     safety = remembered(safety_part, used_by("safety"), known)
     bikes = remembered(bikes_part, used_by("bikes"), known)
     people = remembered(people_part, used_by("people"), known)
@@ -290,7 +307,7 @@ def study_of(params: Parameters, data: Dataset) -> Study:
     return Study(
         params=params,
         known=known.value,
-        joined=joined,
+        joined=joined.value,
         outlook=outlook.value,
         signals=signals.value,
         ways=ways.value,
