@@ -34,6 +34,7 @@ def __dir__() -> list[str]:
 # %% ../nbs/front.ipynb #cell-005
 def study(
     case: str,
+    client: Any = None,
     **parameters: Any,
 ) -> Any:
     """Run all steps of a case and return what they found. Raises `UserError` for a wrong case or parameter.
@@ -42,6 +43,8 @@ def study(
     ----------
     case : str
         name of a case, such as retail
+    client : Any, default None
+        of Dask, whose workers do what a step can spread; the answers are the same
     **parameters : Any
         by their names; see `lepton-nb params CASE`
 
@@ -56,4 +59,5 @@ def study(
         near = parameters_of.nearest(name, found.Parameters.model_fields)
         hint = f"; did you mean {near}?" if near else ""
         raise parameters_of.UserError(f"{name}: the case {case} has no such parameter{hint}")
-    return found.study(parameters_of.from_namespace(found.Parameters, parameters))
+    with import_module(".workbook.spread", __name__).working_with(client):
+        return found.study(parameters_of.from_namespace(found.Parameters, parameters))

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from clusters import Cluster, until
 
+import lepton_nb
 from lepton_nb.cases.city.network.bikes import judge_bikes
 from lepton_nb.cases.city.network.safety import staging_books
 from lepton_nb.cases.city.network.streets import PRESENT, hour_controls, signal_books, street_hour
@@ -25,8 +26,10 @@ from lepton_nb.cases.retail.chain.replenishment import Chain, Weeks
 from lepton_nb.cases.retail.chain.rules import order_up_to_average
 from lepton_nb.demand.forecasting import forecast
 from lepton_nb.workbook import spread
-from lepton_nb.workbook.parameters import UserError
-from lepton_nb.workbook.spread import map_over
+from lepton_nb.workbook.cache import remembered
+from lepton_nb.workbook.case import Case
+from lepton_nb.workbook.parameters import CaseParameters, UserError
+from lepton_nb.workbook.spread import map_over, working_with
 
 distributed = pytest.importorskip("distributed", reason="the extra `scale` is not installed")
 
@@ -195,3 +198,21 @@ def test_plans_of_stores_with_a_client_are_those_without(client):
     for name, ledger in here.items():
         np.testing.assert_array_equal(there[name].orders, ledger.orders, strict=True)
         assert there[name].summary().equals(ledger.summary())
+
+
+def test_a_study_lays_its_client_at_hand_and_its_cache_does_not_see_it(client, tmp_path, monkeypatch):
+    monkeypatch.setenv("LEPTON_NB_CACHE", str(tmp_path))
+    past = sold(5)
+
+    def made(params):
+        here = map_over(lambda piece: os.getpid(), range(4))
+        return here, forecast(past, h=7, freq="D", model="fast"), remembered(sold, 2, days=7)
+
+    case = Case("made", "Made", CaseParameters, study=made)
+    monkeypatch.setattr("lepton_nb.workbook.case.find_case", lambda name: case)
+    alone, spread_out = lepton_nb.study("made"), lepton_nb.study("made", client=client)
+    assert set(alone[0]) == {os.getpid()} and os.getpid() not in spread_out[0]
+    pd.testing.assert_frame_equal(alone[1], spread_out[1], check_exact=True)
+    assert spread_out[2].reused and not alone[2].reused and spread_out[2].key == alone[2].key
+    with working_with(client), pytest.raises(UserError, match="give a client of Dask"), working_with("tcp://host:8786"):
+        raise AssertionError("no client was taken for one")

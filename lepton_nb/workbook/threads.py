@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from .spread import Answer, map_over
+from .spread import Answer, client_at_hand, map_over
 
 Thing = TypeVar("Thing")
 
@@ -47,7 +47,7 @@ def side_by_side(
     >>> assert side_by_side(slowest_first, range(4)) == [0, 1, 4, 9]
     >>> side_by_side(slowest_first, [])
     """
-    if client is not None:
+    if client_at_hand(client) is not None:
         return map_over(work, things, client)
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         return list(pool.map(work, things))
