@@ -91,7 +91,10 @@ def ridge_augmented(y: pd.DataFrame, treated, start, left_out=()) -> float:
 def other_controls(y: pd.DataFrame, treated, start, left_out=(), counts: bool = False) -> dict[str, float]:
     """Return effects a period of the other forms of the synthetic control, and ends of their intervals."""
     row = {AUGMENTED: ridge_augmented(y, treated, start, left_out)}
+    enough = y.shape[1] - 1 - len(left_out) >= 9  # donors, for an interval of 90% by placebos
     for form, interval in (("demeaned", "shifts"), ("demeaned", "placebos"), ("penalised", "shifts")):
+        if interval == "placebos" and not enough:
+            continue
         told = synthetic_control(y, treated, start, left_out, form, interval=interval, counts=counts)
         row |= {f"{form}, {interval}: low": told.low, f"{form}, {interval}: high": told.high}
         row |= {FITTED: told.mean} if form == "demeaned" else {}
@@ -214,7 +217,9 @@ def of_closure(seed: int) -> dict | None:
         row["difference in differences"] = size * difference_in_differences(scaled, street, BEFORE, left_out)
         row["difference in differences, neighbours in"] = size * difference_in_differences(scaled, street, BEFORE)
         for name, out in (("synthetic control", left_out), ("synthetic control, neighbours in", [])):
-            told, others = synthetic_control(scaled, street, BEFORE, out), other_controls(scaled, street, BEFORE, out)
+            interval = "placebos" if len(scaled.columns) - 1 - len(out) >= 9 else "shifts"
+            told = synthetic_control(scaled, street, BEFORE, out, interval=interval)
+            others = other_controls(scaled, street, BEFORE, out)
             kind = name.removeprefix("synthetic control")
             row |= {
                 name: size * told.mean,

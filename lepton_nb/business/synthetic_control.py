@@ -148,8 +148,13 @@ def _of_form(case: _Case, form: str) -> _Case:
     after = len(case.index) - case.before
     penalty = float(np.sqrt(after) * np.diff(case.donors[: case.before], axis=0).var())
     worse = _left_out_errors(case, penalty) ** 2 - _left_out_errors(case, 0.0) ** 2
-    does = worse.mean() <= worse.std(ddof=1) / np.sqrt(case.before)
-    return replace(case, form=form, penalty=penalty if does else 0.0)
+    drawn = replace(case, form=form, penalty=penalty)
+    gap = _gap(drawn, case.before, case.treated)[0][: case.before]
+    does = (
+        worse.mean() <= worse.std(ddof=1) / np.sqrt(case.before)
+        and (gap**2).mean() <= case.treated[: case.before].var()
+    )
+    return drawn if does else replace(drawn, penalty=0.0)
 
 # %% ../../nbs/business/08_synthetic_control.ipynb #cell-015
 def _shifted_sums(gap: np.ndarray, length: int) -> np.ndarray:

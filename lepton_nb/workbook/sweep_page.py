@@ -19,6 +19,7 @@ import pandas as pd
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from .blocks import Block, bars
+from .case import pages_of
 from .controls import Tried, decision_table, swept_sliders
 from .drawing import MUTED, PALETTE
 from .figures import Figure, enter, figure_html, label_points, table_html
@@ -54,6 +55,7 @@ class Aim:
 def read_aim(
     text: str,
     known: Sequence[str],
+    pages: Sequence[str] = (),
 ) -> Aim:
     """Read an aim. Raises `UserError` for a result that is not there.
 
@@ -63,13 +65,17 @@ def read_aim(
         max NAME, min NAME, or NAME for max
     known : Sequence[str]
         results that are numbers
+    pages : Sequence[str], default ()
+        of the case
     """
     way, _, name = text.strip().partition(" ")
     if way not in ("max", "min"):
         way, name = "max", text.strip()
     if name not in known:
-        near = nearest(name, known)
+        near, page = nearest(name, known), name.partition(".")[0]
         hint = f"did you mean {near}? " if near else ""
+        if page in pages and not any(one.startswith(f"{page}.") for one in known):
+            hint = f"a sweep takes the results of the study, and what the page {page} alone records is not among them. "
         raise UserError(f"{text}: no such result; {hint}Known: {', '.join(known)}")
     return Aim(name, way == "max")
 
@@ -201,11 +207,19 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_))
 
 
+def _pages(swept: Swept) -> list[str]:
+    """Name the pages of the case, if it has any."""
+    try:
+        return [*pages_of(swept.sweep.case, swept.sweep.module)]
+    except UserError:
+        return []
+
+
 def _aims(swept: Swept, front: Sequence[str]) -> list[Aim]:
     """Return the aims that were asked for, else those of the case that all its points have."""
     known = _numbers(swept)
     if front:
-        return [read_aim(text, known) for text in front]
+        return [read_aim(text, known, _pages(swept)) for text in front]
     told = [text for text in swept.sweep.case.aims if text.partition(" ")[2] in known]
     return [read_aim(text, known) for text in told]
 
@@ -214,7 +228,7 @@ def _headlines(swept: Swept, aims: Sequence[Aim], named: Sequence[str]) -> list[
     """Name the results that are drawn."""
     known = _numbers(swept)
     if named:
-        return [read_aim(name, known).name for name in named]
+        return [read_aim(name, known, _pages(swept)).name for name in named]
     done = _done(swept)
     names = dict.fromkeys([*(aim.name for aim in aims), *known])
     return [name for name in names if _moves(done, name)][:_SHOWN]
