@@ -211,7 +211,7 @@ def _pages(swept: Swept) -> list[str]:
     """Name the pages of the case, if it has any."""
     try:
         return [*pages_of(swept.sweep.case, swept.sweep.module)]
-    except UserError:
+    except (UserError, ImportError):  # not at hand where a sweep is only shown
         return []
 
 
