@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['city_answer', 'city_in_words', 'city_gain', 'city_rests_on', 'city_lines', 'signal_steps', 'need_ways',
            'need_signals', 'load_map', 'fullest', 'city_steps', 'city_sliders', 'city_flows', 'city_verdict',
-           'city_payback_read', 'city_tornado', 'city_tornado_read', 'hours_table', 'routes_compared',
-           'told_of_closure', 'closure_figure', 'ambulance_gains', 'vans', 'city_tables_told', 'joined_told',
-           'faults_told', 'city_card', 'need_safety', 'staged_ways', 'quarters_told', 'site_ways', 'risk_by_hour',
-           'riskiest', 'need_outlook', 'city_fans', 'outlook_scores']
+           'city_payback_read', 'city_tornado', 'city_tornado_read', 'hours_table', 'routes_compared', 'closure_figure',
+           'ambulance_gains', 'vans', 'city_tables_told', 'joined_told', 'faults_told', 'city_card', 'need_safety',
+           'staged_ways', 'quarters_told', 'site_ways', 'risk_by_hour', 'riskiest', 'need_outlook', 'city_fans',
+           'outlook_scores']
 
 # %% ../../../nbs/cases/city/08_pages.ipynb #cell-002
 import numpy as np
@@ -240,7 +240,7 @@ def routes_compared(s: Study) -> pd.DataFrame:
     return shown.reset_index(drop=True)
 
 
-def told_of_closure(s: Study, count: int = 12) -> pd.DataFrame:
+def _told_of_closure(s: Study, count: int = 12) -> pd.DataFrame:
     """List the counted streets that the closure moves most: usual, laid on, told, with the ends of its interval."""
     shown = s.ways.trial.streets.head(count).rename(columns={"true": "laid on"})
     return shown[["street", "usual", "laid on", "told", "low", "high"]]
@@ -248,7 +248,7 @@ def told_of_closure(s: Study, count: int = 12) -> pd.DataFrame:
 
 def closure_figure(s: Study, count: int = 12) -> None:
     """Draw what the closure did to the counted streets that it moves most, as laid on and as told."""
-    trial, shown = s.ways.trial, told_of_closure(s, count)
+    trial, shown = s.ways.trial, _told_of_closure(s, count)
     place = np.arange(len(shown))[::-1]
     left, right = shown["told"] - shown["low"], shown["high"] - shown["told"]
     with Figure(
