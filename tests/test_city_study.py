@@ -101,7 +101,8 @@ def test_a_closure_laid_on_counts_is_told_beside_what_was_laid_on(full, monkeypa
     assert trial.way == BY_WEEKS and trial.error == trial.plain_error and trial.inside >= 0.8 * len(trial.streets)
     results = {result.name: result.value for result in full.results}
     assert results["closure.low"] <= results["closure.told_change"] <= results["closure.high"]
-    worse = replace(trial, way=BY_CONTROL, streets=trial.streets.assign(low=0.0, high=0.0), donors=1)
+    told = trial.streets["told"]
+    worse = replace(trial, way=BY_CONTROL, streets=trial.streets.assign(low=told, high=told), donors=1)
     said = read("routes", replace(full, ways=replace(full.ways, trial=worse)), monkeypatch)
     assert "1 street with a detector stays within 5%" in said and "take them for too narrow" in said
     none = replace(full.ways, trial=None, untold="no detectors are in these data")
