@@ -131,7 +131,7 @@ def main() -> None:
         for row in best_of_three(ours, traffic) + best_of_three(peer, traffic):
             rows.append({"network": name, "load": load, "vehicles": len(traffic.cars.depart)} | row)
             print(
-                {name: value if isinstance(value, str) else round(value, 4) for name, value in rows[-1].items()},
+                {name: value if isinstance(value, str) else float(round(value, 4)) for name, value in rows[-1].items()},
                 flush=True,
             )
     if given.data:
