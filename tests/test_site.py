@@ -124,6 +124,17 @@ def test_a_notebook_that_fails_is_told_with_its_cell_and_not_kept(tmp_path, monk
     assert execute_methods(tmp_path)[0].fault == ""
 
 
+def test_a_notebook_that_cannot_be_read_is_told_beside_the_others(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEPTON_NB_CACHE", str(tmp_path / "cache"))
+    paths = [Path("nbs") / "solve" / name for name in ("01_good.ipynb", "02_bad.ipynb")]
+    (tmp_path / "nbs" / "solve").mkdir(parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("6 * 7")]), tmp_path / paths[0])
+    (tmp_path / paths[1]).write_text("{", encoding="utf-8")
+    done, failed = execute_methods(tmp_path, paths)
+    assert done.fault == "" and done.notebook.cells[0].outputs[0].data["text/plain"] == "42"
+    assert failed.notebook is None and "JSON" in failed.fault
+
+
 def test_a_process_that_dies_is_a_notebook_that_failed(tmp_path, monkeypatch):
     monkeypatch.setenv("LEPTON_NB_CACHE", str(tmp_path / "cache"))
     (tmp_path / "nbs" / "solve").mkdir(parents=True)

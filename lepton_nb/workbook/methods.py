@@ -182,8 +182,11 @@ def _send(connection, root: str, path: str, text: str, behind: str, flags: tuple
 
 def _in_process(context, root: Path, path: Path, ground: str, flags: tuple[str, ...]) -> Executed:
     """Start a process for a notebook and wait for what it says."""
-    text = (root / path).read_text(encoding="utf-8")
-    behind = _behind(nbformat.reads(text, 4), ground, root)  # here, where a module is parsed once for all notebooks
+    try:
+        text = (root / path).read_text(encoding="utf-8")
+        behind = _behind(nbformat.reads(text, 4), ground, root)  # here, where a module is parsed once for all notebooks
+    except Exception:
+        return Executed(path, None, traceback.format_exc())
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_send, args=(theirs, str(root), path.as_posix(), text, behind, flags))
     process.start()
