@@ -26,6 +26,7 @@ from lepton_nb.business.synthetic_control import (
     ControlError,
     before_after,
     difference_in_differences,
+    interval_for,
     simplex_weights,
     synthetic_control,
 )
@@ -91,7 +92,7 @@ def ridge_augmented(y: pd.DataFrame, treated, start, left_out=()) -> float:
 def other_controls(y: pd.DataFrame, treated, start, left_out=(), counts: bool = False) -> dict[str, float]:
     """Return effects a period of the other forms of the synthetic control, and ends of their intervals."""
     row = {AUGMENTED: ridge_augmented(y, treated, start, left_out)}
-    enough = y.shape[1] - 1 - len(left_out) >= 9  # donors, for an interval of 90% by placebos
+    enough = interval_for(y.shape[1] - 1 - len(left_out)) == "placebos"
     for form, interval in (("demeaned", "shifts"), ("demeaned", "placebos"), ("penalised", "shifts")):
         if interval == "placebos" and not enough:
             continue
@@ -217,7 +218,7 @@ def of_closure(seed: int) -> dict | None:
         row["difference in differences"] = size * difference_in_differences(scaled, street, BEFORE, left_out)
         row["difference in differences, neighbours in"] = size * difference_in_differences(scaled, street, BEFORE)
         for name, out in (("synthetic control", left_out), ("synthetic control, neighbours in", [])):
-            interval = "placebos" if len(scaled.columns) - 1 - len(out) >= 9 else "shifts"
+            interval = interval_for(len(scaled.columns) - 1 - len(out))
             told = synthetic_control(scaled, street, BEFORE, out, interval=interval)
             others = other_controls(scaled, street, BEFORE, out)
             kind = name.removeprefix("synthetic control")

@@ -19,6 +19,7 @@ from lepton_nb.business.synthetic_control import (
     ControlError,
     before_after,
     difference_in_differences,
+    interval_for,
     synthetic_control,
 )
 from .world.truth import Truth
@@ -272,8 +273,8 @@ def _by_comparison(market: Market, wave: Wave, level: float) -> dict[str, float]
     y, usual = wave_outcome(market, wave)
     item, start = market.items[wave.item], market.days[wave.first]
     ControlError.require(item in y and start in y.index, f"{item} was not sold all along before {start:%d %B %Y}")
-    enough = y.shape[1] * level <= y.shape[1] - 1 and y.shape[1] > 3
-    told = synthetic_control(y, item, start, level=level, interval="placebos" if enough else "shifts", counts=True)
+    interval = interval_for(y.shape[1] - 1, level)
+    told = synthetic_control(y, item, start, level=level, interval=interval, counts=True)
     days = int((y.index >= start).sum())
     means = (before_after(y, item, start), difference_in_differences(y, item, start), told.mean, told.low, told.high)
     return dict(zip([*PROMOTION_WAYS[:3], "low", "high"], np.array(means) * usual * days))

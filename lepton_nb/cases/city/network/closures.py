@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ....business.synthetic_control import ControlError, synthetic_control
+from ....business.synthetic_control import ControlError, interval_for, synthetic_control
+from ..fusion import on_city_clock
 from .flows import count_grid
 from .routes import Closure
 
@@ -65,7 +66,7 @@ def workday_counts(
     names = tables["sensors"]["sensor"].astype(str)
     if faults is not None:
         _without_faults(counts, steps, names, faults)
-    local = steps.tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    local = on_city_clock(steps, zone)
     used = (local.hour == hour) & (local.dayofweek < 5) & ~local.normalize().isin(pd.DatetimeIndex(free_days))
     by_day = pd.DataFrame(counts[used], local[used].normalize(), names).groupby(level=0)
     frame = _STEPS * by_day.mean().where(by_day.count() >= _STEPS // 2)
@@ -145,7 +146,7 @@ def _by_weeks(y: pd.Series, level: float) -> tuple[float, float, float]:
 
 def _by_control(y: pd.DataFrame, sensor: str, donors: list, level: float) -> tuple[float, float, float]:
     """Return the effect on one sensor by synthetic control, and the ends of its interval."""
-    interval = "placebos" if len(donors) >= level / (1 - level) - 1e-9 else "shifts"
+    interval = interval_for(len(donors), level)
     told = synthetic_control(y[[sensor, *donors]], sensor, y.index[-AFTER], level=level, interval=interval)
     return told.mean, told.low, told.high
 

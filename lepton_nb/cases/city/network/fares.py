@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ....allocation.policy import Gain, mean_interval
+from ..fusion import on_city_clock
 from ....workbook.parameters import UserError
 
 # %% ../../../../nbs/cases/city/network/07_fares.ipynb #cell-005
@@ -190,7 +191,7 @@ def local_boardings(
         stop, day, hour (both local), workday, boardings
     """
     taps = tables["taps"]
-    local = pd.DatetimeIndex(taps["time"]).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    local = on_city_clock(taps["time"], zone)
     day = local.normalize()
     work = (day.dayofweek < 5) & ~day.isin(pd.to_datetime(list(free_days)))
     out = pd.DataFrame({"stop": taps["stop"].astype(str).to_numpy(), "day": day, "hour": local.hour, "workday": work})
@@ -276,6 +277,13 @@ class FareTerms:
     carbon_price: float  # money per kg
 
 
+def _mean_fares(effects: FareEffects, base: np.ndarray, rest: np.ndarray, week: FareWeek) -> np.ndarray:
+    """Return what a boarding costs in the mean of a week (G, S); `rest` are boardings of other days over today's."""
+    paid = effects.paid @ week.work.T + np.outer(rest * base, week.other)
+    rode = (effects.stay + effects.moved) @ week.work.T + np.outer(rest, week.other)
+    return paid / np.maximum(rode, 1e-12)
+
+
 def fare_books(
     fares: np.ndarray,
     base: np.ndarray,
@@ -313,15 +321,13 @@ def fare_books(
     riders = effects.surplus @ total + other * (response.fare - base) * (1 + rest) / 2
     busiest, before = effects.after(total).max(1) / week.days, total.max() / week.days
     goes = effects.moved * total
-    by_stop = effects.paid @ week.work.T + np.outer(rest * base, week.other)
-    rode = (effects.stay + effects.moved) @ week.work.T + np.outer(rest, week.other)
     fewer = total.sum() + other - rides
     out = {"revenue": paid - today, "riders": riders, "capacity": terms.peak_cost * week.days * (before - busiest)}
     out |= {"carbon": -terms.car_kg * terms.carbon_price * fewer}
     out |= {"worth": sum(out.values()), "boardings": -fewer, "moved": goes.sum(1)}
     out |= {"hours": (goes * effects.away).sum(1), "car_kg": terms.car_kg * fewer, "busiest": busiest}
     out |= {"before": np.full(len(base), before), "kept": paid / today}
-    out |= {"dearest": (by_stop / np.maximum(rode, 1e-12)).max(1) / response.fare - 1}
+    out |= {"dearest": _mean_fares(effects, base, rest, week).max(1) / response.fare - 1}
     return pd.DataFrame(out)
 
 # %% ../../../../nbs/cases/city/network/07_fares.ipynb #cell-013
@@ -353,10 +359,11 @@ class Tariff:
 
     def by_hour(self) -> np.ndarray:
         """Return the fare of each hour (24,)."""
-        out = np.full(24, self.fares[2])
-        for (first, end), fare in zip((self.morning, self.evening), self.fares):
-            out[first:end] = fare
-        return out
+        return _laid_out([self])[0][0]
+
+    def in_peak(self) -> np.ndarray:
+        """Return which hours cost more than others (24,)."""
+        return self.by_hour() > self.fares[2] + _NEAR
 
 
 _NO_WINDOW = (0, 0)
@@ -484,7 +491,7 @@ def switching_weeks(
     >>> needed
     """
     FareError.require(len(weeks) > 2, f"{len(weeks)} weeks say nothing of their scatter; give three or more")
-    inside = tariff.by_hour() > tariff.fares[2] + 1e-9
+    inside = tariff.in_peak()
     if not inside.any() or inside.all():
         return np.inf
     total = np.array([week.work.sum(0) for week in weeks])
@@ -573,12 +580,11 @@ def _stops_told(
     tariff: Tariff, weeks: Sequence[FareWeek], response: FareResponse, names: Sequence[str]
 ) -> pd.DataFrame:
     """Return who pays more, stop by stop."""
-    week, peak = usual_fare_week(weeks), tariff.by_hour() > tariff.fares[2] + 1e-9
-    effects, rest = fare_effects(tariff.by_hour(), response), (tariff.fares[2] / response.fare) ** -response.leave
-    rode = week.work @ (effects.stay + effects.moved)[0] + week.other * rest
-    mean = (week.work @ effects.paid[0] + week.other * rest * tariff.fares[2]) / np.maximum(rode, 1e-12)
-    total = week.work.sum(1) + week.other
-    told = {"stop": list(names), "boardings": total, "in_peak": week.work[:, peak].sum(1) / np.maximum(total, 1e-12)}
+    week, (fares, base) = usual_fare_week(weeks), _laid_out([tariff])
+    rest = (base / response.fare) ** -response.leave
+    mean = _mean_fares(fare_effects(fares, response), base, rest, week)[0]
+    total, peak = week.work.sum(1) + week.other, week.work[:, tariff.in_peak()].sum(1)
+    told = {"stop": list(names), "boardings": total, "in_peak": peak / np.maximum(total, 1e-12)}
     shown = pd.DataFrame(told | {"mean_fare": mean, "change": mean / response.fare - 1})
     return shown.sort_values("change", ascending=False, kind="stable", ignore_index=True)
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ....allocation.paths import user_equilibrium
 from ..checks import step_of
+from ..fusion import on_city_clock
 from ..trips import roads_of
 from ....demand.backtest import backtest
 from ....demand.hourly import Hourly, HourNaive
@@ -30,8 +31,7 @@ class CityFlowError(UserError, ValueError):
 
 def _local(times: pd.Series | pd.DatetimeIndex, zone: str | None) -> pd.DatetimeIndex:
     """Return what the clocks of a zone show at universal times; unchanged if no zone is given."""
-    times = pd.DatetimeIndex(times)
-    return times if zone is None else times.tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    return pd.DatetimeIndex(times) if zone is None else on_city_clock(times, zone)
 
 
 def _need(tables: Mapping[str, pd.DataFrame], *names: str) -> None:
