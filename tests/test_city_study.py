@@ -112,6 +112,8 @@ def test_a_closure_laid_on_counts_is_told_beside_what_was_laid_on(full, monkeypa
 
 def test_what_is_decided_adds_up(full):
     lines = pages.city_lines(full)
+    loads = lines.loc[lines["do"] == "signal", "reason"].str.extract(r"a load that is (\d+)%")[0].dropna().astype(int)
+    assert len(loads) > 40 and loads.is_monotonic_decreasing
     assert {"signal", "ambulance"} <= set(lines["do"]) and lines["reason"].str.len().min() > 10
     assert (lines["do"] == "signal").sum() == len(full.signals.plan)
     assert len(full.known.tables["phases"].drop_duplicates(["node", "phase"])) == len(full.signals.plan)

@@ -25,7 +25,7 @@ from lepton_nb.cases.city.network.fares import (
     fare_effects,
 )
 from .network.on_demand import ALL_LINES, ALL_VANS, MIX
-from .network.passes import EARNS, FORESEEN, LITTLE, WIDEST
+from .network.passes import EARNS, HALF_OFF, LITTLE, WIDEST
 from .study.business import CityBusiness
 from .study.whole import Study
 from ...workbook.blocks import Assumption, Block, bars
@@ -54,7 +54,7 @@ def fares_told(s: Study) -> dict[str, Any]:
         return {}
     tariff, book, rule = f.tariffs[CAREFUL], f.books[CAREFUL].mean(), f.books[SURCHARGE].mean()
     today, drawn = f.profile["today"], f.drawn["worth"]
-    peak, effects = (f.profile["fare"] > tariff.fares[2] + 1e-9).to_numpy(), fare_effects(tariff.by_hour(), f.response)
+    peak, effects = tariff.in_peak(), fare_effects(tariff.by_hour(), f.response)
     change = today * (effects.stay + effects.moved - 1)[0]
     low, high = drawn.quantile([0.05, 0.95])
     told = {"peak": max(tariff.fares), "rest": tariff.fares[2], "when": _windows(tariff), "flat": not peak.any()}
@@ -71,6 +71,10 @@ def fares_told(s: Study) -> dict[str, Any]:
         "judged": len(f.books[CAREFUL]),
     }
     told |= {"every": bool((f.books[CAREFUL]["worth"] > 0).all()), "rule": rule["worth"], "rule_riders": rule["riders"]}
+    told |= {
+        "rule_when": _windows(f.tariffs[SURCHARGE]),
+        "rule_rise": f.tariffs[SURCHARGE].fares[0] / s.params.fare - 1,
+    }
     told |= {"rule_kept": rule["kept"], "best": f.books[BEST]["worth"].mean(), "third": f.books[THREE]["worth"].mean()}
     return told | {"dearest": f.stops.iloc[0], "cheapest": f.stops.iloc[-1], "try_it": low > 0 and f.gain.mean > 0}
 
@@ -83,12 +87,8 @@ def pass_told(s: Study) -> dict[str, Any]:
     rows = p.judged.set_index("way").to_dict("index")
     chosen = next((way for way in (EARNS, WIDEST, LITTLE) if way in rows), None)
     told = {"chosen": chosen, "row": rows.get(chosen), "revenue": p.revenue, "members": p.members, "guests": p.guests}
-    told |= {
-        "keeps": WIDEST in rows,
-        "months": p.months,
-        "wide": p.judged.iloc[-2].to_dict() if len(rows) > 1 else None,
-    }
-    return told | {"foreseen": rows.get(FORESEEN)}
+    told |= {"keeps": WIDEST in rows, "months": p.months, "wide": rows.get(HALF_OFF)}
+    return told | {"compared": told["row"] or told["wide"]}
 
 
 _WORTHWHILE = 0.05  # share of the cost of lines, below which two ways of serving the night are not worth running
@@ -101,9 +101,9 @@ def quiet_told(s: Study) -> dict[str, Any]:
         return {}
     ways, mix = o.ways.set_index("way"), o.plans[MIX]
     hours = [hour for hour in mix.fleet if mix.cells[hour].any()]
-    told = {"hours": hours, "stops": len(mix.cells[0]), "whole": len(o.cells), "all": list(mix.fleet)}
-    told |= {"cells": int(mix.cells.sum()), "fleet": max(mix.fleet.values()), "least": o.least, "nights": o.nights}
-    told |= {"lines": ways.loc[ALL_LINES], "mix": ways.loc[MIX], "vans": ways.loc[ALL_VANS], "saving": o.saving}
+    told = {"hours": hours, "stops": len(mix.cells[0]), "whole": len(o.cells)}
+    told |= {"cells": int(mix.cells.sum()), "fleet": max(mix.fleet.values()), "least": o.least}
+    told |= {"lines": ways.loc[ALL_LINES], "vans": ways.loc[ALL_VANS], "saving": o.saving}
     told |= {"gain": o.gain, "share": o.saving / max(ways.loc[ALL_LINES, "cost"], 1e-9), "even": _quiet_even(s)}
     return told | {"adopt": bool(told["cells"] and told["share"] > _WORTHWHILE and o.gain.low > 0)}
 
@@ -145,9 +145,9 @@ def business_gain(s: Study) -> tuple[str, str, str]:
     told, currency = fares_told(s), s.known.data.currency
     if not told or told["flat"]:
         return "no gain judged", "", "one fare at all hours"
-    interval = (
-        f"90% over published elasticities: {money(told['low'], currency, 0)} to {money(told['high'], currency, 0)}"
-    )
+    gain, (low, high) = told["gain"], (money(told[end], currency, 0) for end in ("low", "high"))
+    weeks = f"{money(gain.low, currency, 0)} to {money(gain.high, currency, 0)}"
+    interval = f"95% over {plural(told['judged'], 'week')}: {weeks}; 90% over published elasticities: {low} to {high}"
     sign = "+" if told["worth"] > 0 else ""
     return (
         f"{sign}{money(told['worth'], currency)} a week",
@@ -182,7 +182,7 @@ def _fare_lines(s: Study) -> list[tuple]:
             then, less = inside["today"].mean(), 1 - inside["after"].sum() / inside["today"].sum()
             why = f"{then:,.0f} boardings an hour, {percent(less, 0)} fewer then; vehicles are bought for these hours"
             rows.append(("fare", f"workdays {first}:00 to {end}:00", now, money(fare, currency, 2), why))
-    rest = profile[profile["fare"] <= tariff.fares[2] + 1e-9]
+    rest = profile[~tariff.in_peak()]
     more = rest["after"].sum() / max(rest["today"].sum(), 1e-9) - 1
     why = f"{percent(more, 1)} more boardings where there is room, and revenue is kept" if more > 0 else "as today"
     return [*rows, ("fare", "other hours and days", now, money(tariff.fares[2], currency, 2), why)]
@@ -191,7 +191,7 @@ def _fare_lines(s: Study) -> list[tuple]:
 def _pass_line(s: Study) -> tuple:
     """Lay out whether a pass is offered."""
     told, currency = pass_told(s), s.known.data.currency
-    row = told["row"] or told["wide"]
+    row = told["compared"]
     if row is None:
         return "pass", "hired bikes", "none", "none", "no price was to be compared"
     price = money(row["price"], currency, 0)
@@ -236,7 +236,7 @@ def fares_figure(s: Study) -> None:
         alt=f"The busiest hour falls from {told['before']:,.0f} to {told['after']:,.0f} boardings.",
         caption=f"Judged workdays. Shaded: hours of the higher fare. {percent(told['busiest'], 0)} less room needed.",
     ) as ax:
-        for hour in shown.loc[shown["fare"] > told["rest"] + 1e-9, "hour"]:
+        for hour in shown.loc[s.business.fares.tariffs[CAREFUL].in_peak(), "hour"]:
             ax.axvspan(hour, hour + 1, color=PALETTE[0], alpha=0.12, lw=0)
         for name, label, colour, style in (
             ("today", "one fare", PALETTE[1], "--"),
@@ -413,18 +413,17 @@ _WEEKS_A_YEAR, _WORKDAYS_A_YEAR = 52, 250
 def business_sums(s: Study) -> pd.DataFrame:
     """Lay out what each change brings in a year: hours of waiting, hours by which riders move, emissions and money."""
     b, rows = s.business, []
-    if b.fares is not None and not fares_told(s)["flat"]:
-        told = fares_told(s)
+    told = fares_told(s)
+    if told and not told["flat"]:
         row = (told["worth"], told["low"], told["high"], 0.0, told["hours"], told["car_kg"] / -1000)
         rows.append(("fares", *(_WEEKS_A_YEAR * value for value in row)))
     if b.passes is not None and len(b.passes.judged):
-        row = pass_told(s)["row"] or pass_told(s)["wide"]
+        row = pass_told(s)["compared"]
         year = (12 * row[name] for name in ("net", "low", "high"))
         rows.append((f"pass at {number(row['price'], 0)}", *year, 0.0, 0.0, 0.0))
     if b.on_demand is not None:
-        waits = (b.on_demand.gain.each - b.on_demand.saving) / max(s.params.time_value, 1e-9)
         gain = b.on_demand.gain
-        row = (gain.mean, gain.low, gain.high, waits.mean(), 0.0, 0.0)
+        row = (gain.mean, gain.low, gain.high, b.on_demand.waited, 0.0, 0.0)
         rows.append(("on demand", *(_WORKDAYS_A_YEAR * value for value in row)))
     return pd.DataFrame(
         rows, columns=["what", "money", "from", "to", "hours waited less", "hours moved by", "t CO2 less"]

@@ -108,10 +108,10 @@ def city_rests_on(s: Study) -> list[Assumption]:
 
 # %% ../../../nbs/cases/city/08_pages.ipynb #cell-006
 def city_lines(s: Study) -> pd.DataFrame:
-    """Lay out every change: signals of the hour, the fullest junctions first, and bikes of the day after the record."""
+    """Lay out every change: signals of the hour, and bikes of the day after the record."""
     rows = []
     if s.signals is not None:
-        for row in s.signals.plan.sort_values("cycle_s", ascending=False, kind="stable").itertuples():
+        for row in s.signals.plan.itertuples():
             green = f"{row.green_now_s:.0f} s", f"{row.green_advised_s:.0f} s"
             rows.append(("signal", row.node, f"green {row.phase}", *green, row.reason))
     if s.safety is not None and s.safety.shift is not None:

@@ -141,8 +141,8 @@ class _Tour:
     ----------
     van : int
     stop : int
-    asked : float
-        minute of the first request
+    begins : float
+        minute at which the way to the stop begins
     leaves : float
         minute
     ends : list
@@ -151,9 +151,14 @@ class _Tour:
 
     van: int
     stop: int
-    asked: float  # minute of the first request
+    begins: float  # minute at which the way to the stop begins
     leaves: float  # minute
     ends: list  # places, one a rider
+
+    def drive(self, minutes: list) -> tuple[float, int, float]:
+        """Return minutes on the way, the last place, and vehicle minutes a rider, the way to the stop included."""
+        took, last, _ = _round(self.stop, self.ends, minutes)
+        return took, last, (took + self.leaves - self.begins) / len(self.ends)
 
 
 def _round(start: int, ends: Sequence[int], minutes: list) -> tuple[float, int, list]:
@@ -214,8 +219,6 @@ def play_requests(
     open_at: dict[int, _Tour] = {}
     count = len(requests.minute)
     of, wait, tours = [None] * count, np.full(count, np.nan), []
-    begun = np.zeros(most)  # minute at which the way to the stop began
-    began: dict[int, float] = {}
     for n, (now, hour, stop, end) in enumerate(
         zip(requests.minute.tolist(), requests.hour.tolist(), requests.stop.tolist(), requests.end.tolist())
     ):
@@ -235,21 +238,14 @@ def play_requests(
         van = int(arrives.argmin())
         if arrives[van] - now > terms.shuttle_wait:
             continue
-        begun[van] = max(free[van], now)
-        tour = _Tour(van, stop, now, max(float(arrives[van]), now + terms.hold), [end])
-        began[id(tour)] = begun[van]
+        tour = _Tour(van, stop, max(free[van], now), max(float(arrives[van]), now + terms.hold), [end])
         open_at[stop], shown[van] = tour, tour
         tours.append(tour)
         free[van], where[van] = tour.leaves + ways[stop][end], end
         of[n], wait[n] = tour, tour.leaves - now
-    drives = {id(tour): (began[id(tour)], *_round(tour.stop, tour.ends, ways)) for tour in tours}
-    share = {
-        key: (drive[1] + tour.leaves - drive[0]) / len(tour.ends)
-        for tour in tours
-        for key, drive in [(id(tour), drives[id(tour)])]
-    }
-    busy = np.array([0.0 if tour is None else share[id(tour)] for tour in of])
-    rows = [(tour.leaves, tour.stop, tour.leaves + drives[id(tour)][1], drives[id(tour)][2]) for tour in tours]
+    drives = {id(tour): tour.drive(ways) for tour in tours}
+    busy = np.array([0.0 if tour is None else drives[id(tour)][2] for tour in of])
+    rows = [(t.leaves, t.stop, t.leaves + took, last) for t, (took, last, _) in zip(tours, drives.values())]
     return OnDemandNight(~np.isnan(wait), wait, busy, np.array(rows).reshape(-1, 4))
 
 # %% ../../../../nbs/cases/city/network/09_on_demand.ipynb #cell-011
@@ -478,6 +474,8 @@ class OnDemandTrial:
         money a night that the mix costs less than lines
     gain : Gain
         the same with waiting at its worth, money a night
+    waited : float
+        hours of waiting a night that the mix spares, a refused request as one of them
     least : int
         vehicles that the drives of the mix's busiest night need at least
     nights : int
@@ -491,6 +489,7 @@ class OnDemandTrial:
     )  # way, cost (money a night), rides, cost_ride, served, wait (mean), late (90th percentile): minutes
     saving: float  # money a night that the mix costs less than lines
     gain: Gain  # the same with waiting at its worth, money a night
+    waited: float  # hours of waiting a night that the mix spares, a refused request as one of them
     least: int  # vehicles that the drives of the mix's busiest night need at least
     nights: int  # that judge
 
@@ -649,13 +648,15 @@ def judge_on_demand(
     spent = {
         name: np.array([np.nan_to_num(w, nan=_REFUSED).sum() for w in waits]) for name, (waits, _) in played.items()
     }
-    each = saving + time_value * (spent[ALL_LINES] - spent[MIX]) / 60
+    spared = (spent[ALL_LINES] - spent[MIX]) / 60
+    each = saving + time_value * spared
     return OnDemandTrial(
         cells=_cells_told(past, tables["stops"]["stop"].astype(str), tree, cost, plans[MIX], terms),
         plans=plans,
         ways=pd.DataFrame([_way_told(name, plan, played[name][0]) for name, plan in plans.items()]),
         saving=float(saving),
         gain=Gain(each, *mean_interval(each)),
+        waited=float(spared.mean()),
         least=max(least_fleet(tours, later.minutes) for tours in played[MIX][1]),
         nights=len(later.requests),
     )

@@ -185,7 +185,7 @@ def advised_plan(
     hour: int,
     level: float = 1.0,
 ) -> pd.DataFrame:
-    """Return node, phase, green_now_s, green_advised_s, cycle_now_s, cycle_s and the reason in words.
+    """Return node, phase, green_now_s, green_advised_s, cycle_now_s, cycle_s, reason; the fullest junctions first.
 
     Parameters
     ----------
@@ -211,6 +211,7 @@ def advised_plan(
     load = plan.groupby("node")["ratio"].transform("sum")
     plan["reason"] = [_reason(*row) for row in zip(plan["ratio"], load, plan["green_now_s"], plan["green_s"])]
     columns = ["node", "phase", "green_now_s", "green_s", "cycle_now_s", "cycle_s", "reason"]
+    plan = plan.assign(load=load).sort_values("load", ascending=False, kind="stable", ignore_index=True)
     return plan[columns].rename(columns={"green_s": "green_advised_s"})
 
 

@@ -79,17 +79,20 @@ def business_part(params: Parameters, known: Known) -> CityBusiness | None:
     terms = FareTerms(p.peak_cost, car_kg, p.carbon_price)
     drive = OnDemandTerms(p.line_hour, p.line_every, p.shuttle_hour, p.shuttle_wait)
     bought, floor, free = PassTerms(p.ride_price, p.ride_cost, p.induced_rides), p.revenue_floor, known.free_days
+
+    def passes() -> PassTrial:
+        UserError.require(named, "rides name nobody, so no pass can be judged")
+        return judge_passes(rides, known.judged, known.end, bought, floor, p.epsilon)
+
     limits = {"floor": floor, "rise": p.fare_rise, "free_days": free, "seed": p.seed}
     asked = {
         "fares": ({"taps"}, lambda: judge_fares(tables, p.zone, known.judged, known.end, response, terms, **limits)),
-        "passes": ({"rides"}, lambda: judge_passes(rides, known.judged, known.end, bought, floor, p.epsilon)),
+        "passes": ({"rides"}, passes),
         "on_demand": (
             {"taps", "stops", "zones", "trips", "nodes", "links"},
             lambda: judge_on_demand(tables, p.zone, known.judged, drive, p.time_value, free, seed=p.seed),
         ),
     }
-    if not named:
-        asked["passes"] = ({"rides"}, lambda: UserError.require(False, "rides name nobody, so no pass can be judged"))
     told = {name: _tried(needs, known, make) for name, (needs, make) in asked.items()}
     missing = {name: why for name, (answer, why) in told.items() if why}
     return CityBusiness(

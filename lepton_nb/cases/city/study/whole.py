@@ -8,6 +8,7 @@ __all__ = ['Result', 'Study', 'study_of', 'study']
 # %% ../../../../nbs/cases/city/study/08_whole.ipynb #cell-002
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -264,6 +265,7 @@ _OF_BUSINESS = (
     "line_every",
     "shuttle_hour",
     "shuttle_wait",
+    "epsilon",
 )
 _OF_SAFETY = ("vehicles", "reach_minutes", "stay_minutes", "shift_from", "shift_to", "new_posts")
 
@@ -279,8 +281,8 @@ def _without(params: Parameters, *names: str) -> Parameters:
 
 def _used_by(params: Parameters, part: str, *money: str) -> Parameters:
     """Return parameters as a part sees them: its own, those of money that it names, and those that all use."""
-    unpriced = (name for name in _MONEY if name not in money)
-    return _without(params, *unpriced, *(name for other, names in _OWN.items() if other != part for name in names))
+    mine = {*money, *_OWN.get(part, ())}
+    return _without(params, *(name for name in {*_MONEY, *chain(*_OWN.values())} if name not in mine))
 
 
 def _known_without_tables(params: Parameters, data: Dataset) -> Known:
@@ -301,8 +303,7 @@ def study_of(params: Parameters, data: Dataset) -> Study:
     safety = remembered(safety_part, used_by("safety"), known)
     bikes = remembered(bikes_part, used_by("bikes"), known)
     people = remembered(people_part, used_by("people"), known)
-    priced = used_by("business", "time_value", "carbon_litre", "carbon_price")
-    business = remembered(business_part, priced.model_copy(update={"epsilon": params.epsilon}), known)
+    business = remembered(business_part, used_by("business", "time_value", "carbon_litre", "carbon_price"), known)
     returns = remembered(return_part, params, signals, bikes)
     return Study(
         params=params,
