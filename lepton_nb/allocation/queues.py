@@ -212,9 +212,10 @@ def _moves_of(network: StreetNetwork, routes: Sequence[Sequence]) -> tuple[np.nd
     for route in routes:
         begin.append(len(moves))
         for come, go in zip(route, [*route[1:], ""]):
-            known = f"{come}>{go}" in number
-            QueueError.require(known, f"the route {' '.join(route)} takes {come}>{go}, which is in no phase or no turn")
-            moves.append(number[f"{come}>{go}"])
+            at = number.get(f"{come}>{go}")
+            if at is None:
+                raise QueueError(f"the route {' '.join(route)} takes {come}>{go}, which is in no phase or no turn")
+            moves.append(at)
         start.append(place[route[0]])
     return np.array(moves, np.int64), np.array(begin, np.int64), np.array(start, np.int64)
 

@@ -325,6 +325,15 @@ def _put(stock: np.ndarray, docks: np.ndarray, order: np.ndarray, arriving: np.n
     return int(over.sum())
 
 
+def _turns(start: np.ndarray) -> np.ndarray:
+    """Return how many came before each to the same station."""
+    order = np.argsort(start, kind="stable")
+    alike = start[order]
+    turns = np.empty(len(start), int)
+    turns[order] = np.arange(len(start)) - np.searchsorted(alike, alike)
+    return turns
+
+
 def ride_day(
     stations: BikeStations,
     rides: pd.DataFrame,
@@ -366,8 +375,7 @@ def ride_day(
             carried, km = carried + taken, km + taken * far[start, end]
         if hour in by_hour:
             start, end = by_hour[hour]["start"].to_numpy(), by_hour[hour]["end"].to_numpy()
-            turn = by_hour[hour].groupby("start").cumcount().to_numpy()
-            finds = turn < stock[start]
+            finds = _turns(start) < stock[start]
             lost += int((~finds).sum())
             stock -= np.bincount(start[finds], minlength=S)
             away += _put(stock, docks, order, np.bincount(end[finds], minlength=S))

@@ -134,8 +134,11 @@ def block_names(
     *axes : int | Iterable
         a length, or the labels of an axis; the last runs fastest
     """
-    labels = [range(axis) if isinstance(axis, int) else list(axis) for axis in axes]
-    return ["_".join([prefix, *map(str, cell)]).translate(pulp.LpVariable.trans) for cell in product(*labels)]
+    labels = [[prefix], *(range(axis) if isinstance(axis, int) else axis for axis in axes)]
+    return [
+        "_".join(cell)
+        for cell in product(*([str(at).translate(pulp.LpVariable.trans) for at in axis] for axis in labels))
+    ]
 
 # %% ../../nbs/solve/01_arrays.ipynb #cell-013
 def array_program(
