@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import grammars  # noqa: F401 (before what imports jsonschema)
 import nbformat
 import papermill
 import pytest

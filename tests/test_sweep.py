@@ -120,8 +120,10 @@ def around(tmp_path_factory):
 
 def cli(*words: str) -> subprocess.Popen:
     """Start `lepton-nb` with words."""
-    code = f"from lepton_nb.workbook.cli import main; exit(main({list(words)!r}, module='swept_cases'))"
-    return subprocess.Popen([sys.executable, "-c", code], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    code = "from lepton_nb.workbook.cli import main; exit(main(module='swept_cases'))"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 @pytest.fixture(scope="module")

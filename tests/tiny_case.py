@@ -130,10 +130,10 @@ def left_in(out: Path) -> list[str]:
 
 def start(*words: str, before: str = "") -> subprocess.Popen:
     """Start `lepton-nb` with words in a process of its own; the case is found through PYTHONPATH."""
-    code = (
-        f"import sys\n{before}\nfrom lepton_nb.workbook.cli import main\nsys.exit(main({list(words)!r}, module='tiny'))"
+    code = f"import sys\n{before}\nfrom lepton_nb.workbook.cli import main\nsys.exit(main(module='tiny'))"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    return subprocess.Popen([sys.executable, "-c", code], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def wait_for_line(file: Path, seconds: float = 120) -> int:

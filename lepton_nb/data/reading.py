@@ -439,7 +439,8 @@ def _names_known(contract: Contract, table: str) -> set[str]:
 
 def _header_at(rows: list[list], known: set[str]) -> tuple[int, int]:
     """Find the row of the header, and how many known names stand in it; without any, the first that is not empty."""
-    scores = [len({plain(cell) for cell in row if isinstance(cell, str)} & known) for row in rows[:_HEADER_LINES]]
+    texts = ({cell for cell in row if isinstance(cell, str)} for row in rows[:_HEADER_LINES])  # a row may be wide
+    scores = [len(known.intersection(map(plain, row))) for row in texts]
     best = max(scores, default=0)
     first = next((place for place, row in enumerate(rows) if any(map(_holds_something, row))), -1)
     return (scores.index(best), best) if best else (first, 0)
