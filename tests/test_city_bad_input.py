@@ -83,10 +83,15 @@ CELLS = [
     ("weather", 2, {"temperature": "277"}, ("no temperature of the air in degrees Celsius",)),
 ]
 
+RESTS_ON = {"counts": ["sensors"], "rides": ["stations"]}  # tables that a wrong cell is held against
+
 
 @pytest.mark.parametrize("table, row, cells, words", CELLS, ids=[f"{c[0]}-{'-'.join(c[2])}" for c in CELLS])
 def test_one_wrong_cell_is_told(example, tmp_path, table, row, cells, words):
-    says(told(changed(example, table, row, **cells), tmp_path), f"{table}.csv", row, *words)
+    few = streets(example) | {
+        name: example[name] for name in (table, *RESTS_ON.get(table, ()))
+    }  # a file takes its time
+    says(told(changed(few, table, row, **cells), tmp_path), f"{table}.csv", row, *words)
 
 
 def test_a_pair_without_a_path_is_named(example, tmp_path):

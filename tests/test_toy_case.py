@@ -82,9 +82,10 @@ def test_a_case_outside_the_library_is_found_by_the_option_or_the_variable(tmp_p
     assert told.returncode == 0 and told.stdout.strip() == "reports/stand/decide.html", told.stderr
     text = (tmp_path / "reports" / "stand" / "decide.html").read_text(encoding="utf-8")
     assert "lepton-nb run stand --cases florists" in text, "the command on the page repeats the run"
-    assert "check stand --cases florists" in _asked("template", "stand", "mine.yaml", "--cases", "florists").stdout
     monkeypatch.setenv("LEPTON_NB_CASES", "florists")
     assert "A flower stand" in _asked("cases").stdout
+    assert main(["template", "stand", "mine.yaml", "--cases", "florists"]) == 0
+    assert "check stand --cases florists" in capsys.readouterr().out
     swept = _asked("sweep", "stand", "-g", "price=6,9", "--workers", "1", "--quiet")
     assert swept.returncode == 0 and swept.stdout.strip() == "sweeps/stand/sweep.html", swept.stderr
     assert "sweep stand --cases florists" in (tmp_path / "sweeps" / "stand" / "sweep.html").read_text(encoding="utf-8")
