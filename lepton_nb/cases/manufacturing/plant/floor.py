@@ -6,12 +6,15 @@
 __all__ = ['WORKDAYS', 'COSTS', 'PlantError', 'Plant', 'Course', 'PlantState', 'WeekPlan', 'Spell', 'PlantWeeks', 'Floor']
 
 # %% ../../../../nbs/cases/manufacturing/plant/01_floor.ipynb #cell-003
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 # %% ../../../../nbs/cases/manufacturing/plant/01_floor.ipynb #cell-004
+from ....solve.compiled import compiled
 from ....workbook.parameters import UserError
 
 # %% ../../../../nbs/cases/manufacturing/plant/01_floor.ipynb #cell-006
@@ -266,8 +269,34 @@ class Spell:
     cars: np.ndarray  # built (W)
 
 
-@dataclass
-class _Shop:
+class _Line(NamedTuple):
+    """Hold a line as loops need it; it can build R of the M models.
+
+    Attributes
+    ----------
+    place : int
+        among the lines
+    ready : np.ndarray
+        models it can build (R)
+    hours : np.ndarray
+        that a car takes (M)
+    setup_hours : np.ndarray
+        (M)
+    setup_cost : np.ndarray
+        (M)
+    usage : np.ndarray
+        pieces of a part in a car (M, P)
+    """
+
+    place: int  # among the lines
+    ready: np.ndarray  # models it can build (R)
+    hours: np.ndarray  # that a car takes (M)
+    setup_hours: np.ndarray  # (M)
+    setup_cost: np.ndarray  # (M)
+    usage: np.ndarray  # pieces of a part in a car (M, P)
+
+
+class _Shop(NamedTuple):
     """Hold what changes during a week; the days write into it.
 
     Attributes
@@ -284,9 +313,6 @@ class _Shop:
         hours (W, L)
     busy : np.ndarray
         hours on which there was work to do (W, L)
-    told : list[Spell] | None, default None
-        what the lines did, in its order; None: nobody asked
-    day : int, default 0
     """
 
     stock: np.ndarray  # (W, P)
@@ -295,69 +321,79 @@ class _Shop:
     changes: np.ndarray  # money of change-overs (W)
     stand: np.ndarray  # hours (W, L)
     busy: np.ndarray  # hours on which there was work to do (W, L)
-    told: list[Spell] | None = None  # what the lines did, in its order; None: nobody asked
-    day: int = 0
-
-    def tell(self, line: int, what: str, which, hours: np.ndarray, cars: np.ndarray | float = 0.0) -> None:
-        """Write down what a line did, where somebody asked and some world did it."""
-        if self.told is not None and (hours > 0).any():
-            which, cars = (np.broadcast_to(values, hours.shape) for values in (which, cars))
-            self.told.append(Spell(line, self.day, what, which, hours, cars))
 
 
-def _scarcest(stock: np.ndarray, use: np.ndarray) -> np.ndarray:
-    """Return the part that ends first (W)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.argmin(np.where(use > 0, stock / use, np.inf), 1)
+@compiled
+def _buildable(stock, use):
+    """Return how many whole cars the stock of parts allows, and the part that ends first."""
+    needs = np.flatnonzero(use)
+    if len(needs) == 0:
+        return np.inf, 0
+    cars = stock[needs] / use[needs]
+    first = np.argmin(cars)
+    return np.floor(cars[first] + 1e-9), needs[first]
 
 
-def _buildable(stock: np.ndarray, use: np.ndarray) -> np.ndarray:
-    """Return how many cars the stock of parts allows, whole cars (W)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cars = np.where(use > 0, stock / use, np.inf).min(1)
-    return np.floor(cars + 1e-9)
+@compiled
+def _line_day(line, shop, hours):
+    """Let a line work for some hours (W); return its turns (W, R, 5) and the hours it stood and was idle (W each).
+
+    A turn is a model, its set-up hours, cars, hours short and the part that is short.
+    """
+    at, models = line.place, len(line.ready)
+    turns, stood, idle = np.zeros((len(hours), models, 5)), np.zeros(len(hours)), np.zeros(len(hours))
+    for world in range(len(hours)):
+        stock, todo, left, lacking = shop.stock[world], shop.todo[world, at], hours[world], 0.0
+        first = np.searchsorted(line.ready, shop.setup[world, at])
+        for turn in range(models):
+            model = line.ready[(first + turn) % models]
+            turns[world, turn, 0] = model
+            if todo[model] == 0:
+                continue
+            each, change = line.hours[model], model != shop.setup[world, at]
+            setup = line.setup_hours[model] if change else 0.0
+            in_time = min(todo[model], np.floor((left - setup) / each + 1e-9))
+            allowed, scarcest = _buildable(stock, line.usage[model])
+            built = max(min(in_time, allowed), 0.0)
+            short = max(in_time - built, 0.0) * each
+            lacking += short
+            turns[world, turn, 3], turns[world, turn, 4] = short, scarcest
+            if built > 0:
+                turns[world, turn, 1], turns[world, turn, 2] = setup, built
+                left -= built * each + setup
+                shop.changes[world] += line.setup_cost[model] if change else 0.0
+                shop.setup[world, at] = model
+                stock -= built * line.usage[model]
+                todo[model] -= built
+        stood[world] = min(max(left, 0.0), lacking)
+        idle[world] = 0.0 if (todo > 0).any() else max(left, 0.0)
+        shop.stand[world, at] += stood[world]
+        shop.busy[world, at] += hours[world] - idle[world]
+    return turns, stood, idle
 
 
-def _line_day(plant: Plant, shop: _Shop, line: int, ready: np.ndarray, hours: np.ndarray) -> None:
-    """Let one line work for a number of hours (W); `ready` are the models it can build."""
-    worlds, left, lacking, wants = np.arange(len(hours)), hours.copy(), np.zeros(len(hours)), []
-    first = np.maximum(np.searchsorted(ready, shop.setup[:, line]), 0) % len(ready)
-    for turn in range(len(ready)):
-        model = ready[(first + turn) % len(ready)]
-        wanted = shop.todo[worlds, line, model]
-        if not wanted.any():
-            continue
-        each, use = plant.hours[line, model], plant.usage[model]
-        change = model != shop.setup[:, line]
-        setup = plant.setup_hours[line, model] * change
-        in_time = np.minimum(wanted, np.floor((left - setup) / each + 1e-9))
-        built = np.maximum(np.minimum(in_time, _buildable(shop.stock, use)), 0.0)
-        lacking += (short := np.maximum(in_time - built, 0.0) * each)
-        if shop.told is not None and short.any():
-            wants.append((short, _scarcest(shop.stock, use)))
-        went = built > 0
-        shop.tell(line, "set-up", model, setup * went)
-        shop.tell(line, "work", model, built * each, built)
-        left -= (built * each + setup) * went
-        shop.changes += plant.setup_cost[line, model] * (change & went)
-        shop.setup[:, line] = np.where(went, model, shop.setup[:, line])
-        shop.stock -= built[:, None] * use
-        shop.todo[worlds, line, model] -= built
-    stood = np.minimum(np.maximum(left, 0.0), lacking)
-    shop.stand[:, line] += stood
-    still = (shop.todo[:, line] > 0).any(1)
-    shop.busy[:, line] += np.where(still, hours, hours - np.maximum(left, 0.0))
-    for short, part in wants:
-        shop.tell(line, "wait", part, stood * short / np.maximum(lacking, 1e-9))
-    shop.tell(line, "idle", -1, np.where(still, 0.0, np.maximum(left, 0.0)))
+def _spells(line: _Line, day: int, repair: np.ndarray, turns, stood: np.ndarray, idle: np.ndarray) -> Iterator[Spell]:
+    """Tell a day of a line in its order: repair, what it worked on, what it waited for."""
+    none, never, model, short = np.zeros(len(idle)), np.full(len(idle), -1), turns[..., 0].astype(int), turns[..., 3]
+    yield Spell(line.place, day, "repair", never, repair, none)
+    for turn in range(turns.shape[1]):
+        setup, cars = turns[:, turn, 1], turns[:, turn, 2]
+        yield Spell(line.place, day, "set-up", model[:, turn], setup, none)
+        yield Spell(line.place, day, "work", model[:, turn], cars * line.hours[model[:, turn]], cars)
+    for turn in range(turns.shape[1]):
+        waited = stood * short[:, turn] / np.maximum(short.sum(1), 1e-9)
+        yield Spell(line.place, day, "wait", turns[:, turn, 4].astype(int), waited, none)
+    yield Spell(line.place, day, "idle", never, idle, none)
 
 # %% ../../../../nbs/cases/manufacturing/plant/01_floor.ipynb #cell-016
-def _receive(plant: Plant, shop: _Shop, arrived: np.ndarray, refused: np.ndarray) -> None:
-    """Put what arrived (W, S) into stock, without what is refused."""
-    if arrived.any():
-        good = arrived - np.round(arrived * refused)
-        for source in np.flatnonzero(arrived.any(0)):
-            shop.stock[:, plant.part_of[source]] += good[:, source]
+@compiled
+def _receive(stock, part_of, due, refused, day, week):
+    """Put what arrives on a day into stock, without what is refused."""
+    for world in range(len(stock)):
+        for source in range(len(part_of)):
+            arrived = due[world, source, day]
+            if arrived > 0:
+                stock[world, part_of[source]] += arrived - np.rint(arrived * refused[world, source, week])
 
 
 def _call_off(state: PlantState, order: np.ndarray, lead: np.ndarray) -> np.ndarray:
@@ -382,33 +418,35 @@ def _still_open(state: PlantState, order: np.ndarray, lead: np.ndarray) -> np.nd
     return still[..., :kept]
 
 
+def _lines_of(plant: Plant) -> list[_Line]:
+    """Return the lines as loops need them."""
+    rows = (plant.hours, plant.setup_hours, plant.setup_cost, plant.usage)
+    *each, usage = (np.ascontiguousarray(part, float) for part in rows)
+    return [_Line(at, np.flatnonzero(np.isfinite(row[0])), *row, usage) for at, row in enumerate(zip(*each))]
+
+
+def _day_hours(plan: WeekPlan, course: Course, week: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the hours of each line and day, Saturday's overtime last, and those of repair (L, WORKDAYS + 1, W)."""
+    shift, extra = course.shift[:, week, None, None] / WORKDAYS, plan.overtime.T[:, None]
+    regular = np.maximum(shift - np.moveaxis(course.down[:, :, week], 0, -1), 0.0)
+    hours, repair = np.concatenate([regular, extra], 1), np.concatenate([shift - regular, 0.0 * extra], 1)
+    return np.ascontiguousarray(hours), repair
+
+
 def _work(
     plant: Plant, course: Course, state: PlantState, plan: WeekPlan, due: np.ndarray, told: list[Spell] | None = None
 ) -> _Shop:
-    """Play the days of a week."""
-    lines, week, hours = len(plant.lines), state.week, plan.overtime
-    nothing = np.zeros((course.worlds, lines))
-    shop = _Shop(
-        state.stock.copy(),
-        state.setup.copy(),
-        np.round(plan.build),
-        nothing[:, 0].copy(),
-        nothing,
-        nothing.copy(),
-        told,
-    )
-    ready = [np.flatnonzero(np.isfinite(plant.hours[line])) for line in range(lines)]
+    """Play the days of a week; a list takes down what the lines did, in its order."""
+    lines, nothing = _lines_of(plant), np.zeros((course.worlds, len(plant.lines)))
+    stock, todo = (np.array(part, float, order="C") for part in (state.stock, np.round(plan.build)))
+    shop = _Shop(stock, np.array(state.setup, int), todo, nothing[:, 0].copy(), nothing, nothing.copy())
+    hours, repair = _day_hours(plan, course, state.week)
     for day in range(7):
-        shop.day = day
-        _receive(plant, shop, due[..., day], course.refused[..., week])
-        for line in (np.arange(lines) + day) % lines if day <= WORKDAYS else ():
-            if day < WORKDAYS:
-                shift = course.shift[line, week] / WORKDAYS
-                hours = np.maximum(shift - course.down[:, line, week, day], 0.0)
-                shop.tell(line, "repair", -1, shift - hours)
-            else:
-                hours = plan.overtime[:, line]
-            _line_day(plant, shop, line, ready[line], hours)
+        _receive(stock, plant.part_of, due, course.refused, day, state.week)
+        for at in (np.arange(len(lines)) + day) % len(lines) if day <= WORKDAYS else ():
+            did = _line_day(lines[at], shop, hours[at, day])
+            if told is not None:
+                told += [one for one in _spells(lines[at], day, repair[at, day], *did) if (one.hours > 0).any()]
     return shop
 
 # %% ../../../../nbs/cases/manufacturing/plant/01_floor.ipynb #cell-018

@@ -235,9 +235,9 @@ def order_to_level(plant: Plant, outlook: Outlook, state: PlantState, level: np.
     """Return what to call off from each part's first source to reach a level of good pieces (W, S)."""
     order, source = np.zeros(state.due.shape[:2]), plant.main_source
     good = 1.0 - outlook.refused
-    coming = np.zeros_like(level)
+    coming, on_order = np.zeros_like(level), state.on_order
     for place, part in enumerate(plant.part_of):
-        coming[:, part] += state.on_order[:, place]
+        coming[:, part] += on_order[:, place]
     missing = np.maximum(level - state.stock - coming * good, 0.0) / good
     pieces = np.ceil(missing / plant.pack[source] - 1e-9) * plant.pack[source]
     order[:, source] = np.where(pieces > 0, np.maximum(pieces, plant.minimum[source]), 0.0)
