@@ -311,7 +311,8 @@ def separate_levels(
     asked = _checked(asked, per_product, holding, shortage)
     share = np.clip(1 - np.asarray(holding) * per_product / shortage, 0, 1)
     rank = np.clip(np.ceil(len(asked) * share - 1e-9).astype(int) - 1, 0, len(asked) - 1)
-    return np.where(share > 0, np.sort(asked, 0)[rank, np.arange(asked.shape[1])], 0.0)
+    levels = [np.partition(one, at)[at] for one, at in zip(asked.T, rank)]
+    return np.where(share > 0, levels, 0.0)
 
 
 def common_service_levels(
