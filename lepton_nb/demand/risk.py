@@ -217,6 +217,14 @@ def _check_temperatures(x: pd.DataFrame) -> None:
             )
 
 # %% ../../nbs/demand/16_risk.ipynb #8f3f697c
+def _covered(time: pd.DatetimeIndex, begin: pd.DatetimeIndex, end: pd.DatetimeIndex) -> np.ndarray:
+    """Tell of each time whether it lies in one of the spans, whose end is not part of them."""
+    order, covered = np.argsort(time), np.zeros(len(time), bool)
+    first, last = (np.bincount(time[order].searchsorted(ends), minlength=len(time) + 1) for ends in (begin, end))
+    covered[order] = np.cumsum(first - last)[:-1] > 0
+    return covered
+
+
 def label_ahead(
     table: pd.DataFrame,
     failures: pd.DataFrame,
@@ -247,12 +255,15 @@ def label_ahead(
         RiskError.require(not lost, f"{name}: no column {lost[0] if lost else ''!r}; it needs {', '.join(needs)}")
     within, out = pd.Timedelta(within), table.reset_index(drop=True)
     RiskError.require(within > pd.Timedelta(0), f"within: found {within}; give a time above 0, such as '24h'")
-    time, fails, stands = pd.to_datetime(out["time"]), np.zeros(len(out), int), np.zeros(len(out), bool)
-    for machine, start, end in failures[["machine", "start", "end"]].itertuples(index=False):
-        start, end, own = pd.Timestamp(start), pd.Timestamp(end), (out["machine"] == machine).to_numpy()
+    time, fails, stands = pd.DatetimeIndex(out["time"]), np.zeros(len(out), int), np.zeros(len(out), bool)
+    starts, ends = (pd.DatetimeIndex([pd.Timestamp(at) for at in failures[name]]) for name in ("start", "end"))
+    for machine, start, end in zip(failures["machine"], starts, ends):
         RiskError.require(end >= start, f"failures: machine {machine!r} fails at {start} and is back before, at {end}")
-        fails |= own & (time < start) & (time >= start - within)
-        stands |= own & (time >= start) & (time < end)
+    rows_of = out.groupby("machine", observed=True).indices
+    for machine in rows_of.keys() & set(failures["machine"]):
+        own, told = rows_of[machine], (failures["machine"] == machine).to_numpy()
+        fails[own] = _covered(time[own], starts[told] - within, starts[told])
+        stands[own] = _covered(time[own], starts[told], ends[told])
     if stands.any() and down == "refuse":
         row = int(np.argmax(stands))
         raise RiskError(
