@@ -66,10 +66,12 @@ def _weeks_of(record: bytes, parts: int, kind: str, futures: int, seed: int) -> 
     """Draw weeks of use asked for, from a record that is handed over as bytes so that it is worked out once (P, F)."""
     days, rng = np.frombuffer(record, kind).reshape(parts, -1), np.random.default_rng(seed)
     longest = int(days.max()) // 7 + 4  # a late order may be later than any
-    took = _drawn_days(days, futures + longest, rng)
+    took = np.ceil(_drawn_days(days, futures + longest, rng)).astype(np.int16)  # small numbers are compared fastest
     most = np.zeros((parts, futures))
     for day in range(WORKDAYS):
-        open_weeks = sum(took[:, longest - k : longest - k + futures] > 7 * k + day for k in range(longest + 1))
+        open_weeks = np.zeros(most.shape, np.int16)
+        for k in range(longest + 1):
+            open_weeks += took[:, longest - k : longest - k + futures] > 7 * k + day
         most = np.maximum(most, (day + 1) / WORKDAYS + open_weeks)
     return most.astype(np.float32)
 
