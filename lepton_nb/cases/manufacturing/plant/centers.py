@@ -156,11 +156,11 @@ def play_centers(
         passed = np.minimum(left + week, room)
         left = left + week - passed
         rows.append((passed.sum(), left.sum()))
-    told = pd.DataFrame(rows, columns=["passed", "left"])
+    passed, waits = np.array(rows, float).reshape(-1, 2).T
     shipping = np.where(orders > 0, orders * np.where(orders > 0, each, 0.0), 0.0).sum((0, 1))
     keeping = float(net.fixed[at][is_open].sum())
-    told = told.assign(shipping=shipping, keeping=keeping, waiting=late_cost * told["left"])
-    return told.assign(cost=told[["shipping", "keeping", "waiting"]].sum(axis=1))
+    money = {"shipping": shipping, "keeping": keeping, "waiting": late_cost * waits}
+    return pd.DataFrame({"passed": passed, "left": waits, **money, "cost": sum(money.values())})
 
 # %% ../../../../nbs/cases/manufacturing/plant/09_centers.ipynb #cell-011
 def nearest_centers(

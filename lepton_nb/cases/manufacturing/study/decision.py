@@ -9,7 +9,7 @@ __all__ = ['TODAY', 'BOOK', 'FORMULA', 'LEAST', 'JOINT', 'GRIDS', 'rule_maker', 
 # %% ../../../../nbs/cases/manufacturing/study/03_decision.ipynb #cell-002
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -273,10 +273,13 @@ def _gain_on(
 _FIRST_WORLD = 1_000  # seed of the first one, away from those that come with the package
 
 
+_world_of = lru_cache(maxsize=32)(draw_world)  # three parts of a study look at the same worlds
+
+
 def drawn_worlds(params: Parameters) -> list[World]:
     """Draw other car makers of the same kind."""
     first = _FIRST_WORLD + params.seed * 1_000
-    return [draw_world(first + k) for k in range(params.worlds)]
+    return [_world_of(first + k) for k in range(params.worlds)]
 
 
 def _other_worlds(params: Parameters, known: Known) -> PlantTrial:
