@@ -397,12 +397,10 @@ def _receive(stock, part_of, due, refused, day, week):
 
 
 def _call_off(state: PlantState, order: np.ndarray, lead: np.ndarray) -> np.ndarray:
-    """Return what is due by day once new orders (W, S) are placed that take `lead` days."""
-    due = state.due
-    longest = int(lead.max())
-    if longest >= due.shape[-1]:
-        due = np.concatenate([due, np.zeros((*due.shape[:-1], longest + 1 - due.shape[-1]))], -1)
-    due = due.copy()
+    """Return what is due by day, a week more than there is, once new orders (W, S) are placed that take `lead` days."""
+    known = state.due.shape[-1]
+    due = np.zeros((*order.shape, max(known, int(lead.max()) + 1) + 7))
+    due[..., :known] = state.due
     worlds, sources = np.indices(order.shape)
     due[worlds, sources, lead.astype(int)] += order
     return due
@@ -556,9 +554,8 @@ class Floor:
         built = np.round(plan.build) - shop.todo
         good = np.round(built.sum(1) * self.plant.good_share)
         cars = state.cars + good - self.course.demand[..., week]
-        ahead = np.concatenate([due[..., 7:], np.zeros((*due.shape[:-1], 7))], -1)
         still = _still_open(state, plan.order, self.course.lead)
-        after = PlantState(week + 1, shop.stock, ahead, cars, shop.setup, still)
+        after = PlantState(week + 1, shop.stock, due[..., 7:], cars, shop.setup, still)
         money = _money(self.plant, after, plan, shop)
         units = {
             "hours at a stand": shop.stand.sum(1),
