@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lepton_nb.allocation.policy import judge
+from lepton_nb.cases.manufacturing.plant import floor
 from lepton_nb.cases.manufacturing.plant.judging import (
     gain_over_worlds,
     plant_trial,
@@ -86,6 +87,27 @@ def test_parts_and_cars_are_conserved(usual):
     needed = built @ floor.plant.usage
     assert (used >= needed * 0.999 - 50).all() and (used <= needed * 1.08 + 2_000).all()
     assert np.allclose(cars + built - floor.course.demand[..., list(usual.judged.events)].sum(-1), state.cars)
+
+
+def test_plain_python_plays_the_same_weeks_as_the_compiler(usual, monkeypatch):
+    def played() -> tuple:
+        state, rule, spells = usual.judged.start, usual.rule(fixed_weeks, weeks=1.0), []
+        for week in list(usual.judged.events)[:4]:
+            state, told = usual.floor.step(state, rule(state), week, spells)
+        return state, told, spells
+
+    state, told, spells = played()
+    for name in ("_buildable", "_line_day", "_receive"):
+        compiled = getattr(floor, name)
+        monkeypatch.setattr(floor, name, getattr(compiled, "py_func", compiled))
+    plain, plainly, in_words = played()
+    for name in ("stock", "due", "cars", "setup", "open_orders"):
+        assert np.array_equal(getattr(state, name), getattr(plain, name)), name
+    assert all(np.array_equal(told[name], plainly[name]) for name in told)
+    assert {one.what for one in spells} == {"repair", "set-up", "work", "wait", "idle"}
+    for one, other in zip(spells, in_words, strict=True):
+        assert (one.line, one.day, one.what) == (other.line, other.day, other.what)
+        assert np.array_equal(one.which, other.which) and np.array_equal(one.hours, other.hours)
 
 
 def test_the_judge_takes_the_plant(usual):
