@@ -59,11 +59,11 @@ def arrival_chances(
     >>> assert np.allclose(chances[4], [0, 1, 0, 0]), "nothing on record took four weeks: next week"
     >>> chances
     """
-    took, found = np.asarray(past_lead)[:, None, None], np.zeros((len(past_lead), ages, weeks))
-    age, week = 7 * np.arange(ages)[:, None, None], 7 * np.arange(weeks)[:, None] + _SERVES
-    still = (took >= age).sum(-1)  # (P, A, 1)
-    by = ((took >= age) & (took <= age + week)).sum(-1)
-    found[:] = np.diff(by, axis=-1, prepend=0) / np.maximum(still, 1)
+    took, age, week = np.asarray(past_lead)[:, None], np.arange(ages)[:, None], np.arange(weeks)
+    came = (took < 7 * age).sum(-1)[..., None]  # before that age (P, A, 1)
+    there = (took <= 7 * np.arange(ages + weeks)[:, None] + _SERVES).sum(-1)  # by the end of a week (P, A + H)
+    still = took.shape[-1] - came
+    found = np.diff(there[:, age + week] - came, axis=-1, prepend=0) / np.maximum(still, 1)
     unknown = (still == 0)[..., 0]
     found[unknown] = np.arange(weeks) == min(1, weeks - 1)
     return found
