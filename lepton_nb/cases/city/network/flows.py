@@ -357,6 +357,11 @@ def _demand_panel(
     return Panel.from_frames(series, known=_known_ahead(tables, hours, unknown, zone, free_days), freq="h")
 
 
+def _day_ahead(panel: Panel, weather_lag: int = 0) -> Hourly:
+    """Return the model of a day from its midnight: it learns from midnights alone where half a year is known."""
+    return Hourly(every=24 if panel.end >= 26 * 168 else 8, weather_lag=weather_lag)
+
+
 def demand_forecast(
     tables: Mapping[str, pd.DataFrame],
     day: pd.Timestamp,
@@ -381,7 +386,7 @@ def demand_forecast(
     """
     panel = _demand_panel(tables, day, zone, actual_weather, free_days)
     origin = panel.end
-    model = Hourly().fit(panel, origin)
+    model = _day_ahead(panel).fit(panel, origin)
     mean, (low, high) = model.predict(panel, origin, 24), model.quantiles(panel, origin, 24, (0.1, 0.9))
     naive = HourNaive().fit(panel, origin).predict(panel, origin, 24)
     parts = pd.Series(np.repeat(panel.ids.to_numpy(object), 24)).str.split("/", n=1, expand=True)
@@ -419,7 +424,7 @@ def demand_backtest(
     """
     panel = _demand_panel(tables, day, zone, True, free_days)
     origins = [panel.end - 24 * k for k in range(7 * weeks, 0, -1)]
-    model = Hourly(weather_lag=0 if actual_weather else 24)
+    model = _day_ahead(panel, 0 if actual_weather else 24)
     bt = backtest(panel, {"hourly": lambda: model, "naive": lambda: HourNaive()}, origins, 24, refit=False)
     ends = np.stack([model.quantiles(panel.cut(o), o, 24, (0.1, 0.9)) for o in origins])
     bt.static["what"] = panel.ids.str.split("/").str[0]
