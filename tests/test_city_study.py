@@ -3,6 +3,7 @@
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -14,6 +15,7 @@ import lepton_nb.cases.city as city
 from lepton_nb.allocation.policy import Gain
 from lepton_nb.allocation.roads import RoadError
 from lepton_nb.cases.city import pages
+from lepton_nb.cases.city.network import flows
 from lepton_nb.cases.city.network.closures import BY_CONTROL, BY_WEEKS
 from lepton_nb.cases.city.network.flows import count_grid
 from lepton_nb.cases.city.parameters import Parameters
@@ -21,6 +23,7 @@ from lepton_nb.cases.city.study.known import CityError, data_of, known_of
 from lepton_nb.cases.city.study.ways import ways_part
 from lepton_nb.cases.city.study.whole import study, study_of
 from lepton_nb.cases.city.tables import CONTRACT
+from lepton_nb.demand.hourly import Hourly
 from lepton_nb.workbook.case import PageOmitted
 from lepton_nb.workbook.prose import render
 
@@ -31,10 +34,12 @@ QUIET = Parameters(hour=3, quiet_hour=2, open_hours=1)
 
 @pytest.fixture(scope="module")
 def full():
-    """Return a study that learns its forecasts from half a year, which takes half the time."""
+    """Return a study that learns its forecasts from half a year and with few trees, which takes half the time."""
     data, since = data_of(QUIET), pd.Timestamp("2025-06-30")
     late = {name: data.tables[name][data.tables[name]["time"] >= since] for name in ("counts", "taps")}
-    return study_of(QUIET, replace(data, tables=data.tables | late, sha256="half"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flows, "Hourly", partial(Hourly, trees=60, rate=0.2))
+        return study_of(QUIET, replace(data, tables=data.tables | late, sha256="half, few trees"))
 
 
 @pytest.fixture(scope="module")
