@@ -83,14 +83,12 @@ CELLS = [
     ("weather", 2, {"temperature": "277"}, ("no temperature of the air in degrees Celsius",)),
 ]
 
-RESTS_ON = {"counts": ["sensors"], "rides": ["stations"]}  # tables that a wrong cell is held against
+RESTS_ON = {"counts": ["sensors"], "rides": ["stations"]}  # what a wrong cell is held against; all files take longer
 
 
 @pytest.mark.parametrize("table, row, cells, words", CELLS, ids=[f"{c[0]}-{'-'.join(c[2])}" for c in CELLS])
 def test_one_wrong_cell_is_told(example, tmp_path, table, row, cells, words):
-    few = streets(example) | {
-        name: example[name] for name in (table, *RESTS_ON.get(table, ()))
-    }  # a file takes its time
+    few = streets(example) | {name: example[name] for name in (table, *RESTS_ON.get(table, ()))}
     says(told(changed(few, table, row, **cells), tmp_path), f"{table}.csv", row, *words)
 
 

@@ -111,7 +111,7 @@ def test_categories_are_texts_in_less_room(names):
 NUMBERS = st.lists(st.sampled_from([0.0, 1.0, -1.0, 2e9, np.inf, np.nan]), min_size=1, max_size=8)
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(NUMBERS, NAMES, st.booleans())
 def test_a_table_passes_where_pandera_passes_it(numbers, names, nullable):
     from dataclasses import replace

@@ -271,14 +271,15 @@ def _learn(self: Hourly, x: np.ndarray, level: np.ndarray, y: np.ndarray, block:
     """Fit the models of all blocks, and keep how far models of half of them are off on the other half."""
     x[:, np.isnan(x).all(axis=0)] = 0
     self.models = [self._boosted(x, level, y, seed) for seed in (0, 1)]
-    halves, off = [block == side for side in (0, 1)], np.empty(len(y))
+    halves = [block == side for side in (0, 1)]
     if min(half.sum() for half in halves) > 500:
-        # coverage and pinball loss are those of as many trees as the forecast has, in half the time
+        off = np.empty(len(y))
+        # half the trees at twice the rate: intervals cover as well as with all of them, in half the time
         quick = replace(self, trees=(self.trees + 1) // 2, rate=min(2 * self.rate, 1.0))
         for mine, seed in zip(halves, (2, 3)):
             off[~mine] = quick._boosted(x[mine], level[mine], y[mine], seed).predict(x[~mine])
     else:
-        off[:] = np.mean([model.predict(x) for model in self.models], axis=0)
+        off = np.mean([model.predict(x) for model in self.models], axis=0)
     size = off * level
     self.edges = np.quantile(size, np.linspace(0, 1, 13)[1:-1])
     bins = np.searchsorted(self.edges, size)

@@ -135,10 +135,8 @@ def block_names(
         a length, or the labels of an axis; the last runs fastest
     """
     labels = [[prefix], *(range(axis) if isinstance(axis, int) else axis for axis in axes)]
-    return [
-        "_".join(cell)
-        for cell in product(*([str(at).translate(pulp.LpVariable.trans) for at in axis] for axis in labels))
-    ]
+    words = ([str(label).translate(pulp.LpVariable.trans) for label in axis] for axis in labels)
+    return ["_".join(cell) for cell in product(*words)]
 
 # %% ../../nbs/solve/01_arrays.ipynb #cell-013
 def array_program(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from holidays import country_holidays
 
-from ..fusion import FusedHours, fuse_hours, on_universal_clock
+from ..fusion import FusedHours, fuse_hours, on_city_clock, on_universal_clock
 from ..parameters import Parameters
 from ..sources import SOURCES
 from ....data.catalog import Dataset
@@ -83,7 +83,7 @@ def _local_days(tables: dict[str, pd.DataFrame], zone: str) -> tuple[pd.Timestam
         return pd.NaT, pd.NaT
     ends = tables[table]["time"].agg(["min", "max"])
     if _DATED[table]:
-        ends = ends.dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
+        ends = pd.Series(on_city_clock(ends, zone), ends.index)
     last = ends["max"] + pd.Timedelta(minutes=5) if table == "counts" else ends["max"].ceil("D")
     return ends["min"].floor("D"), last.floor("D")
 
